@@ -1,0 +1,6 @@
+# TARN_SANITIZE=address,undefined or thread: for every target, ours and generated.
+if(TARN_SANITIZE)
+  add_compile_options(-fsanitize=${TARN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TARN_SANITIZE})
+  add_compile_definitions(_GLIBCXX_ASSERTIONS TARN_SANITIZED=1)
+endif()

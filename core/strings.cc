@@ -1,0 +1,165 @@
+#include "core/strings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+namespace tarn {
+namespace {
+
+template <class T>
+void append_number(std::string& out, T value) {
+  char buffer[40];
+  auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  out.append(buffer, error == std::errc() ? end : buffer);
+}
+
+// The length of the valid UTF-8 sequence at the start of `text`, or 0.
+size_t utf8_length(std::string_view text) {
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  size_t length = byte(0) < 0x80                      ? 1
+                  : byte(0) >= 0xc2 && byte(0) < 0xe0 ? 2
+                  : byte(0) >= 0xe0 && byte(0) < 0xf0 ? 3
+                  : byte(0) >= 0xf0 && byte(0) < 0xf5 ? 4
+                                                      : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  return length;
+}
+
+// Levenshtein distance, or `limit + 1` as soon as it must exceed `limit`.
+size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
+  if (a.size() > b.size() + limit || b.size() > a.size() + limit) return limit + 1;
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    size_t least = row[0];
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+      least = std::min(least, row[j]);
+    }
+    if (least > limit) return limit + 1;
+  }
+  return row[b.size()];
+}
+
+std::string_view last_component(std::string_view name) {
+  size_t slash = name.rfind('/');
+  return slash == std::string_view::npos ? name : name.substr(slash + 1);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+}  // namespace
+
+void str_append_piece(std::string& out, std::string_view text) {
+  out.append(text);
+}
+void str_append_piece(std::string& out, char c) {
+  out.push_back(c);
+}
+void str_append_piece(std::string& out, long long value) {
+  append_number(out, value);
+}
+void str_append_piece(std::string& out, unsigned long long value) {
+  append_number(out, value);
+}
+void str_append_piece(std::string& out, double value) {
+  append_number(out, value);
+}
+void str_append_piece(std::string& out, float value) {
+  append_number(out, value);
+}
+
+std::string printable(std::string_view name) {
+  constexpr size_t kMost = 256;
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  while (!name.empty() && out.size() < kMost) {
+    size_t length = utf8_length(name);
+    auto c = static_cast<unsigned char>(name[0]);
+    if (length == 0 || c < 0x20 || c == 0x7f) {
+      out += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};
+      length = 1;
+    } else {
+      out.append(name.substr(0, length));
+    }
+    name.remove_prefix(length);
+  }
+  if (!name.empty()) str_append(out, "… (", name.size(), " more bytes)");
+  return out;
+}
+
+std::string quoted(std::string_view name) {
+  return str_cat('\'', printable(name), '\'');
+}
+
+std::vector<std::string> str_split(std::string_view text, char separator, bool trim) {
+  std::vector<std::string> pieces;
+  if (text.empty()) return pieces;
+  while (true) {
+    size_t end = text.find(separator);
+    std::string_view piece = text.substr(0, end);
+    if (trim) {
+      while (!piece.empty() && piece.front() == ' ') piece.remove_prefix(1);
+      while (!piece.empty() && piece.back() == ' ') piece.remove_suffix(1);
+    }
+    pieces.emplace_back(piece);
+    if (end == std::string_view::npos) return pieces;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& candidates, int most) {
+  std::string wanted = lower(name);
+  if (wanted.empty() || wanted.size() > 256) return {};
+  size_t limit = std::max<size_t>(1, wanted.size() / 3);
+  std::vector<std::pair<size_t, const std::string*>> near;
+  for (const std::string& candidate : candidates) {
+    if (candidate.empty() || candidate.size() > 256) continue;
+    std::string other = lower(candidate);
+    size_t distance = edit_distance(wanted, other, limit);
+    if (distance > limit) {
+      if (last_component(other) == last_component(wanted)) {
+        distance = limit;
+      } else if (wanted.size() >= 3 && other.find(wanted) != std::string::npos) {
+        distance = limit;
+      } else {
+        continue;
+      }
+    }
+    near.emplace_back(distance, &candidate);
+  }
+  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> result;
+  for (const auto& [distance, candidate] : near) {
+    if (static_cast<int>(result.size()) == most) break;
+    result.push_back(*candidate);
+  }
+  return result;
+}
+
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates, int most) {
+  std::vector<std::string> near = nearest_names(name, candidates, most);
+  if (near.empty()) return {};
+  std::string out = "; did you mean ";
+  for (size_t i = 0; i < near.size(); ++i) {
+    if (i > 0) out += i + 1 == near.size() ? " or " : ", ";
+    out += quoted(near[i]);
+  }
+  return out + "?";
+}
+
+}  // namespace tarn
