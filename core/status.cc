@@ -72,14 +72,16 @@ void Problems::add(std::string problem) {
 
 Status Problems::to_status(std::string_view heading, int most) const {
   if (count_ == 0) return {};
-  if (count_ == 1) return first_.with_context(heading);
+  if (count_ == 1) return heading.empty() ? first_ : first_.with_context(heading);
   size_t end = 0;
   int shown = 0;
   while (shown < most && end != std::string::npos) {
     end = lines_.find("\n  ", end + 1);
     ++shown;
   }
-  std::string text = str_cat(heading, ": ", count_, " problems", std::string_view(lines_).substr(0, end));
+  std::string_view lines = std::string_view(lines_).substr(0, end);
+  std::string text =
+      heading.empty() ? std::string(lines.substr(3)) : str_cat(heading, ": ", count_, " problems", lines);
   if (count_ > shown) str_append(text, "\n  and ", count_ - shown, " more");
   return Status(first_.code(), std::move(text)).with_node(first_.node());
 }

@@ -1,0 +1,156 @@
+// Kernel: one op at one dtype and backend, ready to run. prepare() judges shapes and attrs once; run() trusts them.
+//
+//   class ReluKernel : public Kernel {
+//     Status prepare(PrepareContext& c) override { c.may_reuse(0, 0); return {}; }
+//     Status run(RunContext& c) const override {
+//       TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *c.input(0).shape));
+//       …
+//     }
+//   };
+//   constexpr KernelDef kReluKernels[] = {portable_kernel<ReluKernel>(DType::kFloat)};
+//
+// A kernel is const while it runs: several threads may run one program. State that outlives a run is a Resource.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/attr.h"
+#include "core/fact.h"
+#include "core/resource.h"
+#include "core/services.h"
+#include "core/status.h"
+#include "core/thread_pool.h"
+
+namespace tarn {
+
+enum class Backend : uint8_t { kPortable, kDnnl };
+enum class Activation : uint8_t { kNone, kRelu, kRelu6 };
+
+// What the compiler fused behind a kTakesEpilogue op: y = activation(op(inputs) + bias). The bias, if any, is the input
+// after the op's own.
+struct FusedEpilogue {
+  bool has_bias = false;
+  Activation activation = Activation::kNone;
+};
+
+// A tensor as a kernel sees it while it runs; owns nothing.
+struct TensorView {
+  DType dtype = DType::kInvalid;
+  const Shape* shape = nullptr;
+  void* data = nullptr;
+  int64_t count = 0;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  template <class T>
+  std::span<T> flat() const {
+    return {static_cast<T*>(data), static_cast<size_t>(count)};
+  }
+  template <class T>
+  T item() const {
+    return *static_cast<const T*>(data);
+  }
+};
+
+class PrepareContext {
+ public:
+  struct Request {  // what prepare() asks for
+    size_t scratch_bytes = 0;
+    std::vector<std::pair<int, int>> reuse;  // (input, output) pairs that may share memory
+  };
+  PrepareContext(std::string_view op, std::string_view node, const AttrMap& attrs, std::span<const Fact> inputs,
+                 std::span<const Fact> outputs, FusedEpilogue epilogue, int threads)
+      : op_(op),
+        node_(node),
+        attrs_(attrs),
+        inputs_(inputs),
+        outputs_(outputs),
+        epilogue_(epilogue),
+        threads_(threads) {}
+
+  std::string_view op_name() const { return op_; }
+  std::string_view node_name() const { return node_; }
+  const AttrMap& attrs() const { return attrs_; }
+  template <class T>
+  const T& attr(std::string_view name) const {
+    return attrs_.get<T>(name);
+  }
+  int input_count() const { return static_cast<int>(inputs_.size()); }
+  int output_count() const { return static_cast<int>(outputs_.size()); }
+  // Facts: shapes are known unless something data-dependent comes before; has_value() for constants, whose memory then
+  // stays the same for every run (so weights may be packed here).
+  const Fact& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
+  const Fact& output(int i) const { return outputs_[static_cast<size_t>(i)]; }
+  const FusedEpilogue& epilogue() const { return epilogue_; }
+  int threads() const { return threads_; }
+
+  // Reserves scratch memory for run(); the largest request counts.
+  void request_scratch(size_t bytes) { request_.scratch_bytes = std::max(request_.scratch_bytes, bytes); }
+  // Output may be written over input where nobody else needs it (same size; each element read before it is written).
+  void may_reuse(int input, int output) { request_.reuse.emplace_back(input, output); }
+  const Request& request() const { return request_; }
+
+ private:
+  std::string_view op_, node_;
+  const AttrMap& attrs_;
+  std::span<const Fact> inputs_, outputs_;
+  FusedEpilogue epilogue_;
+  int threads_;
+  Request request_;
+};
+
+// Implemented by the executor.
+class RunContext {
+ public:
+  virtual ~RunContext() = default;
+
+  int input_count() const { return static_cast<int>(inputs_.size()); }
+  const TensorView& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
+  // The variable behind Ref input i; never null for a Ref input.
+  virtual Variable* variable(int i) = 0;
+  // Memory for output i: the planned place, or memory of the context's pool where the shape depends on data. The
+  // elements are not initialised (strings are constructed).
+  virtual Result<TensorView> output(int i, const Shape& shape) = 0;
+  // Makes output i the same tensor as input j under another shape (kView ops with data-dependent shapes).
+  virtual Status forward(int input, int output, const Shape& shape) = 0;
+  // Output i becomes a handle on this variable.
+  virtual void set_variable(int output, Variable* variable) = 0;
+  // Output i takes over this tensor (a restored value, for instance).
+  virtual void set_output(int output, Tensor tensor) = 0;
+  // At least `bytes` of 64-byte aligned memory, good until run() returns. Free of cost up to what prepare() reserved.
+  virtual Result<void*> scratch(size_t bytes) = 0;
+
+  ThreadPool& threads() const { return *pool_; }
+  const Services& services() const { return *services_; }
+  std::string_view node_name() const { return node_; }
+
+ protected:
+  std::span<const TensorView> inputs_;
+  ThreadPool* pool_ = nullptr;
+  const Services* services_ = nullptr;
+  std::string_view node_;
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual Status prepare(PrepareContext&) { return {}; }
+  virtual Status run(RunContext& c) const = 0;
+};
+
+struct KernelDef {
+  DType dtype;  // of the op's kernel attr; kInvalid: any dtype
+  Backend backend;
+  std::unique_ptr<Kernel> (*make)();
+};
+
+template <class K>
+constexpr KernelDef portable_kernel(DType dtype = DType::kInvalid) {
+  return {dtype, Backend::kPortable, []() -> std::unique_ptr<Kernel> { return std::make_unique<K>(); }};
+}
+
+}  // namespace tarn

@@ -1,0 +1,523 @@
+#include "core/op_schema.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tarn {
+namespace {
+
+// A cursor over signature text. Signatures are constants of ours, so errors here are defects found by the table test.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) {}
+  void skip_space() {
+    while (!text_.empty() && (text_[0] == ' ' || text_[0] == '\n')) text_.remove_prefix(1);
+  }
+  bool done() {
+    skip_space();
+    return text_.empty();
+  }
+  bool take(std::string_view token) {
+    skip_space();
+    if (!text_.starts_with(token)) return false;
+    text_.remove_prefix(token.size());
+    return true;
+  }
+  std::string word() {
+    skip_space();
+    size_t n = 0;
+    while (n < text_.size() && (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '_')) ++n;
+    std::string out(text_.substr(0, n));
+    text_.remove_prefix(n);
+    return out;
+  }
+  // A number's text: digits, sign, dot, exponent.
+  std::string number() {
+    skip_space();
+    size_t n = 0;
+    while (n < text_.size() &&
+           (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '-' || text_[n] == '+' || text_[n] == '.')) {
+      ++n;
+    }
+    std::string out(text_.substr(0, n));
+    text_.remove_prefix(n);
+    return out;
+  }
+  std::string quoted_text() {
+    skip_space();
+    char quote = text_.empty() ? '\0' : text_[0];
+    if (quote != '\'' && quote != '"') return {};
+    size_t end = text_.find(quote, 1);
+    std::string out(text_.substr(1, end - 1));
+    text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
+    return out;
+  }
+  bool at(char c) {
+    skip_space();
+    return !text_.empty() && text_[0] == c;
+  }
+  std::string_view rest() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+Status parse_arg(Cursor& c, const std::vector<AttrSpec>& attrs, ArgSpec& arg) {
+  arg.name = c.word();
+  if (arg.name.empty() || !c.take(":")) return internal_error("expected 'name: type' at '", c.rest(), "'");
+  if (c.take("Ref(")) arg.is_ref = true;
+  std::string word = c.word();
+  if (c.take("*")) {
+    arg.number_attr = word;
+    word = c.word();
+  }
+  if (arg.is_ref && !c.take(")")) return internal_error("missing ')' after Ref(", word);
+  for (const AttrSpec& attr : attrs) {
+    if (attr.name != word) continue;
+    (attr.kind == "list(type)" ? arg.type_list_attr : arg.type_attr) = word;
+    return {};
+  }
+  std::optional<DType> dtype = dtype_from_name(word);
+  if (!dtype) return internal_error("'", word, "' is neither a dtype nor an attr");
+  arg.dtype = *dtype;
+  return {};
+}
+
+Status parse_args(std::string_view text, const std::vector<AttrSpec>& attrs, std::vector<ArgSpec>& args) {
+  Cursor c(text);
+  while (!c.done()) {
+    ArgSpec arg;
+    TARN_RETURN_IF_ERROR(parse_arg(c, attrs, arg));
+    args.push_back(std::move(arg));
+    if (!c.take(",") && !c.done()) return internal_error("expected ',' at '", c.rest(), "'");
+  }
+  return {};
+}
+
+template <class T>
+T number_of(const std::string& text) {
+  T value{};
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+Status parse_default(Cursor& c, AttrSpec& attr) {
+  attr.has_default = true;
+  const std::string& kind = attr.kind;
+  if (kind.starts_with("list(")) {
+    if (!c.take("[")) return internal_error("default of '", attr.name, "' must be a list");
+    std::vector<int64_t> ints;
+    std::vector<float> floats;
+    std::vector<std::string> strings;
+    std::vector<DType> types;
+    while (!c.take("]")) {
+      if (c.done()) return internal_error("unterminated default of '", attr.name, "'");
+      if (kind == "list(int)") {
+        ints.push_back(number_of<int64_t>(c.number()));
+      } else if (kind == "list(float)") {
+        floats.push_back(number_of<float>(c.number()));
+      } else if (kind == "list(string)") {
+        strings.push_back(c.quoted_text());
+      } else if (kind == "list(type)") {
+        types.push_back(dtype_from_name(c.word()).value_or(DType::kInvalid));
+      } else {
+        return internal_error("no defaults for ", kind);
+      }
+      c.take(",");
+    }
+    if (kind == "list(int)") attr.default_value = ints;
+    if (kind == "list(float)") attr.default_value = floats;
+    if (kind == "list(string)") attr.default_value = strings;
+    if (kind == "list(type)") attr.default_value = types;
+    if (kind == "list(bool)") attr.default_value = std::vector<bool>();
+    if (kind == "list(shape)") attr.default_value = std::vector<Shape>();
+    if (kind == "list(func)") attr.default_value = std::vector<FunctionAttr>();
+  } else if (kind == "int") {
+    attr.default_value = number_of<int64_t>(c.number());
+  } else if (kind == "float") {
+    attr.default_value = number_of<float>(c.number());
+  } else if (kind == "bool") {
+    attr.default_value = c.word() == "true";
+  } else if (kind == "string") {
+    attr.default_value = c.quoted_text();
+  } else if (kind == "type") {
+    attr.default_value = dtype_from_name(c.word()).value_or(DType::kInvalid);
+  } else if (kind == "shape") {
+    if (c.take("?")) {
+      attr.default_value = Shape::unknown();
+    } else if (c.take("[")) {
+      Shape shape;
+      while (!c.take("]")) {
+        if (c.done()) return internal_error("unterminated default of '", attr.name, "'");
+        shape.add_dim(number_of<int64_t>(c.number()));
+        c.take(",");
+      }
+      attr.default_value = shape;
+    }
+  } else {
+    return internal_error("no defaults for ", kind);
+  }
+  return {};
+}
+
+Status parse_attr(Cursor& c, AttrSpec& attr) {
+  attr.name = c.word();
+  if (attr.name.empty() || !c.take(":")) return internal_error("expected 'name: kind' at '", c.rest(), "'");
+  bool is_list = c.take("list(");
+  if (c.take("{")) {  // allowed types or strings
+    std::string kind = "type";
+    while (!c.take("}")) {
+      if (c.done()) return internal_error("unterminated choices of '", attr.name, "'");
+      if (c.at('\'') || c.at('"')) {
+        kind = "string";
+        attr.allowed_strings.push_back(c.quoted_text());
+      } else {
+        std::string word = c.word();
+        std::optional<DType> dtype = dtype_from_name(word);
+        if (!dtype) return internal_error("'", word, "' is no dtype");
+        attr.allowed_types.push_back(*dtype);
+      }
+      c.take(",");
+    }
+    attr.kind = kind;
+  } else {
+    attr.kind = c.word();
+  }
+  if (is_list) {
+    if (!c.take(")")) return internal_error("missing ')' in '", attr.name, "'");
+    attr.kind = "list(" + attr.kind + ")";
+  }
+  if (c.take(">=")) attr.minimum = number_of<int64_t>(c.number());
+  if (c.take("=")) TARN_RETURN_IF_ERROR(parse_default(c, attr));
+  return {};
+}
+
+// A list attr that came as `list {}`, or as the one kind of list that reads alike, becomes the list its op declares.
+AttrValue coerce(const AttrValue& value, const std::string& kind) {
+  if (!value.is<AttrValue::EmptyList>()) return value;
+  if (kind == "list(string)") return std::vector<std::string>();
+  if (kind == "list(int)") return std::vector<int64_t>();
+  if (kind == "list(float)") return std::vector<float>();
+  if (kind == "list(bool)") return std::vector<bool>();
+  if (kind == "list(type)") return std::vector<DType>();
+  if (kind == "list(shape)") return std::vector<Shape>();
+  if (kind == "list(tensor)") return std::vector<Tensor>();
+  if (kind == "list(func)") return std::vector<FunctionAttr>();
+  return value;
+}
+
+std::string type_names(std::span<const DType> types) {
+  std::vector<std::string_view> names;
+  for (DType t : types) names.push_back(dtype_name(t));
+  return str_join(names);
+}
+
+// Judges one attr's value; returns the problem or an empty string.
+std::string judge_value(const AttrSpec& spec, const AttrValue& value) {
+  if (value.kind() != spec.kind) return str_cat("attr '", spec.name, "': expected ", spec.kind, ", got ", value.kind());
+  auto bad_type = [&](DType t) {
+    if (!spec.allowed_types.empty()) {
+      return std::find(spec.allowed_types.begin(), spec.allowed_types.end(), t) == spec.allowed_types.end();
+    }
+    return t == DType::kInvalid;
+  };
+  if (value.is<DType>() && bad_type(value.as<DType>())) {
+    return str_cat("attr '", spec.name, "': ", dtype_name(value.as<DType>()), " is not one of ",
+                   spec.allowed_types.empty() ? "the known types" : type_names(spec.allowed_types));
+  }
+  if (value.is<std::vector<DType>>()) {
+    for (DType t : value.as<std::vector<DType>>()) {
+      if (bad_type(t)) {
+        return str_cat("attr '", spec.name, "': ", dtype_name(t), " is not one of ",
+                       spec.allowed_types.empty() ? "the known types" : type_names(spec.allowed_types));
+      }
+    }
+  }
+  if (value.is<std::string>() && !spec.allowed_strings.empty() &&
+      std::find(spec.allowed_strings.begin(), spec.allowed_strings.end(), value.as<std::string>()) ==
+          spec.allowed_strings.end()) {
+    return str_cat("attr '", spec.name, "': ", quoted(value.as<std::string>()), " is not one of ",
+                   str_join(spec.allowed_strings));
+  }
+  if (spec.minimum) {
+    int64_t size = value.is<int64_t>()                ? value.as<int64_t>()
+                   : value.is<std::vector<DType>>()   ? static_cast<int64_t>(value.as<std::vector<DType>>().size())
+                   : value.is<std::vector<int64_t>>() ? static_cast<int64_t>(value.as<std::vector<int64_t>>().size())
+                   : value.is<std::vector<std::string>>()
+                       ? static_cast<int64_t>(value.as<std::vector<std::string>>().size())
+                       : *spec.minimum;
+    if (size < *spec.minimum) return str_cat("attr '", spec.name, "': ", size, " is below the minimum ", *spec.minimum);
+  }
+  return {};
+}
+
+// How many tensors an arg takes according to the attrs; -1 if the attr is missing.
+int64_t tensor_count(const ArgSpec& arg, const AttrMap& attrs) {
+  if (!arg.number_attr.empty()) return attrs.get_or<int64_t>(arg.number_attr, -1);
+  if (!arg.type_list_attr.empty()) {
+    const AttrValue* list = attrs.find(arg.type_list_attr);
+    return list != nullptr && list->is<std::vector<DType>>()
+               ? static_cast<int64_t>(list->as<std::vector<DType>>().size())
+               : -1;
+  }
+  return 1;
+}
+
+ArgType type_of(const ArgSpec& arg, const AttrMap& attrs, int64_t i) {
+  DType dtype = arg.dtype;
+  if (!arg.type_attr.empty()) dtype = attrs.get_or<DType>(arg.type_attr, DType::kInvalid);
+  if (!arg.type_list_attr.empty()) dtype = attrs.get<std::vector<DType>>(arg.type_list_attr)[static_cast<size_t>(i)];
+  return {dtype, arg.is_ref};
+}
+
+// Fills type and number attrs that are missing from the inputs at hand.
+void infer_attrs(const std::vector<ArgSpec>& args, std::span<const InputInfo> inputs, AttrMap& attrs) {
+  size_t next = 0;
+  for (size_t a = 0; a < args.size(); ++a) {
+    const ArgSpec& arg = args[a];
+    int64_t count = tensor_count(arg, attrs);
+    if (count < 0) {  // takes what the fixed args after it leave
+      size_t after = args.size() - a - 1;
+      count = std::max<int64_t>(0, static_cast<int64_t>(inputs.size()) - static_cast<int64_t>(next + after));
+      if (!arg.number_attr.empty()) attrs.set(arg.number_attr, count);
+      if (!arg.type_list_attr.empty()) {
+        std::vector<DType> types;
+        for (int64_t i = 0; i < count && next + static_cast<size_t>(i) < inputs.size(); ++i) {
+          types.push_back(inputs[next + static_cast<size_t>(i)].dtype);
+        }
+        attrs.set(arg.type_list_attr, types);
+      }
+    }
+    if (!arg.type_attr.empty() && !attrs.contains(arg.type_attr) && count > 0 && next < inputs.size() &&
+        inputs[next].dtype != DType::kInvalid) {
+      attrs.set(arg.type_attr, inputs[next].dtype);
+    }
+    next += static_cast<size_t>(std::max<int64_t>(0, count));
+  }
+}
+
+}  // namespace
+
+Result<OpSchema> OpSchema::parse(const OpDef& def) {
+  OpSchema schema;
+  schema.op_ = def.name;
+  Cursor c(def.attrs);
+  while (!c.done()) {
+    AttrSpec attr;
+    TARN_RETURN_IF_ERROR(parse_attr(c, attr));
+    schema.attrs_.push_back(std::move(attr));
+    if (!c.take(";") && !c.done()) return internal_error("expected ';' at '", c.rest(), "'");
+  }
+  TARN_RETURN_IF_ERROR(parse_args(def.inputs, schema.attrs_, schema.inputs_));
+  TARN_RETURN_IF_ERROR(parse_args(def.outputs, schema.attrs_, schema.outputs_));
+  schema.kernel_attr_ = def.kernel_attr;
+  if (schema.kernel_attr_.empty()) {
+    for (const AttrSpec& attr : schema.attrs_) {
+      if (attr.kind == "type") {
+        schema.kernel_attr_ = attr.name;
+        break;
+      }
+    }
+  }
+  return schema;
+}
+
+const AttrSpec* OpSchema::find_attr(std::string_view name) const {
+  for (const AttrSpec& attr : attrs_) {
+    if (attr.name == name) return &attr;
+  }
+  return nullptr;
+}
+
+Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const InputInfo> inputs,
+                         ResolveOptions options, NodeTypes& types) const {
+  std::string label = node_label(op_, node);
+  Problems problems;
+  // Unknown attrs: drop what looks like a newer writer's default.
+  std::vector<std::string> unknown;
+  std::vector<std::string> known;
+  for (const AttrSpec& spec : attrs_) known.push_back(spec.name);
+  for (const auto& [name, value] : attrs) {
+    if (!name.starts_with("_") && find_attr(name) == nullptr) unknown.push_back(name);
+  }
+  for (const std::string& name : unknown) {
+    if (!attrs.find(name)->looks_like_a_default()) {
+      problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(attrs.find(name)->to_string()),
+                           did_you_mean(name, known)));
+    }
+    attrs.erase(name);
+  }
+  if (options.infer_from_inputs) infer_attrs(inputs_, inputs, attrs);
+  bool sound = true;
+  for (const AttrSpec& spec : attrs_) {
+    const AttrValue* value = attrs.find(spec.name);
+    if (value == nullptr) {
+      if (spec.has_default) {
+        attrs.set(spec.name, spec.default_value);
+      } else {
+        problems.add(str_cat(label, ": attr '", spec.name, "' (", spec.kind, ") is missing"));
+        sound = false;
+      }
+      continue;
+    }
+    if (value->is<AttrValue::EmptyList>()) {
+      attrs.set(spec.name, coerce(*value, spec.kind));
+      value = attrs.find(spec.name);
+    }
+    std::string problem = judge_value(spec, *value);
+    if (!problem.empty()) {
+      problems.add(str_cat(label, ": ", problem));
+      sound = false;
+    }
+  }
+  if (!sound) return problems.to_status("");
+
+  // Input count, before anything is sized by an attr.
+  int64_t wanted = 0;
+  for (const ArgSpec& arg : inputs_) {
+    int64_t count = tensor_count(arg, attrs);
+    if (count < 0 || count > static_cast<int64_t>(inputs.size())) {
+      problems.add(str_cat(label, ": input '", arg.name, "' takes ",
+                           arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
+                           " tensors, but the node has ", inputs.size(), " inputs"));
+      return problems.to_status("");
+    }
+    wanted += count;
+  }
+  if (wanted != static_cast<int64_t>(inputs.size())) {
+    std::vector<std::string> names;
+    for (const ArgSpec& arg : inputs_) names.push_back(arg.name);
+    problems.add(str_cat(label, ": expects ", wanted, " inputs (", str_join(names), "), got ", inputs.size()));
+    return problems.to_status("");
+  }
+  types.inputs.clear();
+  size_t next = 0;
+  for (const ArgSpec& arg : inputs_) {
+    int64_t count = tensor_count(arg, attrs);
+    for (int64_t i = 0; i < count; ++i, ++next) {
+      ArgType type = type_of(arg, attrs, i);
+      const InputInfo& in = inputs[next];
+      std::string_view producer = in.producer;
+      if (in.dtype != DType::kInvalid && in.dtype != type.dtype) {
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects ", dtype_name(type.dtype), " but ",
+                             quoted(producer), " gives ", dtype_name(in.dtype)));
+      } else if (type.is_ref && !in.is_ref && in.dtype != DType::kInvalid) {
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects a variable, but ", quoted(producer),
+                             " is not a reference"));
+      }
+      types.inputs.push_back(type);
+    }
+  }
+  types.outputs = output_types(attrs);
+  return problems.to_status("");
+}
+
+std::vector<ArgType> OpSchema::output_types(const AttrMap& attrs) const {
+  constexpr int64_t kMostOutputs = 1 << 20;  // N of a Split or Unpack comes from a file
+  std::vector<ArgType> types;
+  for (const ArgSpec& arg : outputs_) {
+    int64_t count = std::min(tensor_count(arg, attrs), kMostOutputs);
+    for (int64_t i = 0; i < count; ++i) types.push_back(type_of(arg, attrs, i));
+  }
+  return types;
+}
+
+std::pair<int, int> OpSchema::output_range(const AttrMap& attrs, int arg) const {
+  int begin = 0;
+  for (int i = 0; i < arg; ++i) begin += static_cast<int>(tensor_count(outputs_[static_cast<size_t>(i)], attrs));
+  return {begin, static_cast<int>(tensor_count(outputs_[static_cast<size_t>(arg)], attrs))};
+}
+
+std::string node_label(std::string_view op, std::string_view node) {
+  return str_cat(printable(op), " ", quoted(node));
+}
+
+std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::span<const Fact> inputs) {
+  std::string out;
+  size_t next = 0;
+  for (const ArgSpec& arg : schema.inputs()) {
+    int64_t count = tensor_count(arg, attrs);
+    for (int64_t i = 0; i < count && next < inputs.size(); ++i, ++next) {
+      if (next >= 8) return out + ", …)";
+      str_append(out, out.empty() ? " (" : ", ", arg.name);
+      if (count > 1) str_append(out, "[", i, "]");
+      str_append(out, " ", inputs[next].to_string());
+    }
+  }
+  return out.empty() ? out : out + ")";
+}
+
+OpRegistry::OpRegistry(std::span<const OpFile* const> files) {
+  for (const OpFile* file : files) {
+    for (const OpEntry& entry : *file) add(*entry.def, &entry);
+  }
+  sort();
+}
+
+OpRegistry::OpRegistry(std::span<const OpDef* const> defs) {
+  for (const OpDef* def : defs) add(*def, nullptr);
+  sort();
+}
+
+void OpRegistry::add(const OpDef& def, const OpEntry* entry) {
+  Result<OpSchema> schema = OpSchema::parse(def);
+  if (!schema.ok()) {
+    errors_.push_back(str_cat("op ", def.name, ": ", schema.status().message()));
+    return;
+  }
+  ops_.push_back({&def, entry, *std::move(schema)});
+}
+
+void OpRegistry::sort() {
+  std::sort(ops_.begin(), ops_.end(), [](const Op& a, const Op& b) { return a.def->name < b.def->name; });
+  for (size_t i = 1; i < ops_.size(); ++i) {
+    if (ops_[i].def->name == ops_[i - 1].def->name)
+      errors_.push_back(str_cat("op ", ops_[i].def->name, ": defined twice"));
+  }
+}
+
+const OpRegistry::Op* OpRegistry::find(std::string_view name) const {
+  auto it = std::lower_bound(ops_.begin(), ops_.end(), name,
+                             [](const Op& op, std::string_view key) { return op.def->name < key; });
+  return it != ops_.end() && it->def->name == name ? &*it : nullptr;
+}
+
+std::vector<std::string> OpRegistry::names() const {
+  std::vector<std::string> names;
+  for (const Op& op : ops_) names.emplace_back(op.def->name);
+  return names;
+}
+
+Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& attrs,
+                                     std::span<const Backend> backends) {
+  const std::string& attr = op.schema.kernel_attr();
+  DType dtype = attr.empty() ? DType::kInvalid : attrs.get_or<DType>(attr, DType::kInvalid);
+  for (Backend backend : backends) {
+    for (const KernelDef& kernel : op.def->kernels) {
+      if (kernel.backend == backend && (kernel.dtype == DType::kInvalid || kernel.dtype == dtype)) return &kernel;
+    }
+  }
+  std::vector<DType> there;
+  for (const KernelDef& kernel : op.def->kernels) there.push_back(kernel.dtype);
+  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel");
+  return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
+                       type_names(there), ")");
+}
+
+Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs, const NodeTypes& types,
+                  std::span<const Fact> inputs, std::vector<Fact>& outputs) {
+  outputs.assign(types.outputs.size(), Fact{});
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    outputs[i].dtype = types.outputs[i].dtype;
+    outputs[i].is_ref = types.outputs[i].is_ref;
+  }
+  if (op.def->infer == nullptr) return {};
+  InferContext context(attrs, inputs, outputs);
+  Status status = op.def->infer(context);
+  if (status.ok()) return status;
+  return Status(status.code(), str_cat(node_label(op.def->name, node), ": ", status.message(),
+                                       input_facts_text(op.schema, attrs, inputs)))
+      .with_node(node);
+}
+
+}  // namespace tarn

@@ -1,0 +1,358 @@
+#include "graph/graph.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tarn {
+namespace {
+
+constexpr size_t kMostNameBytes = 4096;
+
+// "conv1:2" -> {"conv1", 2}; no ":k" means slot 0.
+Result<std::pair<std::string_view, int>> split_tensor_name(std::string_view text) {
+  if (text.starts_with("^")) return invalid_argument(quoted(text), " names a control input, not a tensor");
+  size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::make_pair(text, 0);
+  std::string_view digits = text.substr(colon + 1);
+  int slot = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), slot);
+  if (error != std::errc() || end != digits.data() + digits.size() || slot < 0 || digits[0] == '-' || colon == 0) {
+    return invalid_argument(quoted(text), " is not a tensor name: expected 'node' or 'node:output'");
+  }
+  return std::make_pair(text.substr(0, colon), slot);
+}
+
+}  // namespace
+
+Status Graph::check_name(std::string_view name) const {
+  if (name.empty()) return invalid_argument("a node has an empty name");
+  if (name.size() > kMostNameBytes) {
+    return invalid_argument("node name ", quoted(name), " has ", name.size(), " bytes; the limit is ", kMostNameBytes);
+  }
+  auto ok_first = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_'; };
+  auto ok = [](char c) {
+    return isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '\\' || c == '-' || c == '/' ||
+           c == '>';
+  };
+  if (!ok_first(name[0]) || !std::all_of(name.begin(), name.end(), ok)) {
+    return invalid_argument("node name ", quoted(name),
+                            " has characters that names cannot have (letters, digits, '_', '.', '-', '/' are good)");
+  }
+  if (by_name_.contains(name)) {
+    return already_exists("node name ", quoted(name), " is taken by node ", by_name_.find(name)->second);
+  }
+  return {};
+}
+
+Status Graph::judge(Node& node, bool infer_attrs) const {
+  std::vector<std::string> producers(node.inputs.size());
+  std::vector<InputInfo> infos(node.inputs.size());
+  std::vector<Fact> facts(node.inputs.size());
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    Wire wire = node.inputs[i];
+    if (wire.is_none()) continue;  // a back edge to come
+    facts[i] = fact(wire);
+    producers[i] = wire_name(wire);
+    infos[i] = {facts[i].dtype, facts[i].is_ref, producers[i]};
+  }
+  NodeTypes types;
+  TARN_RETURN_IF_ERROR(node.def->schema.resolve(node.name, node.attrs, infos, {.infer_from_inputs = infer_attrs}, types)
+                           .with_node(node.name));
+  return infer_node(*node.def, node.name, node.attrs, types, facts, node.outputs);
+}
+
+Result<NodeId> Graph::add(NodeSpec spec, AddOptions options) {
+  TARN_RETURN_IF_ERROR(check_name(spec.name));
+  Node node;
+  node.name = std::move(spec.name);
+  node.op = std::move(spec.op);
+  node.device = std::move(spec.device);
+  node.attrs = std::move(spec.attrs);
+  node.inputs = std::move(spec.inputs);
+  node.controls = std::move(spec.controls);
+  for (Wire wire : node.inputs) {
+    if (wire.is_none()) continue;
+    if (!is_alive(wire.node))
+      return invalid_argument(node_label(node.op, node.name), ": input from a node that does not exist");
+    Node& producer = nodes_[static_cast<size_t>(wire.node)];
+    auto outputs = static_cast<int>(producer.outputs.size());
+    if (wire.slot >= 0 && wire.slot < outputs) continue;
+    if (producer.def == nullptr && wire.slot >= 0 && wire.slot < 1 << 16) {
+      producer.outputs.resize(static_cast<size_t>(wire.slot) + 1);  // an op unknown here: outputs show by use
+      continue;
+    }
+    return invalid_argument(node_label(node.op, node.name), ": input '", producer.name, ":", wire.slot,
+                            "': ", node_label(producer.op, producer.name), " has ", outputs,
+                            outputs == 1 ? " output" : " outputs");
+  }
+  for (NodeId control : node.controls) {
+    if (!is_alive(control))
+      return invalid_argument(node_label(node.op, node.name), ": control input from a node that does not exist");
+  }
+  node.def = ops_->find(node.op);
+  if (node.def != nullptr) {
+    TARN_RETURN_IF_ERROR(judge(node, options.infer_attrs));
+  } else if (!options.allow_unknown_op) {
+    return unimplemented("op ", quoted(node.op), " of node ", quoted(node.name), " is not supported",
+                         did_you_mean(node.op, ops_->names()))
+        .with_node(node.name);
+  }
+  auto id = static_cast<NodeId>(nodes_.size());
+  by_name_.emplace(node.name, id);
+  nodes_.push_back(std::move(node));
+  uses_.emplace_back();
+  add_uses(id);
+  ++alive_;
+  return id;
+}
+
+Status Graph::connect_back_edge(NodeId merge, int input, Wire from) {
+  Node& node = nodes_[static_cast<size_t>(merge)];
+  if (!node.inputs[static_cast<size_t>(input)].is_none())
+    return internal_error(node_label(node.op, node.name), ": input ", input, " is connected");
+  const Fact& got = fact(from);
+  if (got.dtype != DType::kInvalid && got.dtype != node.outputs[0].dtype) {
+    return invalid_argument(node_label(node.op, node.name), ": input ", input, " expects ",
+                            dtype_name(node.outputs[0].dtype), " but ", quoted(wire_name(from)), " gives ",
+                            dtype_name(got.dtype));
+  }
+  set_input(merge, input, from);
+  return {};
+}
+
+std::vector<NodeId> Graph::ids() const {
+  std::vector<NodeId> ids;
+  ids.reserve(static_cast<size_t>(alive_));
+  for (NodeId id = 0; id < id_limit(); ++id) {
+    if (is_alive(id)) ids.push_back(id);
+  }
+  return ids;
+}
+
+const Fact& Graph::fact(Wire wire) const {
+  return nodes_[static_cast<size_t>(wire.node)].outputs[static_cast<size_t>(wire.slot)];
+}
+
+std::optional<NodeId> Graph::find(std::string_view name) const {
+  auto it = by_name_.find(name);
+  if (it == by_name_.end()) return std::nullopt;
+  return it->second;
+}
+
+Result<Wire> Graph::find_wire(std::string_view tensor_name) const {
+  TARN_ASSIGN_OR_RETURN(auto parts, split_tensor_name(tensor_name));
+  std::optional<NodeId> id = find(parts.first);
+  if (!id) return not_found("node ", quoted(parts.first), " is not in the graph", did_you_mean(parts.first, names()));
+  const Node& found = node(*id);
+  if (found.outputs.empty())
+    return invalid_argument(node_label(found.op, found.name), " has no output to fetch or feed");
+  if (parts.second >= static_cast<int>(found.outputs.size())) {
+    return invalid_argument(quoted(tensor_name), ": ", node_label(found.op, found.name), " has ", found.outputs.size(),
+                            found.outputs.size() == 1 ? " output" : " outputs");
+  }
+  return Wire{*id, parts.second};
+}
+
+Result<NodeId> Graph::find_node(std::string_view name) const {
+  TARN_ASSIGN_OR_RETURN(auto parts, split_tensor_name(name));
+  if (std::optional<NodeId> id = find(parts.first)) return *id;
+  return not_found("node ", quoted(parts.first), " is not in the graph", did_you_mean(parts.first, names()));
+}
+
+std::string Graph::wire_name(Wire wire) const {
+  const std::string& name = node(wire.node).name;
+  return wire.slot == 0 ? name : str_cat(name, ":", wire.slot);
+}
+
+std::vector<std::string> Graph::names() const {
+  std::vector<std::string> names;
+  for (NodeId id : ids()) names.push_back(node(id).name);
+  return names;
+}
+
+int Graph::use_count(Wire wire) const {
+  const std::vector<Use>& all = uses(wire.node);
+  return static_cast<int>(std::count_if(
+      all.begin(), all.end(), [&](const Use& use) { return use.input != Use::kControl && use.slot == wire.slot; }));
+}
+
+std::string Graph::unique_name(std::string_view base) const {
+  if (!by_name_.contains(base)) return std::string(base);
+  auto it = next_suffix_.find(base);
+  if (it == next_suffix_.end()) it = next_suffix_.emplace(std::string(base), 1).first;
+  while (true) {
+    std::string name = str_cat(base, "_", it->second++);
+    if (!by_name_.contains(name)) return name;
+  }
+}
+
+void Graph::add_uses(NodeId id) {
+  const Node& user = node(id);
+  for (size_t i = 0; i < user.inputs.size(); ++i) {
+    Wire wire = user.inputs[i];
+    if (!wire.is_none()) uses_[static_cast<size_t>(wire.node)].push_back({id, static_cast<int>(i), wire.slot});
+  }
+  for (NodeId control : user.controls) uses_[static_cast<size_t>(control)].push_back({id, Use::kControl, 0});
+}
+
+void Graph::drop_uses(NodeId id) {
+  const Node& user = node(id);
+  auto drop = [&](NodeId producer) {
+    std::erase_if(uses_[static_cast<size_t>(producer)], [&](const Use& use) { return use.node == id; });
+  };
+  for (Wire wire : user.inputs) {
+    if (!wire.is_none()) drop(wire.node);
+  }
+  for (NodeId control : user.controls) drop(control);
+}
+
+void Graph::remove(NodeId id) {
+  assert(uses(id).empty() && "a node in use cannot be removed");
+  drop_uses(id);
+  by_name_.erase(node(id).name);
+  nodes_[static_cast<size_t>(id)] = Node{};
+  --alive_;
+}
+
+void Graph::set_input(NodeId id, int input, Wire wire) {
+  drop_uses(id);
+  nodes_[static_cast<size_t>(id)].inputs[static_cast<size_t>(input)] = wire;
+  add_uses(id);
+}
+
+void Graph::replace_uses(Wire from, Wire to) {
+  std::vector<Use> users = uses(from.node);
+  for (const Use& use : users) {
+    if (use.input == Use::kControl || use.slot != from.slot) continue;
+    nodes_[static_cast<size_t>(use.node)].inputs[static_cast<size_t>(use.input)] = to;
+    uses_[static_cast<size_t>(to.node)].push_back({use.node, use.input, to.slot});
+  }
+  std::erase_if(uses_[static_cast<size_t>(from.node)],
+                [&](const Use& use) { return use.input != Use::kControl && use.slot == from.slot && !(from == to); });
+}
+
+void Graph::replace_control_uses(NodeId from, NodeId to) {
+  std::vector<Use> users = uses(from);
+  for (const Use& use : users) {
+    if (use.input != Use::kControl) continue;
+    std::vector<NodeId> controls = node(use.node).controls;
+    std::erase(controls, from);
+    if (to >= 0 && to != use.node && std::find(controls.begin(), controls.end(), to) == controls.end())
+      controls.push_back(to);
+    set_controls(use.node, std::move(controls));
+  }
+}
+
+void Graph::set_controls(NodeId id, std::vector<NodeId> controls) {
+  drop_uses(id);
+  nodes_[static_cast<size_t>(id)].controls = std::move(controls);
+  add_uses(id);
+}
+
+void Graph::add_control(NodeId id, NodeId control) {
+  std::vector<NodeId> controls = node(id).controls;
+  if (std::find(controls.begin(), controls.end(), control) != controls.end()) return;
+  controls.push_back(control);
+  set_controls(id, std::move(controls));
+}
+
+Status Graph::rename(NodeId id, std::string_view name) {
+  if (node(id).name == name) return {};
+  TARN_RETURN_IF_ERROR(check_name(name));
+  by_name_.erase(node(id).name);
+  by_name_.emplace(std::string(name), id);
+  nodes_[static_cast<size_t>(id)].name = name;
+  return {};
+}
+
+Status Graph::reinfer(NodeId id) {
+  Node copy = node(id);
+  if (copy.def == nullptr) return {};
+  TARN_RETURN_IF_ERROR(judge(copy, false));
+  nodes_[static_cast<size_t>(id)].attrs = std::move(copy.attrs);
+  nodes_[static_cast<size_t>(id)].outputs = std::move(copy.outputs);
+  return {};
+}
+
+namespace {
+
+// A Merge waits for no back edge.
+bool is_back_edge(const Graph& graph, NodeId consumer, NodeId producer) {
+  return (graph.node(consumer).is("Merge") || graph.node(consumer).is("RefMerge")) &&
+         (graph.node(producer).is("NextIteration") || graph.node(producer).is("RefNextIteration"));
+}
+
+// The names on some cycle among the nodes that never became ready.
+std::string describe_cycle(const Graph& graph, const std::vector<int>& waiting) {
+  NodeId start = 0;
+  while (waiting[static_cast<size_t>(start)] <= 0) ++start;
+  std::vector<int> seen(waiting.size(), -1);
+  std::vector<NodeId> path;
+  NodeId at = start;
+  while (seen[static_cast<size_t>(at)] < 0) {
+    seen[static_cast<size_t>(at)] = static_cast<int>(path.size());
+    path.push_back(at);
+    auto next_of = [&]() -> NodeId {
+      for (Wire wire : graph.node(at).inputs) {
+        if (!wire.is_none() && waiting[static_cast<size_t>(wire.node)] > 0 && !is_back_edge(graph, at, wire.node))
+          return wire.node;
+      }
+      for (NodeId control : graph.node(at).controls) {
+        if (waiting[static_cast<size_t>(control)] > 0) return control;
+      }
+      return at;
+    };
+    at = next_of();
+  }
+  std::vector<std::string> names;
+  for (size_t i = static_cast<size_t>(seen[static_cast<size_t>(at)]); i < path.size(); ++i)
+    names.push_back(quoted(graph.node(path[i]).name));
+  std::reverse(names.begin(), names.end());
+  if (names.size() > 12) names.resize(12);
+  names.push_back(names.front());
+  return str_join(names, " -> ");
+}
+
+}  // namespace
+
+Result<std::vector<NodeId>> topological_order(const Graph& graph) {
+  std::vector<int> waiting(static_cast<size_t>(graph.id_limit()), 0);
+  std::vector<NodeId> order;
+  for (NodeId id : graph.ids()) {
+    int count = static_cast<int>(graph.node(id).controls.size());
+    for (Wire wire : graph.node(id).inputs) {
+      if (!wire.is_none() && !is_back_edge(graph, id, wire.node)) ++count;
+    }
+    waiting[static_cast<size_t>(id)] = count;
+    if (count == 0) order.push_back(id);
+  }
+  for (size_t next = 0; next < order.size(); ++next) {
+    for (const Use& use : graph.uses(order[next])) {
+      if (use.input != Use::kControl && is_back_edge(graph, use.node, order[next])) continue;
+      if (--waiting[static_cast<size_t>(use.node)] == 0) order.push_back(use.node);
+    }
+  }
+  if (static_cast<int>(order.size()) != graph.node_count()) {
+    return invalid_argument("the graph has a cycle: ", describe_cycle(graph, waiting));
+  }
+  return order;
+}
+
+std::vector<bool> ancestors(const Graph& graph, std::span<const NodeId> targets, std::span<const NodeId> stops) {
+  std::vector<bool> needed(static_cast<size_t>(graph.id_limit()), false);
+  std::vector<NodeId> stack(targets.begin(), targets.end());
+  while (!stack.empty()) {
+    NodeId id = stack.back();
+    stack.pop_back();
+    if (needed[static_cast<size_t>(id)]) continue;
+    needed[static_cast<size_t>(id)] = true;
+    if (std::find(stops.begin(), stops.end(), id) != stops.end()) continue;
+    for (Wire wire : graph.node(id).inputs) {
+      if (!wire.is_none()) stack.push_back(wire.node);
+    }
+    for (NodeId control : graph.node(id).controls) stack.push_back(control);
+  }
+  return needed;
+}
+
+}  // namespace tarn
