@@ -1,0 +1,143 @@
+#include "runtime/evaluate.h"
+
+namespace tarn {
+namespace {
+
+constexpr Backend kPortableOnly[] = {Backend::kPortable};
+
+class EvaluateContext : public RunContext {
+ public:
+  EvaluateContext(std::string_view node, std::span<const Tensor> inputs, std::span<const Fact> output_facts,
+                  const EvaluateOptions& options, ThreadPool& pool, const Services& services)
+      : tensors_(inputs.begin(), inputs.end()), outputs_(output_facts.size()), options_(options) {
+    for (const Fact& fact : output_facts) output_dtypes_.push_back(fact.dtype);
+    output_shapes_.resize(outputs_.size());
+    for (const Tensor& tensor : tensors_) {
+      views_.push_back({tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()});
+    }
+    for (size_t i = 0; i < options.variables.size() && i < views_.size(); ++i) {
+      Variable* variable = options.variables[i];
+      if (variable == nullptr || !variable->is_initialized()) continue;
+      const Tensor& value = variable->value();
+      views_[i] = {value.dtype(), &value.shape(), const_cast<void*>(value.data()), value.element_count()};
+    }
+    inputs_ = views_;
+    pool_ = &pool;
+    services_ = &services;
+    node_ = node;
+  }
+
+  Variable* variable(int i) override {
+    return static_cast<size_t>(i) < options_.variables.size() ? options_.variables[static_cast<size_t>(i)] : nullptr;
+  }
+  Result<TensorView> output(int i, const Shape& shape) override {
+    auto slot = static_cast<size_t>(i);
+    TARN_ASSIGN_OR_RETURN(outputs_[slot], Tensor::allocate(output_dtypes_[slot], shape));
+    output_shapes_[slot] = shape;
+    Tensor& tensor = outputs_[slot];
+    return TensorView{tensor.dtype(), &output_shapes_[slot], tensor.buffer()->data(), tensor.element_count()};
+  }
+  Status forward(int input, int output, const Shape& shape) override {
+    TARN_ASSIGN_OR_RETURN(outputs_[static_cast<size_t>(output)], tensors_[static_cast<size_t>(input)].reshaped(shape));
+    return {};
+  }
+  void set_variable(int output, Variable* variable) override {
+    if (variable->is_initialized()) outputs_[static_cast<size_t>(output)] = variable->value();
+  }
+  void set_output(int output, Tensor tensor) override { outputs_[static_cast<size_t>(output)] = std::move(tensor); }
+  Result<void*> scratch(size_t bytes) override {
+    if (scratch_ == nullptr || scratch_->bytes() < bytes) {
+      TARN_ASSIGN_OR_RETURN(scratch_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    }
+    return scratch_->data();
+  }
+
+  std::vector<Tensor> take_outputs() { return std::move(outputs_); }
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<TensorView> views_;
+  std::vector<Tensor> outputs_;
+  std::vector<DType> output_dtypes_;
+  std::vector<Shape> output_shapes_;
+  const EvaluateOptions& options_;
+  std::shared_ptr<Buffer> scratch_;
+};
+
+// Control-flow ops have no kernel; on values at hand they only forward.
+Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span<const Tensor> inputs) {
+  switch (op.def->control) {
+    case Control::kSwitch: {
+      std::vector<Tensor> outputs(2);
+      outputs[inputs[1].item<bool>() ? 1 : 0] = inputs[0];
+      return outputs;
+    }
+    case Control::kMerge: return std::vector<Tensor>{inputs[0], Tensor::scalar<int32_t>(0)};
+    default: return std::vector<Tensor>{inputs[0]};
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs,
+                                          std::span<const Tensor> inputs, const EvaluateOptions& options) {
+  if (op.def->control != Control::kNone) return evaluate_control(op, inputs);
+  std::string label = node_label(op.def->name, node);
+  std::vector<Fact> input_facts;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    input_facts.push_back(Fact::of(inputs[i]));
+    if (i < options.variables.size() && options.variables[i] != nullptr) {
+      const Variable& variable = *options.variables[i];
+      input_facts.back().is_ref = true;
+      if (variable.is_initialized()) input_facts.back().shape = variable.value().shape();
+    }
+  }
+  NodeTypes types;
+  types.outputs = op.schema.output_types(attrs);
+  std::vector<Fact> output_facts;
+  TARN_RETURN_IF_ERROR(infer_node(op, node, attrs, types, input_facts, output_facts));
+  bool all_known = true;
+  std::vector<Tensor> values;
+  for (const Fact& fact : output_facts) {
+    all_known = all_known && fact.has_value();
+    values.push_back(fact.value);
+  }
+  if (all_known && !values.empty()) return values;
+
+  std::span<const Backend> backends =
+      options.backends.empty() ? std::span<const Backend>(kPortableOnly) : options.backends;
+  Result<const KernelDef*> kernel_def = find_kernel(op, attrs, backends);
+  if (!kernel_def.ok()) return kernel_def.status().with_context(label);
+  std::unique_ptr<Kernel> kernel = (*kernel_def)->make();
+  if (!options.inputs_are_constant) {
+    for (Fact& fact : input_facts) fact.value = Tensor();
+  }
+  ThreadPool one(1);
+  ThreadPool& pool = options.threads != nullptr ? *options.threads : one;
+  static const Services kNone;
+  const Services& services = options.services != nullptr ? *options.services : kNone;
+  PrepareContext prepare(op.def->name, node, attrs, input_facts, output_facts, options.epilogue, pool.threads());
+  Status status = kernel->prepare(prepare);
+  if (!status.ok()) return status.with_context(label);
+  EvaluateContext context(node, inputs, output_facts, options, pool, services);
+  status = kernel->run(context);
+  if (!status.ok()) return status.with_context(label);
+  return context.take_outputs();
+}
+
+Result<std::vector<Tensor>> evaluate_op(const OpRegistry& registry, std::string_view op, AttrMap attrs,
+                                        std::span<const Tensor> inputs, const EvaluateOptions& options) {
+  const OpRegistry::Op* found = registry.find(op);
+  if (found == nullptr)
+    return unimplemented("op ", quoted(op), " is not supported", did_you_mean(op, registry.names()));
+  std::vector<InputInfo> infos;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    bool is_ref = i < options.variables.size() && options.variables[i] != nullptr;
+    infos.push_back({inputs[i].dtype(), is_ref, "input"});
+  }
+  NodeTypes types;
+  TARN_RETURN_IF_ERROR(found->schema.resolve("evaluate", attrs, infos, {.infer_from_inputs = true}, types));
+  return evaluate_node(*found, "evaluate", attrs, inputs, options);
+}
+
+}  // namespace tarn
