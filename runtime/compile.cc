@@ -1,0 +1,379 @@
+#include "runtime/compile.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "runtime/compile_state.h"
+
+namespace tarn {
+namespace {
+
+using namespace compiling;
+
+// Turns scheduled units into steps over value slots.
+class Lowering {
+ public:
+  Lowering(State& state, std::vector<int> order) : state_(state), order_(std::move(order)), program_(new Program) {}
+
+  Result<std::unique_ptr<Program>> lower() {
+    for (const CompileRequest::Feed& feed : state_.request.feeds) {
+      program_->feeds.push_back({feed.dtype, feed.shape, {}, false});
+    }
+    for (int unit : order_) add_step(unit);
+    for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
+    find_copies();
+    for (size_t s = 0; s < program_->steps.size(); ++s) prepare(s);
+    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
+    plan();
+    finish_stats();
+    return std::move(program_);
+  }
+
+ private:
+  // --- values -----------------------------------------------------------------------------------------------------
+  int value_of(Wire wire) {
+    auto [it, fresh] = value_of_.try_emplace({wire.node, wire.slot}, static_cast<int>(program_->values.size()));
+    if (!fresh) return it->second;
+    Value value;
+    value.fact = state_.fact(wire);
+    if (is_feed(wire)) {
+      value.kind = ValueKind::kFeed;
+      value.feed = feed_index(wire);
+    } else if (const WorkNode& node = state_.nodes[static_cast<size_t>(wire.node)];
+               value.fact.has_value() && (node.folded || (node.forwards_input && wire.slot == 1))) {
+      value.kind = ValueKind::kConstant;
+      program_->stats.constant_bytes += value.fact.value.byte_size();
+    }
+    program_->values.push_back(std::move(value));
+    return it->second;
+  }
+
+  static bool can_be_planned(const Fact& fact) {
+    return !fact.is_ref && fact.shape.is_fully_known() && dtype_size(fact.dtype) > 0;
+  }
+
+  void set_output_kind(int value, bool forwarded) {
+    Value& v = program_->values[static_cast<size_t>(value)];
+    if (v.kind == ValueKind::kConstant || v.kind == ValueKind::kFeed) return;
+    v.kind = forwarded || v.fact.is_ref ? ValueKind::kForwarded
+             : can_be_planned(v.fact)   ? ValueKind::kPlanned
+                                        : ValueKind::kDynamic;
+  }
+
+  // --- steps ------------------------------------------------------------------------------------------------------
+  void add_step(int unit) {
+    Step step;
+    if (unit >= kFetchUnit) {
+      step.kind = StepKind::kFetch;
+      step.fetch = unit - kFetchUnit;
+      Wire wire = state_.fetches[static_cast<size_t>(step.fetch)];
+      step.inputs = {value_of(wire)};
+      step.node =
+          is_feed(wire)
+              ? std::string(state_.source.name(state_.request.feeds[static_cast<size_t>(feed_index(wire))].tensor.node))
+              : state_.nodes[static_cast<size_t>(wire.node)].name;
+      step.may_be_dead = !is_feed(wire);
+      if (state_.fact(wire).is_ref) step.ref_inputs = {0};
+      push(std::move(step), unit);
+      return;
+    }
+    const WorkNode& node = state_.nodes[static_cast<size_t>(unit)];
+    const WorkNode& tail = node.tail >= 0 ? state_.nodes[static_cast<size_t>(node.tail)] : node;
+    int tail_index = node.tail >= 0 ? node.tail : unit;
+    step.node = tail.name;
+    step.op = node.op_name;
+    step.may_be_dead = node.may_be_dead();
+    step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;
+    Control control = node.op->def->control;
+    if (control == Control::kSwitch && node.taken_branch >= 0) {
+      step.kind = StepKind::kView;
+      step.inputs = {value_of(node.inputs[0])};
+      step.outputs = {value_of({unit, node.taken_branch})};
+    } else {
+      for (Wire wire : unit_inputs(state_, unit)) step.inputs.push_back(value_of(wire));
+      size_t outputs = node.forwards_input ? 1 : tail.facts.size();
+      for (size_t slot = 0; slot < outputs; ++slot)
+        step.outputs.push_back(value_of({tail_index, static_cast<int>(slot)}));
+      step.kind = kind_of(node);
+      if (control == Control::kSwitch || control == Control::kMerge) program_->has_branches = true;
+    }
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      if (program_->values[static_cast<size_t>(step.inputs[i])].fact.is_ref)
+        step.ref_inputs.push_back(static_cast<int>(i));
+    }
+    bool forwards = step.kind != StepKind::kKernel && step.kind != StepKind::kNothing;
+    for (size_t slot = 0; slot < step.outputs.size(); ++slot) {
+      bool merge_index = step.kind == StepKind::kMerge && slot == 1;
+      set_output_kind(step.outputs[slot], forwards && !merge_index);
+    }
+    for (int before : unit_controls(state_, unit)) {
+      const WorkNode& control_node = state_.nodes[static_cast<size_t>(before)];
+      auto it = step_of_.find(unit_of(state_, before));
+      if (control_node.may_be_dead() && it != step_of_.end()) step.dead_controls.push_back(it->second);
+    }
+    if ((node.traits() & kWritesRef) != 0) program_->writes_variables = true;
+    if (!step.ref_inputs.empty()) program_->reads_variables = true;
+    program_->most_inputs = std::max(program_->most_inputs, static_cast<int>(step.inputs.size()));
+    push(std::move(step), unit);
+  }
+
+  StepKind kind_of(const WorkNode& node) const {
+    Control control = node.op->def->control;
+    if (control == Control::kSwitch) return StepKind::kSwitch;
+    if (control == Control::kMerge && !node.forwards_input) return StepKind::kMerge;
+    if (node.forwards_input) return StepKind::kView;
+    if (node.facts.size() == 1 && node.facts[0].has_value() && node.inputs.empty()) return StepKind::kConstant;
+    if (node.is_view() && node.facts[0].shape.is_fully_known()) return StepKind::kView;
+    if (node.op->def->kernels.empty() && node.facts.empty()) return StepKind::kNothing;
+    return StepKind::kKernel;
+  }
+
+  void push(Step step, int unit) {
+    step_of_[unit] = static_cast<int>(program_->steps.size());
+    unit_of_step_.push_back(unit);
+    program_->steps.push_back(std::move(step));
+  }
+
+  // --- variables --------------------------------------------------------------------------------------------------
+  // A view of a variable that is still read when the variable changes must be a copy.
+  void find_copies() {
+    if (!program_->writes_variables) return;
+    size_t values = program_->values.size();
+    // By value: the variable it is a handle on or a view of; "" for none, "*" if it can't be told.
+    std::vector<std::string> variable(values);
+    std::vector<int> last_read(values, -1);
+    std::map<std::string, std::vector<int>> writers;
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      const Step& step = program_->steps[s];
+      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge;
+      int unit = unit_of_step_[s];
+      const WorkNode* node = unit < kFetchUnit ? &state_.nodes[static_cast<size_t>(unit)] : nullptr;
+      if (node != nullptr && (node->traits() & kWritesRef) != 0 && !step.inputs.empty()) {
+        writers[variable[static_cast<size_t>(step.inputs[0])]].push_back(static_cast<int>(s));
+      }
+      for (int out : step.outputs) {
+        std::string& name = variable[static_cast<size_t>(out)];
+        bool ref_out = program_->values[static_cast<size_t>(out)].fact.is_ref;
+        if (ref_out && step.inputs.empty()) {
+          std::string shared = node->attrs.get_or<std::string>("shared_name", "");
+          name = shared.empty() ? node->name : shared;
+        } else if (hands_on || ref_out) {
+          for (int in : step.inputs) {
+            const std::string& from = variable[static_cast<size_t>(in)];
+            if (!from.empty()) name = name.empty() || name == from ? from : "*";
+          }
+        }
+      }
+    }
+    // Reads reach back through views: last first.
+    for (size_t s = program_->steps.size(); s-- > 0;) {
+      const Step& step = program_->steps[s];
+      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge;
+      int until = static_cast<int>(s);
+      if (hands_on) {
+        for (int out : step.outputs) until = std::max(until, last_read[static_cast<size_t>(out)]);
+      }
+      for (int in : step.inputs)
+        last_read[static_cast<size_t>(in)] = std::max(last_read[static_cast<size_t>(in)], until);
+    }
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      Step& step = program_->steps[s];
+      if (step.kind != StepKind::kView || step.outputs.size() != 1) continue;
+      auto out = static_cast<size_t>(step.outputs[0]);
+      if (program_->values[out].fact.is_ref || variable[out].empty()) continue;
+      bool changed = false;
+      for (const auto& [name, steps] : writers) {
+        if (name != variable[out] && name != "*" && variable[out] != "*") continue;
+        for (int writer : steps) changed = changed || (writer > static_cast<int>(s) && writer <= last_read[out]);
+      }
+      if (!changed) continue;
+      step.kind = StepKind::kCopy;
+      set_output_kind(step.outputs[0], false);
+    }
+  }
+
+  // --- kernels ----------------------------------------------------------------------------------------------------
+  void prepare(size_t s) {
+    Step& step = program_->steps[s];
+    reuse_.emplace_back();
+    if (step.kind != StepKind::kKernel) return;
+    const WorkNode& node = state_.nodes[static_cast<size_t>(unit_of_step_[s])];
+    Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
+    if (!def.ok()) {
+      if ((node.traits() & kSourceOp) != 0) {
+        state_.problems.add(invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (",
+                                             node.facts[0].to_string(), ")"));
+      } else {
+        state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
+      }
+      return;
+    }
+    step.kernel = (*def)->make();
+    std::vector<Fact> inputs, outputs;
+    for (int in : step.inputs) inputs.push_back(program_->values[static_cast<size_t>(in)].fact);
+    for (size_t i = 0; i < step.inputs.size(); ++i) {
+      if (program_->values[static_cast<size_t>(step.inputs[i])].kind != ValueKind::kConstant)
+        inputs[i].value = Tensor();
+    }
+    for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
+    PrepareContext context(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
+                           state_.options.threads);
+    Status status = step.kernel->prepare(context);
+    if (!status.ok()) {
+      state_.problems.add(Status(status.code(), str_cat(node_label(node.op_name, node.name), ": ", status.message(),
+                                                        input_facts_text(node.op->schema, node.attrs, inputs)))
+                              .with_node(node.name));
+    }
+    step.scratch_bytes = context.request().scratch_bytes;
+    reuse_.back() = context.request().reuse;
+  }
+
+  // --- memory -----------------------------------------------------------------------------------------------------
+  // roots[v]: the planned values whose memory v may be.
+  std::vector<std::vector<int>> find_roots() const {
+    std::vector<std::vector<int>> roots(program_->values.size());
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      const Step& step = program_->steps[s];
+      bool view_kernel = step.kind == StepKind::kKernel && unit_of_step_[s] < kFetchUnit &&
+                         state_.nodes[static_cast<size_t>(unit_of_step_[s])].is_view();
+      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge ||
+                      view_kernel;
+      for (int out : step.outputs) {
+        std::vector<int>& mine = roots[static_cast<size_t>(out)];
+        if (program_->values[static_cast<size_t>(out)].kind == ValueKind::kPlanned) mine.push_back(out);
+        if (!hands_on) continue;
+        for (int in : step.inputs) {
+          for (int root : roots[static_cast<size_t>(in)]) {
+            if (std::find(mine.begin(), mine.end(), root) == mine.end()) mine.push_back(root);
+          }
+        }
+      }
+    }
+    return roots;
+  }
+
+  void plan() {
+    size_t values = program_->values.size();
+    std::vector<std::vector<int>> roots = find_roots();
+    std::vector<int> first(values, -1), last(values, -1);
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      for (int out : program_->steps[s].outputs) {
+        for (int root : roots[static_cast<size_t>(out)]) {
+          if (root == out) first[static_cast<size_t>(root)] = static_cast<int>(s);
+          last[static_cast<size_t>(root)] = static_cast<int>(s);
+        }
+      }
+      for (int in : program_->steps[s].inputs) {
+        for (int root : roots[static_cast<size_t>(in)]) last[static_cast<size_t>(root)] = static_cast<int>(s);
+      }
+    }
+    if (state_.options.keep_fetches) {
+      for (Wire wire : state_.fetches) {
+        for (int root : roots[static_cast<size_t>(value_of(wire))])
+          last[static_cast<size_t>(root)] = static_cast<int>(program_->steps.size());
+      }
+    }
+    // Storage groups: an output that takes over a dying input's memory joins its group.
+    std::vector<Lifetime> lifetimes;
+    std::vector<int> group(values, -1);
+    std::vector<int> scratch_group(program_->steps.size(), -1);
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      const Step& step = program_->steps[s];
+      for (size_t o = 0; o < step.outputs.size(); ++o) {
+        auto out = static_cast<size_t>(step.outputs[o]);
+        const Value& value = program_->values[out];
+        if (value.kind != ValueKind::kPlanned || first[out] != static_cast<int>(s)) continue;
+        size_t bytes = static_cast<size_t>(value.fact.shape.elements()) * dtype_size(value.fact.dtype);
+        int taken = reusable_input(s, static_cast<int>(o), bytes, roots, last, group, lifetimes);
+        if (taken >= 0) {
+          group[out] = taken;
+          lifetimes[static_cast<size_t>(taken)].last = std::max(lifetimes[static_cast<size_t>(taken)].last, last[out]);
+        } else {
+          group[out] = static_cast<int>(lifetimes.size());
+          lifetimes.push_back({bytes, first[out], std::max(first[out], last[out])});
+        }
+      }
+      if (step.scratch_bytes > 0) {
+        scratch_group[s] = static_cast<int>(lifetimes.size());
+        lifetimes.push_back({step.scratch_bytes, static_cast<int>(s), static_cast<int>(s)});
+      }
+    }
+    MemoryPlan plan = plan_memory(lifetimes);
+    assert(plan_is_valid(lifetimes, plan));
+    for (size_t v = 0; v < values; ++v) {
+      if (group[v] >= 0) program_->values[v].offset = plan.offsets[static_cast<size_t>(group[v])];
+    }
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      if (scratch_group[s] >= 0)
+        program_->steps[s].scratch_offset = plan.offsets[static_cast<size_t>(scratch_group[s])];
+    }
+    program_->stats.arena_bytes = plan.arena_bytes;
+    program_->stats.arena_lower_bound_bytes = plan.lower_bound_bytes;
+  }
+
+  // The storage group of an input of step s that dies here and may hold output o, or -1.
+  int reusable_input(size_t s, int o, size_t bytes, const std::vector<std::vector<int>>& roots,
+                     const std::vector<int>& last, const std::vector<int>& group,
+                     const std::vector<Lifetime>& lifetimes) const {
+    const Step& step = program_->steps[s];
+    for (auto [i, output] : reuse_[s]) {
+      if (output != o) continue;
+      int in = step.inputs[static_cast<size_t>(i)];
+      const std::vector<int>& mine = roots[static_cast<size_t>(in)];
+      if (mine.size() != 1 || last[static_cast<size_t>(mine[0])] != static_cast<int>(s)) continue;
+      const Value& value = program_->values[static_cast<size_t>(in)];
+      if (!value.fact.shape.is_fully_known() ||
+          static_cast<size_t>(value.fact.shape.elements()) * dtype_size(value.fact.dtype) != bytes) {
+        continue;
+      }
+      int root_group = group[static_cast<size_t>(mine[0])];
+      if (lifetimes[static_cast<size_t>(root_group)].bytes < bytes ||
+          lifetimes[static_cast<size_t>(root_group)].last > static_cast<int>(s))
+        continue;
+      // Nothing else this step reads or writes may live there.
+      bool alone = true;
+      for (int other : step.inputs) {
+        if (other == in) continue;
+        for (int root : roots[static_cast<size_t>(other)])
+          alone = alone && group[static_cast<size_t>(root)] != root_group;
+      }
+      for (int other : step.outputs) alone = alone && group[static_cast<size_t>(other)] != root_group;
+      if (alone) return root_group;
+    }
+    return -1;
+  }
+
+  void finish_stats() {
+    ProgramStats& stats = program_->stats;
+    for (const WorkNode& node : state_.nodes) {
+      if (node.live || node.folded) ++stats.nodes;
+      if (node.folded) ++stats.folded_nodes;
+      if (node.fused_into >= 0) ++stats.fused_nodes;
+    }
+  }
+
+  State& state_;
+  std::vector<int> order_;
+  std::unique_ptr<Program> program_;
+  std::map<std::pair<int, int>, int> value_of_;
+  std::map<int, int> step_of_;  // by unit
+  std::vector<int> unit_of_step_;
+  std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
+                                         const CompileOptions& options) {
+  State state{source, request, options, {}, {}, {}, {}, {}};
+  TARN_RETURN_IF_ERROR(prune(state));
+  infer_and_fold(state);
+  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  mark_live(state);
+  fuse_epilogues(state);
+  TARN_ASSIGN_OR_RETURN(std::vector<int> order, schedule(state));
+  return Lowering(state, std::move(order)).lower();
+}
+
+}  // namespace tarn

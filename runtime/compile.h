@@ -1,0 +1,44 @@
+// compile(): NodeSource -> Program. The one compiler, for sessions and for the engine:
+// prune -> infer -> fold constants -> fuse -> schedule -> choose kernels -> plan memory.
+//
+//   CompileRequest request{.feeds = {{x, fact_of_x}}, .fetches = {y}};
+//   Result<std::unique_ptr<Program>> program = compile(source, request, {.ops = &registry});
+#pragma once
+
+#include <memory>
+
+#include "runtime/node_source.h"
+#include "runtime/program.h"
+
+namespace tarn {
+
+struct CompileRequest {
+  struct Feed {
+    Wire tensor;
+    DType dtype;
+    Shape shape;  // fully known
+  };
+  std::vector<Feed> feeds;
+  std::vector<Wire> fetches;
+  std::vector<int> targets;  // nodes to run for their effect
+};
+
+struct CompileOptions {
+  const OpRegistry* ops = nullptr;
+  std::vector<Backend> backends = {Backend::kPortable};  // first choice first
+  int threads = 1;
+  const Services* services = nullptr;  // an op that needs a service not installed is refused, by node name
+  bool fold = true;
+  bool fuse = true;
+  bool keep_fetches = false;  // fetched values stay in the arena until the next run, to be looked at in place
+  // A value is folded if it has at most this many bytes, or at most four times the bytes of the constants it comes from
+  // (dequantized weights).
+  size_t most_folded_bytes = 1 << 16;
+};
+
+// Errors list every node that has no op or kernel here, all at once. Schedules writers of a variable after every reader
+// that no edge orders behind them: an unordered read sees the value from before the run.
+Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
+                                         const CompileOptions& options);
+
+}  // namespace tarn

@@ -1,0 +1,315 @@
+#include "runtime/executor.h"
+
+#include <chrono>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace tarn {
+namespace {
+
+// Denormals cost a hundred cycles each and mean nothing to a network; TensorFlow flushes them too. Restored afterwards.
+class FlushDenormals {
+ public:
+#if defined(__x86_64__)
+  FlushDenormals() : saved_(_mm_getcsr()) {
+    _mm_setcsr(saved_ | 0x8040);
+  }
+  ~FlushDenormals() {
+    _mm_setcsr(saved_);
+  }
+
+ private:
+  unsigned saved_;
+#endif
+};
+
+TensorView view_of(const Tensor& tensor) {
+  return {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
+}
+
+}  // namespace
+
+// What a kernel sees. One object serves all steps of a run.
+class Context::StepContext : public RunContext {
+ public:
+  StepContext(Context& owner, const RunEnvironment& environment) : owner_(owner) {
+    pool_ = environment.pool;
+    services_ = environment.services;
+  }
+  void begin(const Step& step) {
+    step_ = &step;
+    node_ = step.node;
+    for (size_t i = 0; i < step.inputs.size(); ++i) owner_.gathered_[i] = owner_.slot(step.inputs[i]).view;
+    inputs_ = {owner_.gathered_.data(), step.inputs.size()};
+  }
+
+  Variable* variable(int i) override { return owner_.slot(step_->inputs[static_cast<size_t>(i)]).variable; }
+
+  Result<TensorView> output(int i, const Shape& shape) override {
+    int value = step_->outputs[static_cast<size_t>(i)];
+    if (owner_.program_->values[static_cast<size_t>(value)].kind == ValueKind::kPlanned) {
+      const Shape& planned = owner_.program_->values[static_cast<size_t>(value)].fact.shape;
+      if (!(planned == shape)) {
+        return internal_error("output ", i, " was planned as ", planned.to_string(), " but the kernel makes ",
+                              shape.to_string());
+      }
+      owner_.place(value);
+      return owner_.slot(value).view;
+    }
+    return owner_.dynamic_output(value, shape);
+  }
+
+  Status forward(int input, int output, const Shape& shape) override {
+    const Slot& from = owner_.slot(step_->inputs[static_cast<size_t>(input)]);
+    Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
+    TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
+    if (count != from.view.count) {
+      return invalid_argument("a tensor of shape ", from.view.shape->to_string(), " cannot take shape ",
+                              shape.to_string());
+    }
+    to.shape = shape;
+    to.view = {from.view.dtype, &to.shape, from.view.data, count};
+    return {};
+  }
+
+  void set_variable(int output, Variable* variable) override {
+    Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
+    to.variable = variable;
+    if (variable->is_initialized()) to.view = view_of(variable->value());
+  }
+
+  void set_output(int output, Tensor tensor) override {
+    Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
+    to.tensor = std::move(tensor);
+    to.view = view_of(to.tensor);
+  }
+
+  Result<void*> scratch(size_t bytes) override {
+    if (bytes <= step_->scratch_bytes) return static_cast<std::byte*>(owner_.arena_->data()) + step_->scratch_offset;
+    if (owner_.extra_scratch_ == nullptr || owner_.extra_scratch_->bytes() < bytes) {
+      TARN_ASSIGN_OR_RETURN(owner_.extra_scratch_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    }
+    return owner_.extra_scratch_->data();
+  }
+
+ private:
+  Context& owner_;
+  const Step* step_ = nullptr;
+};
+
+Context::Context(std::shared_ptr<const Program> program)
+    : program_(std::move(program)),
+      slots_(program_->values.size()),
+      gathered_(static_cast<size_t>(program_->most_inputs)),
+      fetch_views_(program_->fetches.size()),
+      step_dead_(program_->has_branches ? program_->steps.size() : 0, 0) {
+  for (size_t v = 0; v < slots_.size(); ++v) {
+    const Value& value = program_->values[v];
+    if (value.kind == ValueKind::kConstant) slots_[v].view = view_of(value.fact.value);
+  }
+}
+
+Context::~Context() = default;
+
+Status Context::allocate() {
+  if (arena_ != nullptr) return {};
+  size_t bytes = program_->stats.arena_bytes;
+  Result<std::shared_ptr<Buffer>> arena = Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes));
+  if (!arena.ok()) return arena.status().with_context("the arena");
+  arena_ = *std::move(arena);
+  std::memset(arena_->data(), 0, bytes);  // touched now rather than in the first run
+  return {};
+}
+
+size_t Context::memory_bytes() const {
+  size_t bytes = arena_ == nullptr ? 0 : arena_->bytes();
+  if (extra_scratch_ != nullptr) bytes += extra_scratch_->bytes();
+  for (const Slot& slot : slots_) {
+    if (slot.buffer != nullptr) bytes += slot.buffer->bytes();
+  }
+  return bytes;
+}
+
+void Context::place(int value) {
+  const Value& planned = program_->values[static_cast<size_t>(value)];
+  slot(value).view = {planned.fact.dtype, &planned.fact.shape, static_cast<std::byte*>(arena_->data()) + planned.offset,
+                      planned.fact.shape.elements()};
+}
+
+Result<TensorView> Context::dynamic_output(int value, const Shape& shape) {
+  Slot& to = slot(value);
+  DType dtype = program_->values[static_cast<size_t>(value)].fact.dtype;
+  TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
+  size_t element = dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype);
+  if (to.buffer == nullptr || to.buffer->bytes() < static_cast<size_t>(count) * element || to.buffer.use_count() > 1) {
+    TARN_ASSIGN_OR_RETURN(to.buffer, Buffer::allocate(dtype, count));
+  }
+  to.shape = shape;
+  to.view = {dtype, &to.shape, to.buffer->data(), count};
+  return to.view;
+}
+
+Status Context::refresh_refs(const Step& step, bool uninitialized_ok) {
+  for (int i : step.ref_inputs) {
+    Slot& ref = slot(step.inputs[static_cast<size_t>(i)]);
+    if (ref.variable == nullptr) continue;
+    if (ref.variable->is_initialized()) {
+      ref.view = view_of(ref.variable->value());
+    } else if (!uninitialized_ok || i != 0) {
+      return failed_precondition("Attempting to use uninitialized value ", ref.variable->name()).with_node(step.node);
+    }
+  }
+  return {};
+}
+
+// Whether the step must be skipped because a branch was not taken; its outputs are dead then.
+bool Context::mark_dead(const Step& step, int index) {
+  bool dead = false;
+  if (step.kind == StepKind::kMerge) {
+    dead = true;
+    for (int in : step.inputs) dead = dead && slot(in).dead;
+  } else {
+    for (int in : step.inputs) dead = dead || slot(in).dead;
+  }
+  for (int control : step.dead_controls) dead = dead || step_dead_[static_cast<size_t>(control)] != 0;
+  step_dead_[static_cast<size_t>(index)] = dead ? 1 : 0;
+  for (int out : step.outputs) slot(out).dead = dead;
+  return dead;
+}
+
+Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
+  const Slot& from = slot(step.inputs[0]);
+  auto i = static_cast<size_t>(step.fetch);
+  if (from.dead) {
+    return invalid_argument("fetch ", quoted(step.node), ": its branch was not taken in this run").with_node(step.node);
+  }
+  fetch_views_[i] = from.view;
+  if (i >= fetched.size()) return {};
+  const Value& value = program_->values[static_cast<size_t>(step.inputs[0])];
+  if (value.kind == ValueKind::kConstant) {
+    fetched[i] = value.fact.value;
+    return {};
+  }
+  Tensor& to = fetched[i];
+  bool fits = to.is_valid() && to.buffer() != nullptr && to.buffer().use_count() == 1 &&
+              to.dtype() == from.view.dtype && to.shape() == *from.view.shape;
+  if (!fits) {
+    TARN_ASSIGN_OR_RETURN(to, Tensor::allocate(from.view.dtype, *from.view.shape));
+  }
+  if (from.view.dtype == DType::kString) {
+    auto* out = static_cast<std::string*>(to.mutable_data());
+    for (int64_t e = 0; e < from.view.count; ++e) out[e] = from.view.as<std::string>()[e];
+  } else if (from.view.count > 0) {
+    std::memcpy(to.mutable_data(), from.view.data, to.byte_size());
+  }
+  return {};
+}
+
+Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context) {
+  if (program_->has_branches && mark_dead(step, index) && step.kind != StepKind::kFetch) return {};
+  if (!step.ref_inputs.empty()) TARN_RETURN_IF_ERROR(refresh_refs(step, step.uninitialized_ok));
+  switch (step.kind) {
+    case StepKind::kKernel: {
+      context.begin(step);
+      Status status = step.kernel->run(context);
+      if (status.ok()) return status;
+      return status.with_context(node_label(step.op, step.node)).with_node(step.node);
+    }
+    case StepKind::kView: {
+      const Slot& from = slot(step.inputs[0]);
+      Slot& to = slot(step.outputs[0]);
+      const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
+      to.variable = fact.is_ref ? from.variable : nullptr;
+      to.view = from.view;
+      if (fact.shape.is_fully_known()) {
+        to.view.shape = &fact.shape;
+        to.view.dtype = fact.dtype;
+      }
+      return {};
+    }
+    case StepKind::kCopy: {
+      const TensorView& from = slot(step.inputs[0]).view;
+      int out = step.outputs[0];
+      if (program_->values[static_cast<size_t>(out)].kind == ValueKind::kPlanned) {
+        place(out);
+      } else {
+        TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());
+      }
+      if (from.count > 0)
+        std::memcpy(slot(out).view.data, from.data, static_cast<size_t>(from.count) * dtype_size(from.dtype));
+      return {};
+    }
+    case StepKind::kConstant:
+      slot(step.outputs[0]).view = view_of(program_->values[static_cast<size_t>(step.outputs[0])].fact.value);
+      return {};
+    case StepKind::kSwitch: {
+      const Slot& from = slot(step.inputs[0]);
+      const TensorView& predicate = slot(step.inputs[1]).view;
+      if (predicate.count != 1) {
+        return invalid_argument(node_label(step.op, step.node), ": pred must be a scalar, has shape ",
+                                predicate.shape->to_string());
+      }
+      bool taken = predicate.item<bool>();
+      for (int branch = 0; branch < 2; ++branch) {
+        Slot& to = slot(step.outputs[static_cast<size_t>(branch)]);
+        to.view = from.view;
+        to.variable = from.variable;
+        to.dead = (branch == 1) != taken;
+      }
+      return {};
+    }
+    case StepKind::kMerge: {
+      size_t taken = 0;
+      while (slot(step.inputs[taken]).dead) ++taken;
+      const Slot& from = slot(step.inputs[taken]);
+      Slot& to = slot(step.outputs[0]);
+      to.view = from.view;
+      to.variable = from.variable;
+      if (step.outputs.size() > 1) {
+        place(step.outputs[1]);
+        *slot(step.outputs[1]).view.as<int32_t>() = static_cast<int32_t>(taken);
+      }
+      return {};
+    }
+    case StepKind::kNothing: return {};
+    case StepKind::kFetch: return run_fetch(step, fetched);
+  }
+  return {};
+}
+
+Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched, const RunEnvironment& environment) {
+  if (feeds.size() != program_->feeds.size()) {
+    return invalid_argument("the program takes ", program_->feeds.size(), " feeds, got ", feeds.size());
+  }
+  for (size_t v = 0; v < slots_.size(); ++v) {
+    int feed = program_->values[v].feed;
+    if (feed < 0) continue;
+    const TensorView& given = feeds[static_cast<size_t>(feed)];
+    const Fact& expected = program_->feeds[static_cast<size_t>(feed)];
+    if (given.dtype != expected.dtype || !(*given.shape == expected.shape)) {
+      return invalid_argument("feed ", feed, ": compiled for ", expected.to_string(), ", got ",
+                              dtype_short_name(given.dtype), given.shape->to_string());
+    }
+    slots_[v].view = given;
+  }
+  TARN_RETURN_IF_ERROR(allocate());
+  FlushDenormals flush;
+  StepContext context(*this, environment);
+  const std::vector<Step>& steps = program_->steps;
+  for (size_t s = 0; s < steps.size(); ++s) {
+    if (environment.on_step == nullptr) {
+      TARN_RETURN_IF_ERROR(run_step(steps[s], static_cast<int>(s), fetched, context));
+    } else {
+      auto begin = std::chrono::steady_clock::now();
+      TARN_RETURN_IF_ERROR(run_step(steps[s], static_cast<int>(s), fetched, context));
+      auto time = std::chrono::steady_clock::now() - begin;
+      environment.on_step(environment.user, static_cast<int>(s), std::chrono::nanoseconds(time).count());
+    }
+  }
+  return {};
+}
+
+}  // namespace tarn

@@ -1,0 +1,73 @@
+// Context: the memory of one run of a Program at a time. Steps are walked in order by one loop: no recursion, and after
+// the first run no allocation but for fetched tensors that the caller keeps.
+//
+//   Context context(program);
+//   std::vector<Tensor> fetched(1);
+//   Status s = context.run(feeds, fetched, {.pool = &pool, .services = &services});
+//
+// One per thread. The Program is shared.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/program.h"
+
+namespace tarn {
+
+struct RunEnvironment {
+  ThreadPool* pool = nullptr;
+  const Services* services = nullptr;
+  // If set, called after each kernel step with its index and nanoseconds.
+  void (*on_step)(void* user, int step, int64_t nanoseconds) = nullptr;
+  void* user = nullptr;
+};
+
+class Context {
+ public:
+  explicit Context(std::shared_ptr<const Program> program);
+  ~Context();
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  const Program& program() const { return *program_; }
+  // Takes the arena, so that the first run is like the others. run() does it if this was not called.
+  Status allocate();
+  // Runs with feeds as the program was compiled for (dtype and exact shape are checked). fetched[i] is reused if it
+  // fits and nobody else holds it.
+  Status run(std::span<const TensorView> feeds, std::span<Tensor> fetched, const RunEnvironment& environment);
+  // After a run of a program compiled with keep_fetches: where fetch i lies. Good until the next run.
+  const TensorView& fetched_view(int i) const { return fetch_views_[static_cast<size_t>(i)]; }
+  // Bytes this context holds: arena, scratch and data-dependent values.
+  size_t memory_bytes() const;
+
+ private:
+  class StepContext;
+  struct Slot {
+    TensorView view;
+    Shape shape;                     // of dynamic values
+    std::shared_ptr<Buffer> buffer;  // own memory of a dynamic value, kept for the next run
+    Tensor tensor;                   // a value a kernel handed over
+    Variable* variable = nullptr;
+    bool dead = false;
+  };
+
+  Status run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context);
+  Status run_fetch(const Step& step, std::span<Tensor> fetched);
+  Status refresh_refs(const Step& step, bool uninitialized_ok);
+  bool mark_dead(const Step& step, int index);
+  void place(int value);  // points a planned slot at its place in the arena
+  Result<TensorView> dynamic_output(int value, const Shape& shape);
+  Slot& slot(int value) { return slots_[static_cast<size_t>(value)]; }
+
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<Buffer> arena_;
+  std::shared_ptr<Buffer> extra_scratch_;
+  std::vector<Slot> slots_;
+  std::vector<TensorView> gathered_;  // the running step's inputs
+  std::vector<TensorView> fetch_views_;
+  std::vector<char> step_dead_;
+};
+
+}  // namespace tarn

@@ -1,0 +1,181 @@
+#include "runtime/memory_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+
+namespace tarn {
+namespace {
+
+size_t rounded(size_t bytes) {
+  return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
+}
+
+bool overlap_in_time(const Lifetime& a, const Lifetime& b) {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+// Places values in the given order, each into the smallest gap that fits among those placed already and alive with it.
+size_t place_in_order(const std::vector<Lifetime>& values, const std::vector<int>& order,
+                      std::vector<size_t>& offsets) {
+  size_t arena = 0;
+  std::vector<int> placed;  // by offset
+  for (int v : order) {
+    const Lifetime& value = values[static_cast<size_t>(v)];
+    size_t bytes = rounded(value.bytes);
+    size_t best = SIZE_MAX, best_gap = SIZE_MAX, end = 0;
+    for (int p : placed) {
+      const Lifetime& other = values[static_cast<size_t>(p)];
+      if (!overlap_in_time(value, other)) continue;
+      size_t offset = offsets[static_cast<size_t>(p)];
+      if (offset >= end + bytes && offset - end < best_gap) {
+        best = end;
+        best_gap = offset - end;
+      }
+      end = std::max(end, offset + rounded(other.bytes));
+    }
+    size_t offset = best != SIZE_MAX ? best : end;
+    offsets[static_cast<size_t>(v)] = offset;
+    arena = std::max(arena, offset + bytes);
+    placed.insert(std::upper_bound(
+                      placed.begin(), placed.end(), v,
+                      [&](int a, int b) { return offsets[static_cast<size_t>(a)] < offsets[static_cast<size_t>(b)]; }),
+                  v);
+  }
+  return arena;
+}
+
+// For graphs too large for the quadratic plans: values in order of their first step take the lowest free gap.
+size_t place_by_time(const std::vector<Lifetime>& values, const std::vector<int>& by_first,
+                     std::vector<size_t>& offsets) {
+  std::map<size_t, size_t> free_gaps;  // offset -> bytes, within [0, arena)
+  std::multimap<int, int> ends;        // last step -> value
+  size_t arena = 0;
+  auto release = [&](size_t offset, size_t bytes) {
+    auto next = free_gaps.lower_bound(offset);
+    if (next != free_gaps.end() && offset + bytes == next->first) {
+      bytes += next->second;
+      next = free_gaps.erase(next);
+    }
+    if (next != free_gaps.begin()) {
+      auto before = std::prev(next);
+      if (before->first + before->second == offset) {
+        before->second += bytes;
+        return;
+      }
+    }
+    free_gaps[offset] = bytes;
+  };
+  for (int v : by_first) {
+    const Lifetime& value = values[static_cast<size_t>(v)];
+    while (!ends.empty() && ends.begin()->first < value.first) {
+      auto done = static_cast<size_t>(ends.begin()->second);
+      release(offsets[done], rounded(values[done].bytes));
+      ends.erase(ends.begin());
+    }
+    size_t bytes = rounded(value.bytes);
+    if (bytes == 0) continue;
+    auto gap = std::find_if(free_gaps.begin(), free_gaps.end(), [&](const auto& g) { return g.second >= bytes; });
+    if (gap != free_gaps.end()) {
+      size_t offset = gap->first, left = gap->second - bytes;
+      free_gaps.erase(gap);
+      if (left > 0) free_gaps[offset + bytes] = left;
+      offsets[static_cast<size_t>(v)] = offset;
+    } else {
+      offsets[static_cast<size_t>(v)] = arena;
+      arena += bytes;
+    }
+    ends.emplace(value.last, v);
+  }
+  return arena;
+}
+
+size_t lower_bound(const std::vector<Lifetime>& values) {
+  std::map<int, int64_t> change;
+  for (const Lifetime& value : values) {
+    change[value.first] += static_cast<int64_t>(rounded(value.bytes));
+    change[value.last + 1] -= static_cast<int64_t>(rounded(value.bytes));
+  }
+  int64_t alive = 0, most = 0;
+  for (const auto& [step, bytes] : change) {
+    alive += bytes;
+    most = std::max(most, alive);
+  }
+  return static_cast<size_t>(most);
+}
+
+// Largest first within the step that has most alive, then the next such step: Pisarchyk & Lee's greedy by breadth.
+std::vector<int> breadth_order(const std::vector<Lifetime>& values) {
+  int steps = 0;
+  for (const Lifetime& value : values) steps = std::max(steps, value.last + 1);
+  std::vector<std::vector<int>> alive(static_cast<size_t>(steps));
+  std::vector<size_t> breadth(static_cast<size_t>(steps), 0);
+  for (size_t v = 0; v < values.size(); ++v) {
+    for (int s = values[v].first; s <= values[v].last; ++s) {
+      alive[static_cast<size_t>(s)].push_back(static_cast<int>(v));
+      breadth[static_cast<size_t>(s)] += values[v].bytes;
+    }
+  }
+  std::vector<int> by_breadth(static_cast<size_t>(steps));
+  std::iota(by_breadth.begin(), by_breadth.end(), 0);
+  std::stable_sort(by_breadth.begin(), by_breadth.end(),
+                   [&](int a, int b) { return breadth[static_cast<size_t>(a)] > breadth[static_cast<size_t>(b)]; });
+  std::vector<int> order;
+  std::vector<bool> taken(values.size(), false);
+  for (int s : by_breadth) {
+    std::vector<int>& here = alive[static_cast<size_t>(s)];
+    std::stable_sort(here.begin(), here.end(), [&](int a, int b) {
+      return values[static_cast<size_t>(a)].bytes > values[static_cast<size_t>(b)].bytes;
+    });
+    for (int v : here) {
+      if (!taken[static_cast<size_t>(v)]) order.push_back(v);
+      taken[static_cast<size_t>(v)] = true;
+    }
+  }
+  return order;
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
+  constexpr size_t kQuadraticLimit = 4000;
+  MemoryPlan plan;
+  plan.offsets.assign(values.size(), 0);
+  plan.lower_bound_bytes = lower_bound(values);
+  std::vector<int> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+    return values[static_cast<size_t>(a)].first < values[static_cast<size_t>(b)].first;
+  });
+  plan.arena_bytes = place_by_time(values, order, plan.offsets);
+  if (values.size() > kQuadraticLimit) return plan;
+
+  std::vector<int> by_size = order;
+  std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) {
+    return values[static_cast<size_t>(a)].bytes > values[static_cast<size_t>(b)].bytes;
+  });
+  for (const std::vector<int>& candidate : {by_size, breadth_order(values)}) {
+    std::vector<size_t> offsets(values.size(), 0);
+    size_t arena = place_in_order(values, candidate, offsets);
+    if (arena < plan.arena_bytes) {
+      plan.arena_bytes = arena;
+      plan.offsets = std::move(offsets);
+    }
+  }
+  return plan;
+}
+
+bool plan_is_valid(const std::vector<Lifetime>& values, const MemoryPlan& plan) {
+  for (size_t a = 0; a < values.size(); ++a) {
+    if (plan.offsets[a] + values[a].bytes > plan.arena_bytes && values[a].bytes > 0) return false;
+    for (size_t b = a + 1; b < values.size(); ++b) {
+      if (values[a].bytes == 0 || values[b].bytes == 0 || !overlap_in_time(values[a], values[b])) continue;
+      if (plan.offsets[a] < plan.offsets[b] + values[b].bytes && plan.offsets[b] < plan.offsets[a] + values[a].bytes)
+        return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace tarn

@@ -1,0 +1,26 @@
+// NodeSource: a graph as the compiler sees it. Implemented by runtime/wire (a file) and by an adaptor over graph/Graph.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "core/op.h"
+
+namespace tarn {
+
+class NodeSource {
+ public:
+  virtual ~NodeSource() = default;
+  virtual int node_count() const = 0;
+  virtual std::string_view name(int node) const = 0;
+  virtual std::string_view op(int node) const = 0;
+  // Data inputs; producers are valid indices, slots are >= 0 but not yet judged.
+  virtual std::span<const Wire> inputs(int node) const = 0;
+  virtual std::span<const int> controls(int node) const = 0;
+  // The attrs as written; decoded when asked for, since most nodes of a large file are never needed.
+  virtual Result<AttrMap> attrs(int node) const = 0;
+  // The node called `name`, or -1.
+  virtual int find(std::string_view name) const = 0;
+};
+
+}  // namespace tarn
