@@ -214,6 +214,41 @@ Result<MappedFile> map_file(const std::string& path) {
   return mapped;
 }
 
+Result<RandomAccessFile> RandomAccessFile::open(const std::string& path) {
+  TARN_RETURN_IF_ERROR(check_path("read", path));
+  RandomAccessFile file;
+  file.path_ = path;
+  file.fd_ = open_for_reading(path);
+  if (file.fd_ < 0) return file_error("open", path, errno);
+  TARN_ASSIGN_OR_RETURN(file.size_, regular_size("read", path, file.fd_));
+  return file;
+}
+
+RandomAccessFile& RandomAccessFile::operator=(RandomAccessFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(size_, other.size_);
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+RandomAccessFile::~RandomAccessFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status RandomAccessFile::read_at(uint64_t offset, std::span<char> to) const {
+  while (!to.empty()) {
+    ssize_t got = call(FileCall::kRead, path_, std::min(to.size(), kMostAtOnce),
+                       [&](size_t most) { return ::pread(fd_, to.data(), most, static_cast<off_t>(offset)); });
+    if (got < 0) return file_error("read", path_, errno);
+    if (got == 0) {
+      return out_of_range("cannot read ", quoted(path_), ": it ends at byte ", offset, ", ", to.size(), " bytes short");
+    }
+    to = to.subspan(static_cast<size_t>(got));
+    offset += static_cast<uint64_t>(got);
+  }
+  return {};
+}
+
 Status write_file_atomically(const std::string& path, std::string_view bytes) {
   TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
   TARN_RETURN_IF_ERROR(file.append(bytes));
@@ -415,6 +450,15 @@ Status remove_file(const std::string& path) {
   TARN_RETURN_IF_ERROR(check_path("remove", path));
   if (call(FileCall::kRemove, path, [&] { return ::unlink(path.c_str()); }) != 0) {
     return file_error("remove", path, errno);
+  }
+  return {};
+}
+
+Status rename_file(const std::string& from, const std::string& to) {
+  TARN_RETURN_IF_ERROR(check_path("rename", from));
+  TARN_RETURN_IF_ERROR(check_path("rename", to));
+  if (call(FileCall::kRename, to, [&] { return ::rename(from.c_str(), to.c_str()); }) != 0) {
+    return file_error("rename to", to, errno);
   }
   return {};
 }

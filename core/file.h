@@ -44,6 +44,26 @@ class MappedFile {
 
 Result<MappedFile> map_file(const std::string& path);
 
+// An open file read at any position; what is renamed over its path meanwhile does not change it. Thread-safe.
+class RandomAccessFile {
+ public:
+  static Result<RandomAccessFile> open(const std::string& path);
+  RandomAccessFile(RandomAccessFile&& other) noexcept { *this = std::move(other); }
+  RandomAccessFile& operator=(RandomAccessFile&& other) noexcept;
+  ~RandomAccessFile();
+
+  // Fills `to`, or fails: OutOfRange if the file ends first.
+  Status read_at(uint64_t offset, std::span<char> to) const;
+  uint64_t size() const { return size_; }  // when it was opened
+  const std::string& path() const { return path_; }
+
+ private:
+  RandomAccessFile() = default;
+  std::string path_;
+  uint64_t size_ = 0;
+  int fd_ = -1;
+};
+
 // Writes through a temporary file in the same directory: a reader sees the old file or the whole new one, and after
 // success the new one survives a power cut. On an error nothing is left behind.
 Status write_file_atomically(const std::string& path, std::string_view bytes);
@@ -115,6 +135,8 @@ Result<std::vector<std::string>> list_dir(const std::string& dir);
 Status make_dirs(const std::string& dir);
 // Removing what is not there is an error (NotFound); directories are refused.
 Status remove_file(const std::string& path);
+// Puts `from` in the place of `to`, which may exist.
+Status rename_file(const std::string& from, const std::string& to);
 // A second name for the same file; replaces nothing.
 Status link_file(const std::string& from, const std::string& to);
 // Makes renames and removals in `dir` survive a power cut.
