@@ -4,9 +4,9 @@
     TARN_INTEROP_VENV/bin/python tests/goldens/make_random_goldens.py            # writes random.json
     TARN_INTEROP_VENV/bin/python tests/goldens/make_random_goldens.py --check    # compares with the one there
 
-Each drawn tensor is also computed by the NumPy model below, written from README.md's description alone. Uniform and integer draws must
-agree bit for bit; normals go through log, sin and cos, so their largest distance in units in the last place is printed, once with
-this machine's libm called as C would and once with double-precision functions rounded to float.
+Each drawn tensor is also computed by the NumPy model below, which follows README.md. Uniform and integer draws must
+agree bit for bit; normals go through log, sin and cos, so their largest distance in units in the last place is printed,
+once with this machine's libm called as C would and once with double-precision functions rounded to float.
 """
 
 import ctypes
@@ -126,7 +126,7 @@ def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0)
     group = per_block(dtype)
     groups = -(-count // group)
     if op == "TruncatedNormal":
-        # Every output group owns 64 * group blocks of the stream, so its draws do not depend on how often others were rejected.
+        # Every output group owns 64 * group blocks of the stream: its draws do not depend on others' rejections.
         rows = []
         for g in range(groups):
             first = start_block + g * (RESERVED_SAMPLES_PER_OUTPUT * group // 4)
@@ -141,7 +141,9 @@ def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0)
             bits, span, wrap = blocks.ravel().astype(np.uint64), (maximum - minimum) % 2**32, 2**32
         else:
             pairs = blocks.astype(np.uint64)
-            bits = np.stack([pairs[:, 0] | pairs[:, 1] << np.uint64(32), pairs[:, 2] | pairs[:, 3] << np.uint64(32)], -1).ravel()
+            bits = np.stack(
+                [pairs[:, 0] | pairs[:, 1] << np.uint64(32), pairs[:, 2] | pairs[:, 3] << np.uint64(32)], -1
+            ).ravel()
             span, wrap = (maximum - minimum) % 2**64, 2**64
         drawn = [(minimum + int(b) % span) % wrap for b in bits[:count]]
         return np.array([v - wrap if v >= wrap // 2 else v for v in drawn], dtype)
@@ -169,12 +171,24 @@ def tensorflow_runs(op, seed, seed2, dtype, shape, runs, limits):
 def seed_rules():
     """(seed, seed2) that Python puts on two random ops made one after the other, for graph-level and op-level seeds."""
     rules = []
-    for graph_seed, op_seed in [(None, None), (None, 7), (None, 0), (12, None), (12, 7), (0, 0), (0, None), (2**31 - 1, 2**31), (-1, 3)]:
+    for graph_seed, op_seed in [
+        (None, None),
+        (None, 7),
+        (None, 0),
+        (12, None),
+        (12, 7),
+        (0, 0),
+        (0, None),
+        (2**31 - 1, 2**31),
+        (-1, 3),
+    ]:
         with tf.Graph().as_default():
             if graph_seed is not None:
                 tf.compat.v1.set_random_seed(graph_seed)
-            nodes = [tf.raw_ops.RandomUniform(shape=[2], dtype=tf.float32, **dict(zip(("seed", "seed2"), drawn))).op.node_def
-                     for drawn in [[s or 0 for s in tf.compat.v1.get_seed(op_seed)] for _ in range(2)]]
+            nodes = [
+                tf.raw_ops.RandomUniform(shape=[2], dtype=tf.float32, **dict(zip(("seed", "seed2"), drawn))).op.node_def
+                for drawn in [[s or 0 for s in tf.compat.v1.get_seed(op_seed)] for _ in range(2)]
+            ]
             pairs = [[node.attr["seed"].i, node.attr["seed2"].i] for node in nodes]
         rules.append({"graph_seed": graph_seed, "op_seed": op_seed, "first": pairs[0], "second": pairs[1]})
     return rules
@@ -185,7 +199,9 @@ def seed_rules():
 
 def bits_of(values):
     width = values.dtype.itemsize
-    return [format(v, "0%dx" % (2 * width)) for v in values.ravel().view(np.uint32 if width == 4 else np.uint64).tolist()]
+    return [
+        format(v, "0%dx" % (2 * width)) for v in values.ravel().view(np.uint32 if width == 4 else np.uint64).tolist()
+    ]
 
 
 def fnv1a64(data):
@@ -199,19 +215,29 @@ def recorded(values, whole):
     bits = bits_of(values)
     if whole or len(bits) <= FULL_UP_TO:
         return {"bits": bits}
-    return {"first": bits[:8], "last": bits[-8:], "fnv1a64": fnv1a64(values.astype(values.dtype.newbyteorder("<")).tobytes())}
+    return {
+        "first": bits[:8],
+        "last": bits[-8:],
+        "fnv1a64": fnv1a64(values.astype(values.dtype.newbyteorder("<")).tobytes()),
+    }
 
 
 def ulps(a, b):
     kind = np.int32 if a.dtype.itemsize == 4 else np.int64
-    ordered = [np.where(x.view(kind) < 0, np.iinfo(kind).min - x.view(kind), x.view(kind)).astype(object) for x in (a.ravel(), b.ravel())]
+    ordered = [
+        np.where(x.view(kind) < 0, np.iinfo(kind).min - x.view(kind), x.view(kind)).astype(object)
+        for x in (a.ravel(), b.ravel())
+    ]
     return max(abs(int(x) - int(y)) for x, y in zip(*ordered))
 
 
 CASES = [
     # op, dtype, (seed, seed2), shape, runs, (minval, maxval)
-    *[("RandomUniform", np.float32, seeds, shape, 3, None)
-      for seeds in [(87654321, 1), (0, 2147483647), (12, 3), (87654321, 42)] for shape in [[3], [2, 5]]],
+    *[
+        ("RandomUniform", np.float32, seeds, shape, 3, None)
+        for seeds in [(87654321, 1), (0, 2147483647), (12, 3), (87654321, 42)]
+        for shape in [[3], [2, 5]]
+    ],
     ("RandomUniform", np.float32, (87654321, 1), [1000], 2, None),
     ("RandomUniform", np.float32, (1, 0), [100, 1000], 2, None),  # long enough to be split among threads
     ("RandomUniform", np.float32, (2**62 + 5, -7), [6], 2, None),  # all 64 bits of both seeds count
@@ -231,9 +257,9 @@ CASES = [
     ("TruncatedNormal", np.float64, (12, 3), [2, 5], 2, None),
     ("RandomUniformInt", np.int32, (87654321, 1), [3], 3, (0, 10)),
     ("RandomUniformInt", np.int32, (12, 3), [2, 5], 2, (-5, 5)),
-    ("RandomUniformInt", np.int32, (12, 3), [1000], 1, (-2**31, 2**31 - 1)),
+    ("RandomUniformInt", np.int32, (12, 3), [1000], 1, (-(2**31), 2**31 - 1)),
     ("RandomUniformInt", np.int64, (12, 3), [2, 5], 2, (-5, 5)),
-    ("RandomUniformInt", np.int64, (87654321, 1), [9], 1, (-2**63, 2**63 - 1)),
+    ("RandomUniformInt", np.int64, (87654321, 1), [9], 1, (-(2**63), 2**63 - 1)),
 ]
 
 
@@ -254,7 +280,9 @@ def main():
             else:
                 model = draw(op, seed, seed2, dtype, count, start, None, low, high)
                 if model.tobytes() != flat.tobytes():
-                    sys.exit(f"{op} {dtype} seeds ({seed}, {seed2}) shape {shape} run {run}: the model differs from TensorFlow")
+                    sys.exit(
+                        f"{op} {dtype} seeds ({seed}, {seed2}) {shape} run {run}: the model differs from TensorFlow"
+                    )
                 exact += 1
         case = {"op": op, "dtype": np.dtype(dtype).name, "seed": seed, "seed2": seed2, "shape": shape}
         if limits:
@@ -262,7 +290,7 @@ def main():
         case["runs"] = [recorded(v, whole="Normal" in op) for v in drawn]
         cases.append(case)
 
-    text = "{\n\"tensorflow\": \"%s\",\n\"seed_rules\": [\n%s\n],\n\"cases\": [\n%s\n]\n}\n" % (
+    text = '{\n"tensorflow": "%s",\n"seed_rules": [\n%s\n],\n"cases": [\n%s\n]\n}\n' % (
         tf.__version__,
         ",\n".join(json.dumps(r) for r in seed_rules()),
         ",\n".join(json.dumps(c) for c in cases),
