@@ -1,0 +1,241 @@
+"""Goldens of variables, optimizers' Apply ops and quantization."""
+
+import numpy as np
+
+from golden import Quantized, family
+
+F32, F64, I32, I64 = np.float32, np.float64, np.int32, np.int64
+
+SHAPES = ([3], [2, 3], [])
+
+
+# ---- Variables -------------------------------------------------------------------------------------------------------
+
+
+@family("assign")
+def assign(g):
+    for dtype in (F32, F64, I32, I64):
+        for shape in SHAPES:
+            for op in ("Assign", "AssignAdd", "AssignSub"):
+                g.add(op, g.numbers(shape, dtype), g.numbers(shape, dtype), variables=1)
+    g.add("Assign", g.bools([3]), g.bools([3]), variables=1)
+    g.add("Assign", g.floats([3]), g.floats([3]), variables=1, use_locking=False)
+
+
+@family("assign")
+def scatter(g):
+    for op in ("ScatterUpdate", "ScatterAdd", "ScatterSub"):
+        for dtype in (F32, F64, I32):
+            g.add(op, g.numbers([4, 2], dtype), np.array([2, 0], I32), g.numbers([2, 2], dtype), variables=1)
+        g.add(op, g.floats([5]), np.array([1, 1, 4], I64), g.floats([3]), variables=1, terms=3, note="an index twice")
+
+
+# ---- Optimizers: one step; inputs are TensorFlow's order, variables first ---------------------------------------
+
+
+@family("apply")
+def apply_gradient_descent(g):
+    for dtype in (F32, F64):
+        for shape in SHAPES:
+            g.add(
+                "ApplyGradientDescent",
+                g.floats(shape, dtype=dtype),
+                dtype(0.1),
+                g.floats(shape, dtype=dtype),
+                variables=1,
+                terms=2,
+            )
+
+
+@family("apply")
+def apply_momentum(g):
+    for nesterov in (False, True):
+        for dtype in (F32, F64):
+            for shape in SHAPES:
+                variable, accumulated, gradient = (g.floats(shape, dtype=dtype) for _ in range(3))
+                g.add(
+                    "ApplyMomentum",
+                    variable,
+                    accumulated,
+                    dtype(0.1),
+                    gradient,
+                    dtype(0.9),
+                    variables=2,
+                    terms=4,
+                    use_nesterov=nesterov,
+                )
+
+
+@family("apply")
+def apply_adam(g):
+    for nesterov in (False, True):
+        for dtype in (F32, F64):
+            for step in (1, 10):
+                for shape in SHAPES:
+                    variable, gradient, m, v = (
+                        g.floats(shape, dtype=dtype),
+                        g.floats(shape, dtype=dtype),
+                        g.floats(shape, -1, 1, dtype),
+                        g.floats(shape, 0, 1, dtype),
+                    )
+                    powers = dtype(0.9) ** step, dtype(0.999) ** step
+                    g.add(
+                        "ApplyAdam",
+                        variable,
+                        m,
+                        v,
+                        dtype(powers[0]),
+                        dtype(powers[1]),
+                        dtype(0.001),
+                        dtype(0.9),
+                        dtype(0.999),
+                        dtype(1e-8),
+                        gradient,
+                        variables=3,
+                        terms=6,
+                        use_nesterov=nesterov,
+                    )
+    g.add(
+        "ApplyAdam",
+        g.floats([3]),
+        np.zeros([3], F32),
+        np.zeros([3], F32),
+        F32(0.9),
+        F32(0.999),
+        F32(0.001),
+        F32(0.9),
+        F32(0.999),
+        F32(1e-8),
+        np.array([0, 1e-3, -5], F32),
+        variables=3,
+        terms=6,
+        note="first step, a zero gradient among them",
+    )
+
+
+@family("apply")
+def apply_adagrad_rmsprop(g):
+    for dtype in (F32, F64):
+        for shape in SHAPES:
+            g.add(
+                "ApplyAdagrad",
+                g.floats(shape, dtype=dtype),
+                g.floats(shape, 0.1, 1, dtype),
+                dtype(0.1),
+                g.floats(shape, dtype=dtype),
+                variables=2,
+                terms=4,
+            )
+            g.add(
+                "ApplyRMSProp",
+                g.floats(shape, dtype=dtype),
+                g.floats(shape, 0.1, 1, dtype),
+                g.floats(shape, dtype=dtype),
+                dtype(0.01),
+                dtype(0.9),
+                dtype(0.5),
+                dtype(1e-10),
+                g.floats(shape, dtype=dtype),
+                variables=3,
+                terms=6,
+            )
+
+
+# ---- Quantization ----------------------------------------------------------------------------------------------------
+
+CODES = {
+    "quint8": [0, 1, 2, 100, 127, 128, 129, 254, 255],
+    "qint8": [-128, -127, -1, 0, 1, 64, 126, 127],
+    "qint32": [-(2**31), -(2**30), -1, 0, 1, 12345, 2**31 - 1],
+    "quint16": [0, 1, 32767, 32768, 65535],
+    "qint16": [-32768, -1, 0, 1, 32767],
+}
+LIMITS = [(-1.0, 1.0), (0.0, 6.0), (-3.5, 0.25), (-0.1, 12.75), (2.0, 5.0)]
+
+
+@family("quantize")
+def dequantize(g):
+    for dtype, codes in CODES.items():
+        for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+            for low, high in LIMITS if dtype in ("quint8", "qint8") else LIMITS[:2]:
+                g.add("Dequantize", Quantized(codes, dtype), F32(low), F32(high), mode=mode, terms=2)
+    g.add(
+        "Dequantize",
+        Quantized(np.arange(256), "quint8"),
+        F32(-0.731),
+        F32(1.277),
+        mode="MIN_FIRST",
+        terms=2,
+        note="every code",
+    )
+    g.add("Dequantize", Quantized([[0, 10], [200, 255]], "quint8"), F32(-1), F32(3), mode="MIN_FIRST", terms=2)
+    g.add(
+        "Dequantize",
+        Quantized([-128, -127, 0, 127], "qint8"),
+        F32(-1),
+        F32(1),
+        mode="SCALED",
+        narrow_range=True,
+        terms=2,
+    )
+    codes = g.ints([2, 2, 1, 3], -127, 127, np.int8)
+    g.add(
+        "Dequantize",
+        Quantized(codes, "qint8"),
+        np.array([-1, -0.5, -2], F32),
+        np.array([1, 0.5, 2], F32),
+        mode="SCALED",
+        narrow_range=True,
+        axis=3,
+        terms=2,
+        note="a range for each channel",
+    )
+
+
+@family("quantize")
+def quantize_v2(g):
+    for dtype in ("quint8", "qint8"):
+        for mode in ("MIN_FIRST", "MIN_COMBINED", "SCALED"):
+            for low, high in LIMITS[:4]:
+                g.add("QuantizeV2", g.floats([12], -4, 7), F32(low), F32(high), T=dtype, mode=mode, terms=1)
+    for rounding in ("HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"):
+        g.add(
+            "QuantizeV2",
+            np.array([-1, -0.5, 0, 0.5, 1, 1.5, 2.5], F32),
+            F32(-127),
+            F32(127),
+            T="qint8",
+            mode="SCALED",
+            round_mode=rounding,
+            terms=1,
+        )
+    vector = g.rng.standard_normal(40).astype(F32)
+    g.add(
+        "QuantizeV2",
+        vector,
+        vector.min(),
+        vector.max(),
+        T="quint8",
+        mode="MIN_FIRST",
+        terms=1,
+        note="a normal vector and its own range",
+    )
+    g.add(
+        "QuantizeV2",
+        np.zeros([3], F32),
+        F32(0),
+        F32(0),
+        T="quint8",
+        mode="MIN_FIRST",
+        terms=1,
+        note="an empty range is widened",
+    )
+
+
+@family("quantize")
+def fake_quantize(g):
+    for low, high in LIMITS[:4]:
+        x = g.floats([9], -5, 14)
+        for narrow in (False, True):
+            g.add("FakeQuantWithMinMaxVars", x, F32(low), F32(high), num_bits=8, narrow_range=narrow, terms=2)
+        g.add("FakeQuantWithMinMaxVarsGradient", g.floats([9]), x, F32(low), F32(high), terms=9)
