@@ -1,43 +1,23 @@
 #include "graph/graph.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/tensor_name.h"
 
 namespace tarn {
 namespace {
 
-constexpr size_t kMostNameBytes = 4096;
-
-// "conv1:2" -> {"conv1", 2}; no ":k" means slot 0.
-Result<std::pair<std::string_view, int>> split_tensor_name(std::string_view text) {
-  if (text.starts_with("^")) return invalid_argument(quoted(text), " names a control input, not a tensor");
-  size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::make_pair(text, 0);
-  std::string_view digits = text.substr(colon + 1);
-  int slot = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), slot);
-  if (error != std::errc() || end != digits.data() + digits.size() || slot < 0 || digits[0] == '-' || colon == 0) {
-    return invalid_argument(quoted(text), " is not a tensor name: expected 'node' or 'node:output'");
-  }
-  return std::make_pair(text.substr(0, colon), slot);
+// A tensor to feed or fetch: control inputs are none.
+Result<TensorName> parse_data_name(std::string_view text) {
+  TARN_ASSIGN_OR_RETURN(TensorName name, parse_tensor_name(text));
+  if (name.is_control) return invalid_argument(quoted(text), " names a control input, not a tensor");
+  return name;
 }
 
 }  // namespace
 
 Status Graph::check_name(std::string_view name) const {
-  if (name.empty()) return invalid_argument("a node has an empty name");
-  if (name.size() > kMostNameBytes) {
-    return invalid_argument("node name ", quoted(name), " has ", name.size(), " bytes; the limit is ", kMostNameBytes);
-  }
-  auto ok_first = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_'; };
-  auto ok = [](char c) {
-    return isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '\\' || c == '-' || c == '/' ||
-           c == '>';
-  };
-  if (!ok_first(name[0]) || !std::all_of(name.begin(), name.end(), ok)) {
-    return invalid_argument("node name ", quoted(name),
-                            " has characters that names cannot have (letters, digits, '_', '.', '-', '/' are good)");
-  }
+  TARN_RETURN_IF_ERROR(check_node_name(name));
   if (by_name_.contains(name)) {
     return already_exists("node name ", quoted(name), " is taken by node ", by_name_.find(name)->second);
   }
@@ -140,23 +120,23 @@ std::optional<NodeId> Graph::find(std::string_view name) const {
 }
 
 Result<Wire> Graph::find_wire(std::string_view tensor_name) const {
-  TARN_ASSIGN_OR_RETURN(auto parts, split_tensor_name(tensor_name));
-  std::optional<NodeId> id = find(parts.first);
-  if (!id) return not_found("node ", quoted(parts.first), " is not in the graph", did_you_mean(parts.first, names()));
+  TARN_ASSIGN_OR_RETURN(TensorName parts, parse_data_name(tensor_name));
+  std::optional<NodeId> id = find(parts.node);
+  if (!id) return not_found("node ", quoted(parts.node), " is not in the graph", did_you_mean(parts.node, names()));
   const Node& found = node(*id);
   if (found.outputs.empty())
     return invalid_argument(node_label(found.op, found.name), " has no output to fetch or feed");
-  if (parts.second >= static_cast<int>(found.outputs.size())) {
+  if (parts.slot >= static_cast<int>(found.outputs.size())) {
     return invalid_argument(quoted(tensor_name), ": ", node_label(found.op, found.name), " has ", found.outputs.size(),
                             found.outputs.size() == 1 ? " output" : " outputs");
   }
-  return Wire{*id, parts.second};
+  return Wire{*id, parts.slot};
 }
 
 Result<NodeId> Graph::find_node(std::string_view name) const {
-  TARN_ASSIGN_OR_RETURN(auto parts, split_tensor_name(name));
-  if (std::optional<NodeId> id = find(parts.first)) return *id;
-  return not_found("node ", quoted(parts.first), " is not in the graph", did_you_mean(parts.first, names()));
+  TARN_ASSIGN_OR_RETURN(TensorName parts, parse_data_name(name));
+  if (std::optional<NodeId> id = find(parts.node)) return *id;
+  return not_found("node ", quoted(parts.node), " is not in the graph", did_you_mean(parts.node, names()));
 }
 
 std::string Graph::wire_name(Wire wire) const {

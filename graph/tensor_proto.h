@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "core/tensor.h"
+#include "core/tensor_fields.h"
 #include "proto/graph.pb.h"
 
 namespace tarn {
@@ -33,11 +33,9 @@ Result<Shape> shape_from_proto(const pb::TensorShapeProto& proto);
 Result<Shape> full_shape_from_proto(const pb::TensorShapeProto& proto);
 pb::TensorShapeProto shape_to_proto(const Shape& shape);
 
-// Value types only: 0, references (101 …) and numbers that TensorFlow 1.x does not have are errors naming the number.
-Result<DType> dtype_from_proto(int number);
+inline Result<DType> dtype_from_proto(int number) {
+  return dtype_from_number(number);
+}
 pb::DataType dtype_to_proto(DType dtype);
-
-// Bools are bytes 0 and 1; others (undefined behaviour once read) are an error naming the element.
-Status check_bools(const Tensor& tensor);
 
 }  // namespace tarn

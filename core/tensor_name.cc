@@ -1,0 +1,55 @@
+#include "core/tensor_name.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tarn {
+namespace {
+
+constexpr size_t kMostNameBytes = 4096;
+constexpr int kMostSlot = 65535;
+
+bool is_letter_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+}  // namespace
+
+Result<TensorName> parse_tensor_name(std::string_view text) {
+  TensorName name;
+  if (text.starts_with("^")) {
+    name.is_control = true;
+    name.node = text.substr(1);
+  } else if (size_t colon = text.rfind(':'); colon != std::string_view::npos) {
+    std::string_view digits = text.substr(colon + 1);
+    name.node = text.substr(0, colon);
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), name.slot);
+    bool good =
+        error == std::errc() && end == digits.data() + digits.size() && name.slot >= 0 && name.slot <= kMostSlot;
+    if (!good)
+      return invalid_argument(quoted(text), ": output ", quoted(digits), " is not a number from 0 to ", kMostSlot);
+  } else {
+    name.node = text;
+  }
+  if (name.node.empty())
+    return invalid_argument(quoted(text), " names no node: expected 'node', 'node:output' or '^node'");
+  return name;
+}
+
+Status check_node_name(std::string_view name) {
+  if (name.empty()) return invalid_argument("a node has an empty name");
+  if (name.size() > kMostNameBytes) {
+    return invalid_argument("node name ", quoted(name), " has ", name.size(), " bytes; the limit is ", kMostNameBytes);
+  }
+  auto good_first = [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_'; };
+  auto good = [](char c) {
+    return is_letter_or_digit(c) || std::string_view("_.\\-/>").find(c) != std::string_view::npos;
+  };
+  if (!good_first(name[0]) || !std::all_of(name.begin(), name.end(), good)) {
+    return invalid_argument("node name ", quoted(name),
+                            " has characters that names cannot have (letters, digits, '_', '.', '-', '/' are good)");
+  }
+  return {};
+}
+
+}  // namespace tarn

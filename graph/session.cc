@@ -1,0 +1,221 @@
+#include "graph/session.h"
+
+#include <random>
+
+#include "graph/graph_source.h"
+#include "runtime/compile.h"
+
+namespace tarn {
+
+class Session::Seeds : public RandomSeeds {
+ public:
+  explicit Seeds(std::optional<uint64_t> seed) : generator_(seed ? *seed : fresh()) {}
+  uint64_t next_seed() override {
+    std::lock_guard lock(mutex_);
+    return generator_();
+  }
+
+ private:
+  static uint64_t fresh() {
+    std::random_device device;
+    return (uint64_t{device()} << 32) | device();
+  }
+  std::mutex mutex_;
+  std::mt19937_64 generator_;
+};
+
+// One compiled program and the contexts that run it. Everything but `idle` is immutable.
+struct Session::Signature {
+  struct FeedShape {
+    std::string name;
+    DType dtype;
+    Shape shape;
+  };
+  struct Worker {
+    explicit Worker(std::shared_ptr<const Program> program) : context(std::move(program)) {}
+    Context context;
+    std::vector<TensorView> feeds;
+  };
+  std::vector<FeedShape> feeds;
+  std::vector<std::string> fetches, targets;
+  std::shared_ptr<const Program> program;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<Worker>> idle;
+
+  bool matches(const std::vector<Feed>& given, const std::vector<std::string>& wanted,
+               const std::vector<std::string>& run) const {
+    if (given.size() != feeds.size() || wanted != fetches || run != targets) return false;
+    for (size_t i = 0; i < given.size(); ++i) {
+      if (given[i].first != feeds[i].name || given[i].second.dtype() != feeds[i].dtype ||
+          !(given[i].second.shape() == feeds[i].shape)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  std::unique_ptr<Worker> take() {
+    {
+      std::lock_guard lock(mutex);
+      if (!idle.empty()) {
+        std::unique_ptr<Worker> worker = std::move(idle.back());
+        idle.pop_back();
+        return worker;
+      }
+    }
+    auto worker = std::make_unique<Worker>(program);
+    worker->feeds.resize(feeds.size());
+    return worker;
+  }
+  void give_back(std::unique_ptr<Worker> worker) {
+    std::lock_guard lock(mutex);
+    idle.push_back(std::move(worker));
+  }
+};
+
+Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
+    : graph_(std::move(graph)),
+      options_(std::move(options)),
+      pool_(options_.threads),
+      seeds_(std::make_unique<Seeds>(options_.seed)) {
+  services_.set_resources(&resources_);
+  services_.set<RandomSeeds>(seeds_.get());
+}
+
+Session::Session(const Graph& graph, SessionOptions options)
+    : Session(std::make_shared<const Graph>(graph), std::move(options)) {}
+
+Session::~Session() = default;
+
+void Session::set_checkpoint_store(std::unique_ptr<CheckpointStore> store) {
+  checkpoints_ = std::move(store);
+  services_.set<CheckpointStore>(checkpoints_.get());
+}
+
+Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std::vector<Feed>& feeds,
+                                                                       const std::vector<std::string>& fetches,
+                                                                       const std::vector<std::string>& targets) const {
+  auto signature = std::make_unique<Signature>();
+  CompileRequest request;
+  Problems problems;
+  for (const auto& [name, tensor] : feeds) {
+    signature->feeds.push_back({name, tensor.dtype(), tensor.shape()});
+    Result<Wire> wire = graph_->find_wire(name);
+    if (!wire.ok()) {
+      problems.add(wire.status().with_context("feed"));
+      continue;
+    }
+    const Fact& fact = graph_->fact(*wire);
+    if (!tensor.is_valid()) {
+      problems.add(str_cat("feed ", quoted(name), ": the tensor is empty (no dtype)"));
+    } else if (fact.dtype != DType::kInvalid && fact.dtype != tensor.dtype()) {
+      problems.add(
+          str_cat("feed ", quoted(name), ": expects ", dtype_name(fact.dtype), ", got ", dtype_name(tensor.dtype())));
+    } else if (!fact.shape.is_compatible_with(tensor.shape())) {
+      problems.add(
+          str_cat("feed ", quoted(name), ": expects ", fact.to_string(), ", got shape ", tensor.shape().to_string()));
+    }
+    request.feeds.push_back({*wire, tensor.dtype(), tensor.shape()});
+  }
+  for (const std::string& name : fetches) {
+    Result<Wire> wire = graph_->find_wire(name);
+    if (!wire.ok()) {
+      problems.add(wire.status().with_context("fetch"));
+      continue;
+    }
+    request.fetches.push_back(*wire);
+  }
+  for (const std::string& name : targets) {
+    Result<NodeId> node = graph_->find_node(name);
+    if (!node.ok()) {
+      problems.add(node.status().with_context("target"));
+      continue;
+    }
+    request.targets.push_back(*node);
+  }
+  if (fetches.empty() && targets.empty()) problems.add("nothing to run: give a fetch or a target");
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  signature->fetches = fetches;
+  signature->targets = targets;
+  CompileOptions options;
+  options.ops = &graph_->ops();
+  options.backends = options_.backends;
+  options.threads = pool_.threads();
+  options.services = &services_;
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(GraphSource(*graph_), request, options));
+  signature->program = std::move(program);
+  return signature;
+}
+
+Result<Session::Signature*> Session::find_or_compile(const std::vector<Feed>& feeds,
+                                                     const std::vector<std::string>& fetches,
+                                                     const std::vector<std::string>& targets) {
+  {
+    std::shared_lock lock(signatures_lock_);
+    for (const auto& signature : signatures_) {
+      if (signature->matches(feeds, fetches, targets)) return signature.get();
+    }
+  }
+  std::unique_lock lock(signatures_lock_);
+  for (const auto& signature : signatures_) {
+    if (signature->matches(feeds, fetches, targets)) return signature.get();
+  }
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Signature> signature, compile_signature(feeds, fetches, targets));
+  signatures_.push_back(std::move(signature));
+  return signatures_.back().get();
+}
+
+Status Session::Run(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                    const std::vector<std::string>& targets, std::vector<Tensor>* outputs) {
+  if (outputs == nullptr && !fetches.empty())
+    return invalid_argument("fetches are given but there is nowhere to put them");
+  TARN_ASSIGN_OR_RETURN(Signature * signature, find_or_compile(feeds, fetches, targets));
+  if (outputs != nullptr) outputs->resize(fetches.size());
+  std::unique_ptr<Signature::Worker> worker = signature->take();
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    const Tensor& tensor = feeds[i].second;
+    worker->feeds[i] = {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
+  }
+  RunEnvironment environment;
+  environment.pool = &pool_;
+  environment.services = &services_;
+  std::span<Tensor> fetched;
+  if (outputs != nullptr) fetched = *outputs;
+  auto run = [&] { return worker->context.run(worker->feeds, fetched, environment); };
+  Status status;
+  if (signature->program->writes_variables) {
+    std::unique_lock lock(variables_lock_);
+    status = run();
+  } else {
+    std::shared_lock lock(variables_lock_);
+    status = run();
+  }
+  signature->give_back(std::move(worker));
+  return status;
+}
+
+Status Session::Run(std::string_view target) {
+  return Run({}, {}, {std::string(target)}, nullptr);
+}
+
+Result<Tensor> Session::variable(std::string_view name) const {
+  std::shared_lock lock(variables_lock_);
+  const Variable* variable = resources_.find<Variable>(name);
+  if (variable == nullptr) {
+    return not_found("variable ", quoted(name), " does not exist in this session",
+                     did_you_mean(name, resources_.names(Variable::kKind)));
+  }
+  if (!variable->is_initialized()) return failed_precondition("variable ", quoted(name), " has no value yet");
+  // A copy: the session goes on changing its own.
+  Tensor copy = variable->value();
+  (void)copy.mutable_data();
+  return copy;
+}
+
+Result<std::shared_ptr<const Program>> Session::program(const std::vector<Feed>& feeds,
+                                                        const std::vector<std::string>& fetches,
+                                                        const std::vector<std::string>& targets) {
+  TARN_ASSIGN_OR_RETURN(Signature * signature, find_or_compile(feeds, fetches, targets));
+  return signature->program;
+}
+
+}  // namespace tarn

@@ -1,0 +1,92 @@
+// Session: runs parts of a graph; variables live in it from run to run.
+//
+//   Session session(graph);
+//   std::vector<Tensor> out;
+//   Status s = session.Run({{"x", x}}, {"y:0"}, {"train"}, &out);
+//
+// Feeds and fetches are "name" or "name:output"; any tensor may be fed. The first Run of a signature (feeds with their
+// shapes, fetches, targets) compiles a Program, which is kept; later ones only run it. Reads of a variable that no edge
+// orders after a write see the value from before the run.
+//
+// Thread-safe: any number of threads may call Run. Runs that write variables have the variables to themselves; runs
+// that only read share them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "graph/graph.h"
+#include "runtime/executor.h"
+
+namespace tarn {
+
+struct SessionOptions {
+  int threads = 0;                                       // 0: one per core
+  std::vector<Backend> backends = {Backend::kPortable};  // first choice first
+  // Random ops whose two seeds are 0 take theirs from here; nullopt: from the system.
+  std::optional<uint64_t> seed;
+};
+
+class Session {
+ public:
+  using Feed = std::pair<std::string, Tensor>;
+
+  // Shares the graph: nodes added later can be run. The graph must not be changed otherwise while the session lives.
+  explicit Session(std::shared_ptr<const Graph> graph, SessionOptions options = {});
+  // Keeps a copy of the graph.
+  explicit Session(const Graph& graph, SessionOptions options = {});
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Runs `targets` for their effect and fetches `fetches` into *outputs, whose tensors are reused where they fit and
+  // nobody else holds them. Errors name feeds, fetches and nodes, with the nearest names.
+  Status Run(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+             const std::vector<std::string>& targets, std::vector<Tensor>* outputs);
+  Status Run(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches, std::vector<Tensor>* outputs) {
+    return Run(feeds, fetches, {}, outputs);
+  }
+  // Runs one target with nothing fed: an initializer.
+  Status Run(std::string_view target);
+
+  const Graph& graph() const { return *graph_; }
+  int threads() const { return pool_.threads(); }
+  // The state: variables, random counters.
+  ResourceMap& resources() { return resources_; }
+  // The current value of a variable; NotFound or FailedPrecondition if there is none.
+  Result<Tensor> variable(std::string_view name) const;
+  // Replaces what SaveV2 and RestoreV2 talk to (checkpoint files by default).
+  void set_checkpoint_store(std::unique_ptr<CheckpointStore> store);
+  // The program of a signature, compiled if it was not yet: for its statistics.
+  Result<std::shared_ptr<const Program>> program(const std::vector<Feed>& feeds,
+                                                 const std::vector<std::string>& fetches,
+                                                 const std::vector<std::string>& targets);
+
+ private:
+  struct Signature;
+  class Seeds;
+  Result<Signature*> find_or_compile(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                                     const std::vector<std::string>& targets);
+  Result<std::unique_ptr<Signature>> compile_signature(const std::vector<Feed>& feeds,
+                                                       const std::vector<std::string>& fetches,
+                                                       const std::vector<std::string>& targets) const;
+
+  std::shared_ptr<const Graph> graph_;
+  SessionOptions options_;
+  ThreadPool pool_;
+  ResourceMap resources_;
+  std::unique_ptr<Seeds> seeds_;
+  std::unique_ptr<CheckpointStore> checkpoints_;
+  Services services_;
+  mutable std::shared_mutex variables_lock_;
+  mutable std::shared_mutex signatures_lock_;
+  std::vector<std::unique_ptr<Signature>> signatures_;
+};
+
+}  // namespace tarn

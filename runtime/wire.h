@@ -1,0 +1,67 @@
+// WireGraph: a GraphDef read in place, without copying and without libprotobuf. The engine's NodeSource.
+//
+//   Result<std::unique_ptr<WireGraph>> graph = WireGraph::parse(bytes, owner, "model.pb");
+//
+// parse() checks the whole structure (wire format, names, inputs, limits) and says every problem at once; attrs are
+// decoded when asked for. Tensor contents that lie aligned in the file are used in place.
+// Immutable, so thread-safe. Only wire.cc knows protozero.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/node_source.h"
+
+namespace tarn {
+
+struct WireLimits {
+  int64_t max_nodes = 1'000'000;
+  int64_t max_inputs_per_node = 65'536;
+  int max_attr_depth = 16;                      // functions and lists within attrs
+  int64_t max_tensor_bytes = int64_t{2} << 30;  // of a constant that the file spells in fewer bytes
+};
+
+class WireGraph : public NodeSource {
+ public:
+  // `owner` keeps `bytes` alive. `file` is for messages.
+  static Result<std::unique_ptr<WireGraph>> parse(std::string_view bytes, std::shared_ptr<const void> owner,
+                                                  std::string file, const WireLimits& limits = {});
+
+  int node_count() const override { return static_cast<int>(nodes_.size()); }
+  std::string_view name(int node) const override { return nodes_[static_cast<size_t>(node)].name; }
+  std::string_view op(int node) const override { return nodes_[static_cast<size_t>(node)].op; }
+  std::span<const Wire> inputs(int node) const override;
+  std::span<const int> controls(int node) const override;
+  Result<AttrMap> attrs(int node) const override;
+  int find(std::string_view name) const override;
+
+  const std::string& file() const { return file_; }
+  std::vector<std::string> names() const;
+
+ private:
+  struct NodeRecord {
+    std::string_view name, op;
+    size_t attrs_begin = 0, attrs_end = 0;              // in attrs_
+    size_t input_names_begin = 0, input_names_end = 0;  // in input_names_
+    size_t inputs_begin = 0, inputs_end = 0;            // in inputs_
+    size_t controls_begin = 0, controls_end = 0;        // in controls_
+  };
+  WireGraph() = default;
+  Status read_nodes(const WireLimits& limits);
+  Status link(const WireLimits& limits);
+
+  std::string file_;
+  std::string_view bytes_;
+  std::shared_ptr<const void> owner_;
+  WireLimits limits_;
+  std::vector<NodeRecord> nodes_;
+  std::vector<std::string_view> attrs_;  // undecoded map entries
+  std::vector<std::string_view> input_names_;
+  std::vector<Wire> inputs_;
+  std::vector<int> controls_;
+  std::unordered_map<std::string_view, int> by_name_;
+};
+
+}  // namespace tarn

@@ -1,0 +1,359 @@
+#include "runtime/wire_attrs.h"
+
+#include <protozero/pbf_reader.hpp>
+
+#include "core/tensor_fields.h"
+
+namespace tarn {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_wire_type;
+
+// AttrValue and AttrValue.ListValue share field numbers; the list has no nested list and no placeholder.
+enum ValueField : uint32_t {
+  kList = 1,
+  kS = 2,
+  kI = 3,
+  kF = 4,
+  kB = 5,
+  kType = 6,
+  kShape = 7,
+  kTensor = 8,
+  kPlaceholder = 9,
+  kFunc = 10
+};
+enum ListFunc : uint32_t { kListFunc = 9 };
+
+std::string_view view(const protozero::data_view& data) {
+  return {data.data(), data.size()};
+}
+
+Status wrong_wire_type(std::string_view what, uint32_t tag) {
+  return data_loss(what, " field ", tag, " has the wrong wire type");
+}
+
+// Repeated scalars come packed or one by one; both are legal and may be mixed.
+template <class T, class One, class Packed>
+Status read_repeated(pbf_reader& reader, std::string_view what, pbf_wire_type single, std::vector<T>& out, One one,
+                     Packed packed) {
+  if (reader.wire_type() == pbf_wire_type::length_delimited) {
+    for (auto value : packed()) out.push_back(static_cast<T>(value));
+  } else if (reader.wire_type() == single) {
+    out.push_back(static_cast<T>(one()));
+  } else {
+    return wrong_wire_type(what, reader.tag());
+  }
+  return {};
+}
+
+Status read_shape_dims(std::string_view message, bool& unknown_rank, std::vector<int64_t>& dims) {
+  enum : uint32_t { kDim = 2, kUnknownRank = 3, kSize = 1 };
+  pbf_reader reader(message.data(), message.size());
+  while (reader.next()) {
+    if (reader.tag() == kDim && reader.wire_type() == pbf_wire_type::length_delimited) {
+      int64_t size = 0;
+      pbf_reader dim = reader.get_message();
+      while (dim.next()) {
+        if (dim.tag() == kSize && dim.wire_type() == pbf_wire_type::varint) {
+          size = dim.get_int64();
+        } else if (dim.tag() == kSize) {
+          return wrong_wire_type("TensorShapeProto.Dim", dim.tag());
+        } else {
+          dim.skip();
+        }
+      }
+      if (dims.size() <= kMaxRank) dims.push_back(size);  // one too many is enough to refuse the shape
+    } else if (reader.tag() == kUnknownRank && reader.wire_type() == pbf_wire_type::varint) {
+      unknown_rank = reader.get_bool();
+    } else if (reader.tag() == kDim || reader.tag() == kUnknownRank) {
+      return wrong_wire_type("TensorShapeProto", reader.tag());
+    } else {
+      reader.skip();
+    }
+  }
+  return {};
+}
+
+Result<Shape> decode_shape(std::string_view message) {
+  bool unknown_rank = false;
+  std::vector<int64_t> dims;
+  TARN_RETURN_IF_ERROR(read_shape_dims(message, unknown_rank, dims));
+  if (unknown_rank) {
+    if (!dims.empty()) return invalid_argument("a shape of unknown rank has ", dims.size(), " dims");
+    return Shape::unknown();
+  }
+  return Shape::make(dims);
+}
+
+// std::vector<bool> has no span; bools are gathered as bytes that are 0 or 1.
+std::span<const bool> as_bools(const std::vector<char>& bytes) {
+  return {reinterpret_cast<const bool*>(bytes.data()), bytes.size()};
+}
+
+Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<const void>& owner,
+                             const WireLimits& limits) {
+  enum : uint32_t {
+    kDType = 1,
+    kTensorShape = 2,
+    kContent = 4,
+    kFloatVal = 5,
+    kDoubleVal = 6,
+    kIntVal = 7,
+    kStringVal = 8,
+    kComplexVal = 9,
+    kInt64Val = 10,
+    kBoolVal = 11,
+    kDoubleComplexVal = 12,
+    kHalfVal = 13,
+    kResourceVal = 14,
+    kVariantVal = 15,
+    kUInt32Val = 16,
+    kUInt64Val = 17,
+    kFloat8Val = 18
+  };
+  constexpr std::string_view kWhat = "TensorProto";
+  TensorFields fields;
+  fields.content_owner = owner;
+  std::vector<float> floats, complexes;
+  std::vector<double> doubles, double_complexes;
+  std::vector<int32_t> ints, halves;
+  std::vector<int64_t> int64s;
+  std::vector<char> bools;
+  std::vector<uint32_t> uint32s;
+  std::vector<uint64_t> uint64s;
+  pbf_reader r(message.data(), message.size());
+  while (r.next()) {
+    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
+    Status status;
+    switch (r.tag()) {
+      case kDType:
+        if (r.wire_type() != pbf_wire_type::varint) return wrong_wire_type(kWhat, r.tag());
+        fields.dtype = r.get_int32();
+        break;
+      case kTensorShape:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
+        status = read_shape_dims(view(r.get_view()), fields.unknown_rank, fields.dims);
+        break;
+      case kContent:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
+        fields.content = view(r.get_view());
+        break;
+      case kStringVal:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
+        fields.string_val.push_back(view(r.get_view()));
+        break;
+#define TARN_REPEATED(number, vector, wire, one, packed)                                             \
+  case number:                                                                                       \
+    status = read_repeated(                                                                          \
+        r, kWhat, pbf_wire_type::wire, vector, [&] { return r.one(); }, [&] { return r.packed(); }); \
+    break;
+        TARN_REPEATED(kFloatVal, floats, fixed32, get_float, get_packed_float)
+        TARN_REPEATED(kDoubleVal, doubles, fixed64, get_double, get_packed_double)
+        TARN_REPEATED(kIntVal, ints, varint, get_int32, get_packed_int32)
+        TARN_REPEATED(kComplexVal, complexes, fixed32, get_float, get_packed_float)
+        TARN_REPEATED(kInt64Val, int64s, varint, get_int64, get_packed_int64)
+        TARN_REPEATED(kBoolVal, bools, varint, get_bool, get_packed_bool)
+        TARN_REPEATED(kDoubleComplexVal, double_complexes, fixed64, get_double, get_packed_double)
+        TARN_REPEATED(kHalfVal, halves, varint, get_int32, get_packed_int32)
+        TARN_REPEATED(kUInt32Val, uint32s, varint, get_uint32, get_packed_uint32)
+        TARN_REPEATED(kUInt64Val, uint64s, varint, get_uint64, get_packed_uint64)
+#undef TARN_REPEATED
+      case kResourceVal:
+        ++fields.resource_handle_val_count;
+        r.skip();
+        break;
+      case kVariantVal:
+        ++fields.variant_val_count;
+        r.skip();
+        break;
+      case kFloat8Val:
+        ++fields.float8_val_count;
+        r.skip();
+        break;
+      default: r.skip();
+    }
+    TARN_RETURN_IF_ERROR(status);
+  }
+  for (char& b : bools) b = b != 0 ? 1 : 0;
+  fields.float_val = floats;
+  fields.double_val = doubles;
+  fields.int_val = ints;
+  fields.scomplex_val = complexes;
+  fields.int64_val = int64s;
+  fields.bool_val = as_bools(bools);
+  fields.dcomplex_val = double_complexes;
+  fields.half_val = halves;
+  fields.uint32_val = uint32s;
+  fields.uint64_val = uint64s;
+  return tensor_from_fields(fields, limits.max_tensor_bytes);
+}
+
+// NameAttrList
+Result<FunctionAttr> decode_function(std::string_view message, const std::shared_ptr<const void>& owner,
+                                     const WireLimits& limits, int depth) {
+  enum : uint32_t { kName = 1, kAttr = 2, kKey = 1, kValue = 2 };
+  FunctionAttr function;
+  AttrMap attrs;
+  pbf_reader reader(message.data(), message.size());
+  while (reader.next()) {
+    if (reader.wire_type() != pbf_wire_type::length_delimited) {
+      reader.skip();
+    } else if (reader.tag() == kName) {
+      function.name = view(reader.get_view());
+    } else if (reader.tag() == kAttr) {
+      std::string_view key, value;
+      pbf_reader entry = reader.get_message();
+      while (entry.next()) {
+        if (entry.wire_type() == pbf_wire_type::length_delimited && entry.tag() == kKey) {
+          key = view(entry.get_view());
+        } else if (entry.wire_type() == pbf_wire_type::length_delimited && entry.tag() == kValue) {
+          value = view(entry.get_view());
+        } else {
+          entry.skip();
+        }
+      }
+      TARN_ASSIGN_OR_RETURN(AttrValue decoded, decode_attr_value(value, owner, limits, depth + 1));
+      attrs.set(key, std::move(decoded));
+    } else {
+      reader.skip();
+    }
+  }
+  if (!attrs.empty()) function.attrs = std::make_shared<const AttrMap>(std::move(attrs));
+  return function;
+}
+
+// A list's elements; more than one kind in one list is refused, none at all is an EmptyList.
+Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<const void>& owner,
+                              const WireLimits& limits, int depth) {
+  constexpr std::string_view kWhat = "list";
+  std::vector<std::string> strings;
+  std::vector<int64_t> ints;
+  std::vector<float> floats;
+  std::vector<bool> bools;
+  std::vector<int32_t> types;
+  std::vector<Shape> shapes;
+  std::vector<Tensor> tensors;
+  std::vector<FunctionAttr> functions;
+  pbf_reader r(message.data(), message.size());
+  while (r.next()) {
+    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
+    bool wants_bytes = r.tag() == kS || r.tag() == kShape || r.tag() == kTensor || r.tag() == kListFunc;
+    if (wants_bytes && !is_bytes) return wrong_wire_type(kWhat, r.tag());
+    Status status;
+    switch (r.tag()) {
+      case kS: strings.emplace_back(view(r.get_view())); break;
+      case kI:
+        status = read_repeated(
+            r, kWhat, pbf_wire_type::varint, ints, [&] { return r.get_int64(); }, [&] { return r.get_packed_int64(); });
+        break;
+      case kF:
+        status = read_repeated(
+            r, kWhat, pbf_wire_type::fixed32, floats, [&] { return r.get_float(); },
+            [&] { return r.get_packed_float(); });
+        break;
+      case kB:
+        status = read_repeated(
+            r, kWhat, pbf_wire_type::varint, bools, [&] { return r.get_bool(); }, [&] { return r.get_packed_bool(); });
+        break;
+      case kType:
+        status = read_repeated(
+            r, kWhat, pbf_wire_type::varint, types, [&] { return r.get_int32(); },
+            [&] { return r.get_packed_int32(); });
+        break;
+      case kShape: {
+        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(view(r.get_view())));
+        shapes.push_back(std::move(shape));
+        break;
+      }
+      case kTensor: {
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(view(r.get_view()), owner, limits));
+        tensors.push_back(std::move(tensor));
+        break;
+      }
+      case kListFunc: {
+        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(view(r.get_view()), owner, limits, depth + 1));
+        functions.push_back(std::move(function));
+        break;
+      }
+      default: r.skip();
+    }
+    TARN_RETURN_IF_ERROR(status);
+  }
+  int kinds = !strings.empty() + !ints.empty() + !floats.empty() + !bools.empty() + !types.empty() + !shapes.empty() +
+              !tensors.empty() + !functions.empty();
+  if (kinds > 1) return invalid_argument("a list holds values of ", kinds, " kinds");
+  if (!strings.empty()) return AttrValue(std::move(strings));
+  if (!ints.empty()) return AttrValue(std::move(ints));
+  if (!floats.empty()) return AttrValue(std::move(floats));
+  if (!bools.empty()) return AttrValue(std::move(bools));
+  if (!types.empty()) {
+    std::vector<DType> dtypes;
+    for (int32_t type : types) {
+      TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_number(type));
+      dtypes.push_back(dtype);
+    }
+    return AttrValue(std::move(dtypes));
+  }
+  if (!shapes.empty()) return AttrValue(std::move(shapes));
+  if (!tensors.empty()) return AttrValue(std::move(tensors));
+  if (!functions.empty()) return AttrValue(std::move(functions));
+  return AttrValue(AttrValue::EmptyList());
+}
+
+}  // namespace
+
+Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
+                                    const WireLimits& limits, int depth) {
+  if (depth > limits.max_attr_depth)
+    return resource_exhausted("attrs are nested more than ", limits.max_attr_depth, " deep");
+  AttrValue result;
+  bool set = false;
+  pbf_reader r(message.data(), message.size());
+  while (r.next()) {  // the last member of the oneof counts
+    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
+    bool is_varint = r.wire_type() == pbf_wire_type::varint;
+    bool right = r.tag() == kI || r.tag() == kB || r.tag() == kType ? is_varint
+                 : r.tag() == kF                                    ? r.wire_type() == pbf_wire_type::fixed32
+                 : r.tag() >= kList && r.tag() <= kFunc             ? is_bytes
+                                                                    : true;
+    if (!right) return wrong_wire_type("AttrValue", r.tag());
+    set = set || (r.tag() >= kList && r.tag() <= kFunc);
+    switch (r.tag()) {
+      case kList: {
+        TARN_ASSIGN_OR_RETURN(result, decode_list(view(r.get_view()), owner, limits, depth));
+        break;
+      }
+      case kS: result = AttrValue(view(r.get_view())); break;
+      case kI: result = AttrValue(static_cast<int64_t>(r.get_int64())); break;
+      case kF: result = AttrValue(r.get_float()); break;
+      case kB: result = AttrValue(r.get_bool()); break;
+      case kType: {
+        TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_number(r.get_int32()));
+        result = AttrValue(dtype);
+        break;
+      }
+      case kShape: {
+        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(view(r.get_view())));
+        result = AttrValue(std::move(shape));
+        break;
+      }
+      case kTensor: {
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(view(r.get_view()), owner, limits));
+        result = AttrValue(std::move(tensor));
+        break;
+      }
+      case kPlaceholder: result = AttrValue(AttrValue::Placeholder{std::string(view(r.get_view()))}); break;
+      case kFunc: {
+        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(view(r.get_view()), owner, limits, depth + 1));
+        result = AttrValue(std::move(function));
+        break;
+      }
+      default: r.skip();
+    }
+  }
+  if (!set) return invalid_argument("the value is missing");
+  return result;
+}
+
+}  // namespace tarn
