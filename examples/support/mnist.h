@@ -38,7 +38,7 @@ constexpr std::string_view kMnistFiles[] = {"train-images-idx3-ubyte.gz", "train
 
 struct MnistOptions {
   // If given, the files must be there: nothing else is tried.
-  std::string data_dir;
+  std::string data_dir = {};
   // Where downloads go, and the folder looked into before downloading.
   std::string download_dir = "data/mnist";
   bool use_environment = true;  // $TARN_DATA/mnist
@@ -50,9 +50,9 @@ struct MnistOptions {
   int64_t synthetic_test_count = 10000;
   uint64_t synthetic_seed = 1;
   // Folders with the four files, tried in turn for each file; empty means the built-in public ones.
-  std::vector<std::string> mirrors;
+  std::vector<std::string> mirrors = {};
   // Called with a line at a time about what is done; null is silent.
-  std::function<void(std::string_view line)> log;
+  std::function<void(std::string_view line)> log = {};
 };
 
 // Errors: those of the files found (a damaged file is an error, never a reason to look elsewhere), or NotFound listing
