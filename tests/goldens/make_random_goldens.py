@@ -231,6 +231,18 @@ def ulps(a, b):
     return max(abs(int(x) - int(y)) for x, y in zip(*ordered))
 
 
+def same(old, new):
+    """Equal; normals to 4 units in the last place, as libm's functions depend on the machine."""
+    if old["seed_rules"] != new["seed_rules"] or len(old["cases"]) != len(new["cases"]):
+        return False
+    for was, now in zip(old["cases"], new["cases"]):
+        runs = [(b["bits"], a["bits"]) for b, a in zip(was["runs"], now["runs"])] if "Normal" in was["op"] else []
+        close = all(abs(int(b, 16) - int(a, 16)) <= 4 for before, after in runs for b, a in zip(before, after))
+        if not close or dict(was, runs=[]) != dict(now, runs=[]) or (not runs and was["runs"] != now["runs"]):
+            return False
+    return True
+
+
 CASES = [
     # op, dtype, (seed, seed2), shape, runs, (minval, maxval)
     *[
@@ -300,7 +312,7 @@ def main():
     for (op, dtype, math), distance in sorted(worst.items()):
         print(f"{op} {dtype}: at most {distance} units in the last place from TensorFlow with {math}")
     if "--check" in sys.argv[1:]:
-        if open(OUTPUT).read() != text:
+        if not same(json.load(open(OUTPUT)), json.loads(text)):
             sys.exit(f"{OUTPUT} is not what TensorFlow gives now")
         print("random.json is what TensorFlow gives")
     else:

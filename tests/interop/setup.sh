@@ -8,7 +8,8 @@
 # Does nothing when the environment is complete. Exit 0: ready; 77: the package index can't be reached (ctest's "skipped"); 1: broken.
 set -euo pipefail
 
-readonly kRepository="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+kRepository="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+readonly kRepository
 readonly kVenv="${TARN_INTEROP_VENV:-${kRepository}/build/interop/venv}"
 readonly kSkip=77
 # TensorFlow 2.15 is the last release with Keras 2 and needs NumPy 1.x; TensorBoard comes with it. OpenCV 4.11 is the last that takes NumPy 1.x.

@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# The Debian packages Tarn is built from, in one list; docs/dependencies.md says why each is there. Sourced, not run:
+#
+#   source scripts/packages.sh
+#   install_packages            # what is missing, as root or through sudo; says what it installs
+
+readonly kPackages=(
+  # compiler and build
+  g++ cmake ninja-build ccache ca-certificates curl
+  # graph/, tools and examples
+  protobuf-compiler libprotobuf-dev libleveldb-dev libgflags-dev libboost-dev libpng-dev zlib1g-dev
+  # ops/ and runtime/
+  libeigen3-dev libprotozero-dev
+  # tests and pictures
+  libgtest-dev nlohmann-json3-dev python3 python3-venv graphviz
+)
+
+package_is_installed() {
+  [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
+}
+
+# Installs what is missing of kPackages. Silent when nothing is. Returns 1, saying what to do, when it can't.
+install_packages() {
+  if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "packages: not a Debian system; these have to be there: ${kPackages[*]}" >&2
+    return 0
+  fi
+  local package missing=() as_root=()
+  for package in "${kPackages[@]}"; do
+    package_is_installed "${package}" || missing+=("${package}")
+  done
+  if ((${#missing[@]} == 0)); then
+    return 0
+  fi
+  if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+      echo "packages: missing: ${missing[*]}" >&2
+      echo "packages: neither root nor sudo here; as root: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  echo "packages: installing ${missing[*]}" >&2
+  local log
+  log="$(mktemp)"
+  if ! "${as_root[@]}" apt-get -q update </dev/null >"${log}" 2>&1 ||
+    ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" \
+      </dev/null >>"${log}" 2>&1; then
+    tail -n 20 "${log}" >&2
+    rm -f "${log}"
+    echo "packages: apt-get could not install ${missing[*]}" >&2
+    return 1
+  fi
+  rm -f "${log}"
+}
