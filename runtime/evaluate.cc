@@ -81,7 +81,6 @@ Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span
 
 Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs,
                                           std::span<const Tensor> inputs, const EvaluateOptions& options) {
-  if (op.def->control != Control::kNone) return evaluate_control(op, inputs);
   std::string label = node_label(op.def->name, node);
   std::vector<Fact> input_facts;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -96,6 +95,7 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   types.outputs = op.schema.output_types(attrs);
   std::vector<Fact> output_facts;
   TARN_RETURN_IF_ERROR(infer_node(op, node, attrs, types, input_facts, output_facts));
+  if (op.def->control != Control::kNone) return evaluate_control(op, inputs);
   bool all_known = true;
   std::vector<Tensor> values;
   for (const Fact& fact : output_facts) {

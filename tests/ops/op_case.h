@@ -2,12 +2,24 @@
 //
 //   TARN_OP_CASES(relu) {
 //     return {{.op = "Relu", .label = "2d", .inputs = {uniform({3, 4}, -1, 1)},
-//              .reference = [](const Tensors& in, const AttrMap&) { return Tensors{map(in[0], [](double x) { return x > 0 ? x : 0; })}; }}};
+//              .reference = [](const Tensors& in, const AttrMap&) {
+//                return Tensors{map(in[0], [](double x) { return x > 0 ? x : 0; })};
+//              }}};
 //   }
 //
-// Floating inputs are given in double; the harness casts them to every floating dtype the op has kernels for, runs every
-// backend variant, compares with the reference (computed in double), and checks the gradient, if the op has one, against
+// Floating inputs are given in double; the harness casts them to every dtype the op has kernels for, runs every backend
+// variant, compares with the reference (computed in double), and checks the gradient, if the op has one, against
 // central differences in double. Every op of the table needs three cases or more.
+//
+// How one case becomes many runs:
+//  - A double input whose type is the op's kernel attr is cast to each kernel dtype; where kernels are for any dtype,
+//  to
+//    a spread of them, strings included. Integer dtypes get 8 times the value unless all values are whole already; bool
+//    gets x > 0. A double input of a fixed dtype, or of another type attr, is cast to that. Anything that is not double
+//    is passed as it is, and then only its own dtype runs, as it does where `attrs` names the kernel attr.
+//  - The reference gets the cast inputs widened to double (numbers of the kernel's dtype; other inputs as they are) and
+//    the resolved attrs. Its double outputs are compared after rounding to the kernel's output dtype (integers wrap);
+//    outputs of another dtype must match it exactly.
 #pragma once
 
 #include <functional>
@@ -33,9 +45,13 @@ struct OpCase {
   // Which inputs the gradient is checked for; empty: every floating one. Set check_gradient = false with a reason.
   std::vector<int> gradient_inputs = {};
   bool check_gradient = true;
-  // Inputs that are variables (Ref): their tensors become the variables' values, and the reference's last outputs are the
-  // variables' values after the run, in order.
+  // Inputs that are variables (Ref): their tensors become the variables' values, and the reference's last outputs are
+  // the variables' values after the run, in order.
   std::vector<int> ref_inputs = {};
+  // Which outputs a gradient may come from; empty: every floating one.
+  std::vector<int> gradient_outputs = {};
+  // The shape of an output depends on data other than constants of shape (Where, Unique …).
+  bool dynamic_shape = false;
 };
 
 using OpCases = std::vector<OpCase>;
@@ -45,10 +61,15 @@ class OpCaseRegistrar {
   explicit OpCaseRegistrar(OpCases (*make)());
 };
 
-#define TARN_OP_CASES(name)                                                  \
-  static ::tarn::testing::OpCases op_cases_of_##name();                      \
+#define TARN_OP_CASES(name)                                                                    \
+  static ::tarn::testing::OpCases op_cases_of_##name();                                        \
   static const ::tarn::testing::OpCaseRegistrar op_case_registrar_##name(&op_cases_of_##name); \
   static ::tarn::testing::OpCases op_cases_of_##name()
+
+// The cases of all files for one op.
+std::vector<const OpCase*> cases_of(std::string_view op);
+// Ops that some case is for.
+std::vector<std::string> ops_with_cases();
 
 // Double tensors for cases: uniform in [low, high) from a fixed generator (seeded by the shape and `seed`).
 Tensor uniform(const Shape& shape, double low = -1, double high = 1, uint64_t seed = 1);
@@ -56,5 +77,17 @@ Tensor ints(const Shape& shape, std::initializer_list<int32_t> values);
 Tensor map(const Tensor& x, const std::function<double(double)>& f);
 // With NumPy broadcasting.
 Tensor map2(const Tensor& a, const Tensor& b, const std::function<double(double, double)>& f);
+
+// 0, 1, 2 …, as doubles: whole numbers show where each element went.
+Tensor iota(const Shape& shape);
+// Double tensor from values.
+Tensor doubles(const Shape& shape, std::initializer_list<double> values);
+// Any numeric or bool tensor as double (integers of 64 bits lose what double cannot hold); strings that to_dtype made
+// read back.
+Tensor to_double(const Tensor& x);
+// The inverse: rounds to the nearest, integers wrap; bool is x != 0; a string is the number's text.
+Tensor to_dtype(const Tensor& x, DType dtype);
+// Distance between 1 and the next number: 2^-52, 2^-23, 2^-10, 2^-7; 0 for other dtypes.
+double dtype_epsilon(DType dtype);
 
 }  // namespace tarn::testing
