@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <string>
+#include <type_traits>
 
 #include "core/kernel.h"
 
@@ -9,6 +11,10 @@ namespace tarn {
 
 // Elements a thread should at least have before more are woken.
 constexpr int64_t kElementsPerRange = 16384;
+
+// What the templates below share; compiled once.
+using UnaryLoop = void (*)(const void* x, void* y, int64_t n);
+Status run_unary(RunContext& c, size_t in_size, size_t out_size, UnaryLoop loop);
 
 // y[i] = F()(x[i]); output dtype may differ from the input's.
 template <class In, class Out, class F>
@@ -18,16 +24,14 @@ class UnaryKernel : public Kernel {
     if (sizeof(In) == sizeof(Out)) c.may_reuse(0, 0);
     return {};
   }
-  Status run(RunContext& c) const override {
-    const TensorView& x = c.input(0);
-    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *x.shape));
-    const In* in = x.as<In>();
-    Out* out = y.as<Out>();
-    c.threads().parallel_for(x.count, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
-      F f;
-      for (int64_t i = begin; i < end; ++i) out[i] = f(in[i]);
-    });
-    return {};
+  Status run(RunContext& c) const override { return run_unary(c, sizeof(In), sizeof(Out), loop); }
+
+ private:
+  static void loop(const void* x, void* y, int64_t n) {
+    const In* in = static_cast<const In*>(x);
+    Out* out = static_cast<Out*>(y);
+    F f;
+    for (int64_t i = 0; i < n; ++i) out[i] = f(in[i]);
   }
 };
 
@@ -68,56 +72,75 @@ void walk_rows(const BroadcastPlan& plan, int64_t begin, int64_t end, const Row&
   }
 }
 
+// Computes n elements of a row; a step is 1, or 0 where the input is stretched, or another where it is strided.
+using BinaryLoop = void (*)(const void* a, const void* b, void* y, int64_t a_step, int64_t b_step, int64_t n);
+void prepare_binary(PrepareContext& c, bool same_size);
+Status run_binary(RunContext& c, size_t in_size, size_t out_size, BinaryLoop loop);
+
 // y = F()(a, b) with NumPy broadcasting.
 template <class In, class Out, class F>
 class BinaryKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
-    // In place only where the input has the output's shape: each element is read just before it is written.
-    for (int i = 0; i < 2; ++i) {
-      if (sizeof(In) == sizeof(Out) && c.input(i).shape == c.output(0).shape) c.may_reuse(i, 0);
-    }
+    prepare_binary(c, sizeof(In) == sizeof(Out));
     return {};
   }
-  Status run(RunContext& c) const override {
-    TARN_ASSIGN_OR_RETURN(BroadcastPlan plan, BroadcastPlan::make(*c.input(0).shape, *c.input(1).shape));
-    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, plan.output));
-    if (y.count == 0) return {};
-    const In* a = c.input(0).as<In>();
-    const In* b = c.input(1).as<In>();
-    Out* out = y.as<Out>();
-    int64_t n = plan.dims[plan.rank - 1];
-    if (plan.rank == 1) {  // one long row: split it
-      int64_t a_step = plan.a_stride[0], b_step = plan.b_stride[0];
-      c.threads().parallel_for(n, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
-        run_row(a + begin * a_step, b + begin * b_step, out + begin, a_step, b_step, end - begin);
-      });
-      return {};
-    }
-    c.threads().parallel_for(
-        y.count / n, std::max<int64_t>(1, kElementsPerRange / n), [&](int64_t begin, int64_t end, int) {
-          walk_rows(plan, begin, end, [&](int64_t ao, int64_t bo, int64_t oo, int64_t as, int64_t bs, int64_t count) {
-            run_row(a + ao, b + bo, out + oo, as, bs, count);
-          });
-        });
-    return {};
-  }
+  Status run(RunContext& c) const override { return run_binary(c, sizeof(In), sizeof(Out), loop); }
 
  private:
-  static void run_row(const In* a, const In* b, Out* out, int64_t a_step, int64_t b_step, int64_t n) {
+  static void loop(const void* av, const void* bv, void* y, int64_t a_step, int64_t b_step, int64_t n) {
+    const In* a = static_cast<const In*>(av);
+    const In* b = static_cast<const In*>(bv);
+    Out* out = static_cast<Out*>(y);
     F f;
     if (a_step == 1 && b_step == 1) {
       for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);
-    } else if (a_step == 1) {
-      const In bv = *b;
-      for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], bv);
-    } else if (b_step == 1) {
-      const In av = *a;
-      for (int64_t i = 0; i < n; ++i) out[i] = f(av, b[i]);
+    } else if (a_step == 1 && b_step == 0) {
+      const In b0 = *b;
+      for (int64_t i = 0; i < n; ++i) out[i] = f(a[i], b0);
+    } else if (a_step == 0 && b_step == 1) {
+      const In a0 = *a;
+      for (int64_t i = 0; i < n; ++i) out[i] = f(a0, b[i]);
     } else {
       for (int64_t i = 0; i < n; ++i) out[i] = f(a[i * a_step], b[i * b_step]);
     }
   }
 };
+
+// "[1,2]": where element `flat` of a tensor of this shape is, for messages.
+std::string element_position(const Shape& shape, int64_t flat);
+
+// Lists of kernels, one a type, for functors that are templates on it:  .kernels = kUnaryKernels<Neg, float, double>
+template <template <class> class F, class... Ts>
+inline constexpr KernelDef kUnaryKernels[] = {portable_kernel<UnaryKernel<Ts, Ts, F<Ts>>>(dtype_of<Ts>())...};
+template <template <class> class F, class... Ts>
+inline constexpr KernelDef kBinaryKernels[] = {portable_kernel<BinaryKernel<Ts, Ts, F<Ts>>>(dtype_of<Ts>())...};
+// The same with a boolean output.
+template <template <class> class F, class... Ts>
+inline constexpr KernelDef kCompareKernels[] = {portable_kernel<BinaryKernel<Ts, bool, F<Ts>>>(dtype_of<Ts>())...};
+
+// Integer arithmetic wraps, as two's complement does; signed overflow would be undefined. Floating types pass as is.
+template <class T, bool = std::is_integral_v<T>>
+struct WrapType {
+  using type = std::conditional_t<sizeof(T) <= 4, uint32_t, uint64_t>;
+};
+template <class T>
+struct WrapType<T, false> {
+  using type = T;
+};
+template <class T>
+using Wrap = typename WrapType<T>::type;
+template <class T>
+constexpr T wrap_add(T a, T b) {
+  return static_cast<T>(static_cast<Wrap<T>>(a) + static_cast<Wrap<T>>(b));
+}
+template <class T>
+constexpr T wrap_subtract(T a, T b) {
+  return static_cast<T>(static_cast<Wrap<T>>(a) - static_cast<Wrap<T>>(b));
+}
+template <class T>
+constexpr T wrap_multiply(T a, T b) {
+  return static_cast<T>(static_cast<Wrap<T>>(a) * static_cast<Wrap<T>>(b));
+}
 
 }  // namespace tarn

@@ -1,0 +1,138 @@
+// Add, AddV2, Sub and AddN.
+#include "core/op.h"
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+
+namespace tarn {
+namespace {
+
+template <class T>
+struct AddOf {
+  T operator()(T x, T y) const { return wrap_add(x, y); }
+};
+
+template <class T>
+struct SubtractOf {
+  T operator()(T x, T y) const { return wrap_subtract(x, y); }
+};
+
+// Adds the inputs one after the other, so that the sum does not depend on the number of threads.
+template <class T>
+class AddNKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    c.may_reuse(0, 0);
+    return {};
+  }
+  Status run(RunContext& c) const override {
+    const TensorView& first = c.input(0);
+    for (int i = 1; i < c.input_count(); ++i) {
+      if (*c.input(i).shape == *first.shape) continue;
+      return invalid_argument("inputs must have one shape, but input 0 is ", first.shape->to_string(), " and input ", i,
+                              " is ", c.input(i).shape->to_string());
+    }
+    TARN_ASSIGN_OR_RETURN(TensorView sum, c.output(0, *first.shape));
+    T* out = sum.as<T>();
+    c.threads().parallel_for(sum.count, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
+      T block[1024];  // each element of every input is read before the output, which may be input 0, is written
+      for (int64_t at = begin; at < end; at += std::ssize(block)) {
+        int64_t n = std::min<int64_t>(std::ssize(block), end - at);
+        std::copy_n(first.as<T>() + at, n, block);
+        for (int i = 1; i < c.input_count(); ++i) {
+          const T* x = c.input(i).as<T>() + at;
+          for (int64_t j = 0; j < n; ++j) block[j] = wrap_add(block[j], x[j]);
+        }
+        std::copy_n(block, n, out + at);
+      }
+    });
+    return {};
+  }
+};
+
+Status add_gradient(GradContext& c) {
+  // dx = dz, dy = dz
+  set_broadcast_gradients(c, c.grad(), c.grad());
+  return {};
+}
+
+Status subtract_gradient(GradContext& c) {
+  // dx = dz, dy = -dz
+  set_broadcast_gradients(c, c.grad(), c.op("Neg", {c.grad()}));
+  return {};
+}
+
+Status add_n_gradient(GradContext& c) {
+  // dx_i = dsum
+  for (int i = 0; i < c.input_count(); ++i) c.set_grad(i, c.grad());
+  return {};
+}
+
+constexpr std::string_view kAddDoc = R"(x + y, element by element, with broadcasting.
+  x, y  T, shapes that broadcast   returns  T
+  Integers wrap around.  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Add.)";
+constexpr std::string_view kSubDoc = R"(x - y, element by element, with broadcasting.
+  x, y  T, shapes that broadcast   returns  T
+  Integers wrap around.  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Sub.)";
+constexpr std::string_view kAddNDoc = R"(The sum of all inputs, element by element.
+  inputs  N tensors T[...] of one shape   returns  T[...], the same shape
+  Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AddN.)";
+
+}  // namespace
+
+extern const OpDef op_Add, op_AddV2, op_Sub, op_AddN;
+const OpDef op_Add = {
+    .name = "Add",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
+    .traits = kCommutative,
+    .infer = infer_broadcast,
+    .kernels = kBinaryKernels<AddOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+};
+const OpDef op_AddV2 = {
+    .name = "AddV2",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs =
+        "T: {bfloat16, half, float, double, uint8, uint16, uint32, uint64, int8, int16, int32, int64, complex64, "
+        "complex128}",
+    .traits = kCommutative,
+    .infer = infer_broadcast,
+    .kernels = kBinaryKernels<AddOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+};
+const OpDef op_Sub = {
+    .name = "Sub",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs =
+        "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, int64, complex64, complex128, "
+        "uint32, uint64}",
+    .infer = infer_broadcast,
+    .kernels = kBinaryKernels<SubtractOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+};
+
+namespace {
+constexpr KernelDef kAddNKernels[] = {
+    portable_kernel<AddNKernel<float>>(DType::kFloat),   portable_kernel<AddNKernel<double>>(DType::kDouble),
+    portable_kernel<AddNKernel<int32_t>>(DType::kInt32), portable_kernel<AddNKernel<int64_t>>(DType::kInt64),
+    portable_kernel<AddNKernel<uint8_t>>(DType::kUInt8), portable_kernel<AddNKernel<int8_t>>(DType::kInt8),
+    portable_kernel<AddNKernel<int16_t>>(DType::kInt16),
+};
+}  // namespace
+
+const OpDef op_AddN = {
+    .name = "AddN",
+    .inputs = "inputs: N * T",
+    .outputs = "sum: T",
+    .attrs =
+        "N: int >= 1; T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, "
+        "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64, variant}",
+    .traits = kCommutative | kAggregate,
+    .infer = infer_merged_inputs,
+    .kernels = kAddNKernels,
+};
+
+TARN_OP_FILE(add, {&op_Add, kAddDoc, add_gradient}, {&op_AddV2, kAddDoc, add_gradient},
+             {&op_Sub, kSubDoc, subtract_gradient}, {&op_AddN, kAddNDoc, add_n_gradient})
+
+}  // namespace tarn

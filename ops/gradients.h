@@ -1,0 +1,22 @@
+// What gradient functions of several op files share.
+//
+//   Status multiply_gradient(GradContext& c) {
+//     // dx = dz * y, dy = dz * x, each summed over the dims it was stretched along
+//     set_broadcast_gradients(c, c.op("Mul", {c.grad(), c.input(1)}), c.op("Mul", {c.grad(), c.input(0)}));
+//     return {};
+//   }
+#pragma once
+
+#include "core/op.h"
+
+namespace tarn {
+
+// Gives inputs 0 and 1 of a broadcasting binary op their gradients; dx and dy have the shape of the op's output and are
+// summed over the dims along which x or y was stretched. Where the static shapes tell those dims, that is a Sum at most
+// (nothing for equal shapes); otherwise Shape, BroadcastGradientArgs, Sum and Reshape find them while running.
+void set_broadcast_gradients(GradContext& c, Wire dx, Wire dy);
+
+// dv, which has the shape of the op's output, summed over the dims along which input v was stretched to get there.
+Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv);
+
+}  // namespace tarn
