@@ -71,4 +71,12 @@ Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv) {
   return c.op("Reshape", {c.op("Sum", {dv, axes}), shape});
 }
 
+std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire) {
+  const Fact& fact = c.fact(wire);
+  if (!fact.has_value()) return std::nullopt;
+  Result<std::vector<int64_t>> values = int_values(fact.value);
+  if (!values.ok()) return std::nullopt;
+  return *std::move(values);
+}
+
 }  // namespace tarn
