@@ -163,6 +163,10 @@ Status file_error(std::string_view what, std::string_view path, int error_number
     case EINVAL:
     case ELOOP:
     case ENAMETOOLONG: code = Code::kInvalidArgument; break;
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EMLINK:
+    case EXDEV: code = Code::kUnimplemented; break;
     default: break;
   }
   char buffer[256];
@@ -294,6 +298,7 @@ AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
   buffer_ = std::move(other.buffer_);
   size_ = other.size_;
   synced_ = other.synced_;
+  committed_ = other.committed_;
   fd_ = std::exchange(other.fd_, -1);
   return *this;
 }
@@ -343,6 +348,7 @@ Status AtomicFile::commit() {
   if (call(FileCall::kRename, path_, [&] { return ::rename(temp_path_.c_str(), path_.c_str()); }) != 0) {
     return file_error("write", path_, errno);
   }
+  committed_ = true;
   int fd = std::exchange(fd_, -1);
   int closed = call(FileCall::kClose, path_, [&] { return ::close(fd); });
   int close_error = errno;

@@ -91,6 +91,8 @@ class AtomicFile {
   Status commit();
   // Removes the temporary file; nothing happens after commit().
   void discard();
+  // Whether path() is the new file. True even if commit() failed after that, in making the rename durable.
+  bool committed() const { return committed_; }
 
   const std::string& path() const { return path_; }
   const std::string& temp_path() const { return temp_path_; }
@@ -106,6 +108,7 @@ class AtomicFile {
   uint64_t size_ = 0;
   int fd_ = -1;
   bool synced_ = false;
+  bool committed_ = false;
 };
 
 // Removes the temporary files that killed processes left in `dir` (an AtomicFile in use anywhere is left alone).

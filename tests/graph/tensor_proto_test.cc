@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/file.h"
+#include "tests/support/checkpoints.h"
 #include "tests/support/tensors.h"
 
 namespace tarn {
@@ -24,15 +25,6 @@ pb::TensorProto proto_of(pb::DataType dtype, std::initializer_list<int64_t> dims
 Status error_of(const pb::TensorProto& proto) {
   return tensor_from_proto(proto).status();
 }
-
-bool says(const Status& status, std::initializer_list<std::string_view> parts) {
-  for (std::string_view part : parts) {
-    if (status.message().find(part) == std::string_view::npos) return false;
-  }
-  return !status.ok();
-}
-
-#define EXPECT_SAYS(status, ...) EXPECT_TRUE(says(status, __VA_ARGS__)) << (status).to_string()
 
 TEST(TensorProto, RoundTripsEveryDType) {
   for (DType dtype : storable_dtypes()) {
