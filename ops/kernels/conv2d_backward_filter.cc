@@ -16,14 +16,17 @@ constexpr int64_t kGatherStep = 4;
 template <class T>
 struct Plan {
   WindowPlan window;
-  bool gathers;        // windows are copied to [pixel][filter_depth]
+  bool gathers;  // windows are copied to [pixel][filter_depth] first
+  // Elements between pixels there: the copy of the last run must not reach the next pixel.
+  int64_t gather_stride;
   int64_t block_rows;  // output rows
   int64_t groups;
   int64_t strip_elements, packed_dy_elements, gather_elements, thread_bytes;
 
   explicit Plan(const Conv2DGeometry& g) : window(g) {
     gathers = window.run_length < kShortRun;
-    // Gathering copies in steps of four elements, which may run past a window: only a strip has room for that.
+    gather_stride = (window.runs - 1) * window.run_length + 2 * kGatherStep;
+    // Gathering copies four or eight elements, which may run past the image: only a strip has room for that.
     if (gathers && !window.copies) {
       window.copies = true;
       window.pitch = window.width * g.in_c;
@@ -38,9 +41,9 @@ struct Plan {
                                      std::max<int64_t>(1, ceil_div(rows, groups)));
     const int64_t images = std::min(g.batch, ceil_div(block_rows, std::max<int64_t>(1, g.out_h)) + 1);
     strip_elements =
-        window.copies ? (block_rows * g.stride_h + images * window.extent_h) * window.pitch + kGatherStep : 0;
+        window.copies ? (block_rows * g.stride_h + images * window.extent_h) * window.pitch + 2 * kGatherStep : 0;
     packed_dy_elements = packed_elements(block_rows * g.out_w, g.out_c);
-    gather_elements = gathers ? block_rows * g.out_w * g.filter_depth() + kGatherStep : 0;
+    gather_elements = gathers ? block_rows * g.out_w * gather_stride : 0;
     thread_bytes = ScratchCarver<T>::bytes(strip_elements) + ScratchCarver<T>::bytes(packed_dy_elements) +
                    ScratchCarver<T>::bytes(gather_elements) + ScratchCarver<T>::template bytes<int64_t>(block_rows);
   }
@@ -71,7 +74,7 @@ class Worker {
       kernels_.pack(dy + row * g_.out_w * g_.out_c, g_.out_c, depth, g_.out_c, depth, packed_dy_);
       if (plan_.gathers) {
         gather(rows);
-        multiply(gathered_, 1, depth, g_.filter_depth(), 1, g_.filter_depth(), row > begin, slice, slices, out);
+        multiply(gathered_, 1, depth, plan_.gather_stride, 1, g_.filter_depth(), row > begin, slice, slices, out);
       } else {
         multiply(a, rows, g_.out_w, g_.stride_w * g_.in_c, plan_.window.runs, plan_.window.run_length, row > begin,
                  slice, slices, out);
@@ -102,19 +105,31 @@ class Worker {
     return plan_.window.copies ? strip_ : x;
   }
 
+  // Windows of `rows` output rows to gathered_, run by run: neighbouring pixels are the inner loop.
   void gather(int64_t rows) {
-    T* out = gathered_;
     for (int64_t row = 0; row < rows; ++row) {
-      for (int64_t pixel = 0; pixel < g_.out_w; ++pixel) {
-        const T* window = strip_ + offsets_[row] + pixel * g_.stride_w * g_.in_c;
-        for (int64_t run = 0; run < plan_.window.runs; ++run) {
-          const T* from = window + plan_.window.run_offset(g_, run);
-          for (int64_t i = 0; i < plan_.window.run_length; i += kGatherStep) {
-            std::memcpy(out + i, from + i, kGatherStep * sizeof(T));  // the next run overwrites what is too much
-          }
-          out += plan_.window.run_length;
+      T* out = gathered_ + row * g_.out_w * plan_.gather_stride;
+      for (int64_t run = 0; run < plan_.window.runs; ++run) {
+        const T* from = strip_ + offsets_[row] + plan_.window.run_offset(g_, run);
+        T* to = out + run * plan_.window.run_length;
+        if (plan_.window.run_length <= kGatherStep) {
+          copy_runs<kGatherStep>(from, to);
+        } else {
+          copy_runs<2 * kGatherStep>(from, to);
         }
       }
+    }
+  }
+
+  // Copies kElements of the run of each pixel of a row; the next run overwrites what is too much.
+  template <int64_t kElements>
+  void copy_runs(const T* from, T* to) {
+    static_assert(kElements >= kGatherStep && 2 * kGatherStep >= kShortRun);
+    const int64_t step = g_.stride_w * g_.in_c;
+    for (int64_t pixel = 0; pixel < g_.out_w; ++pixel) {
+      std::memcpy(to, from, kElements * sizeof(T));
+      from += step;
+      to += plan_.gather_stride;
     }
   }
 

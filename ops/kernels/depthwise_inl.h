@@ -40,6 +40,38 @@ TARN_INLINE void pixels(const DepthwiseGeometry& g, const T* x, int64_t h0, int6
   }
 }
 
+// The same for filters three wide without dilation and all three columns inside: neighbours share loads of x.
+template <int kPixels, int kStride>
+TARN_INLINE void pixels_3_wide(const DepthwiseGeometry& g, const T* x, int64_t h0, int64_t h1, const T* filter, T* y,
+                               const Epilogue<T>& epilogue, V ceiling) {
+  constexpr int kColumns = (kPixels - 1) * kStride + 3;
+  const int64_t channels = g.in_c;
+  for (int64_t c = 0; c < channels; c += kWidth) {
+    const int64_t n = channels - c;
+    V sums[kPixels];
+    TARN_UNROLL
+    for (int p = 0; p < kPixels; ++p) sums[p] = zero();
+    for (int64_t h = h0; h < h1; ++h) {
+      const T* row = x + h * g.dilation_h * g.in_w * channels + c;
+      const T* taps = filter + h * 3 * channels + c;
+      V tap[3];
+      TARN_UNROLL
+      for (int w = 0; w < 3; ++w) tap[w] = load_n(taps + w * channels, n);
+      TARN_UNROLL
+      for (int column = 0; column < kColumns; ++column) {
+        const V value = load_n(row + column * channels, n);
+        TARN_UNROLL
+        for (int p = 0; p < kPixels; ++p) {
+          const int w = column - p * kStride;
+          if (w >= 0 && w < 3) sums[p] = fma(value, tap[w], sums[p]);
+        }
+      }
+    }
+    TARN_UNROLL
+    for (int p = 0; p < kPixels; ++p) store_n(y + p * channels + c, finish(sums[p], epilogue, c, n, ceiling), n);
+  }
+}
+
 // One output pixel, any multiplier: lanes would need a gather, and such layers are rare.
 TARN_INLINE void multiplied_pixel(const DepthwiseGeometry& g, const T* x, int64_t h0, int64_t h1, int64_t w0,
                                   int64_t w1, const T* filter, T* y, const Epilogue<T>& epilogue, T ceiling) {
@@ -84,7 +116,13 @@ TARN_TARGET void depthwise_rows(const DepthwiseGeometry& g, const T* x, const T*
         multiplied_pixel(g, from, h0, h1, w0, w1, filter, to, epilogue, ceiling);
         ++j;
       } else if (column >= 0 && last < g.in_w && j + kPixels <= g.out_w) {
-        pixels<kPixels>(g, from, h0, h1, w0, w1, filter, to, epilogue, set1(ceiling));
+        if (g.filter_w == 3 && g.dilation_w == 1 && g.stride_w == 1) {
+          pixels_3_wide<kPixels, 1>(g, from, h0, h1, filter, to, epilogue, set1(ceiling));
+        } else if (g.filter_w == 3 && g.dilation_w == 1 && g.stride_w == 2) {
+          pixels_3_wide<kPixels, 2>(g, from, h0, h1, filter, to, epilogue, set1(ceiling));
+        } else {
+          pixels<kPixels>(g, from, h0, h1, w0, w1, filter, to, epilogue, set1(ceiling));
+        }
         j += kPixels;
       } else {
         pixels<1>(g, from, h0, h1, w0, w1, filter, to, epilogue, set1(ceiling));

@@ -135,16 +135,75 @@ TARN_INLINE void store_n(T* p, V v, int64_t n) {
   n >= kWidth ? store(p, v) : store_partial(p, v, n);
 }
 
-// Lanes in order, so the result is the same on every run.
+// Lanes 0 … n-1 of v, `fill` in the others.
+TARN_INLINE V fill_beyond(V v, int64_t n, T fill) {
+  VI lane;
+  TARN_UNROLL
+  for (int i = 0; i < kWidth; ++i) lane[i] = i;
+  return lane < static_cast<I>(n) ? v : set1(fill);
+}
+
+// Upper half onto lower half until one lane is left: always the same order. reduce_max is NaN if a lane is.
+#if TARN_FLAVOR == TARN_FLAVOR_AVX512 || TARN_FLAVOR == TARN_FLAVOR_AVX2
+
+#if TARN_FLAVOR == TARN_FLAVOR_AVX512
+TARN_INLINE __m256 lower_half(V v) {
+  return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+TARN_INLINE __m256 upper_half(V v) {
+  return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+TARN_INLINE bool any_nan(V v) {
+  return _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) != 0;
+}
+TARN_INLINE __m128 fold_add(V v) {
+  const __m256 half = _mm256_add_ps(lower_half(v), upper_half(v));
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+TARN_INLINE __m128 fold_max(V v) {
+  const __m256 half = _mm256_max_ps(lower_half(v), upper_half(v));
+  return _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+#else
+TARN_INLINE bool any_nan(V v) {
+  return _mm256_movemask_ps(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)) != 0;
+}
+TARN_INLINE __m128 fold_add(V v) {
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+TARN_INLINE __m128 fold_max(V v) {
+  return _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+}
+#endif
+
 TARN_INLINE T reduce_add(V v) {
-  T sum = v[0];
-  for (int lane = 1; lane < kWidth; ++lane) sum += v[lane];
-  return sum;
+  __m128 lanes = fold_add(v);
+  lanes = _mm_add_ps(lanes, _mm_movehl_ps(lanes, lanes));
+  return _mm_cvtss_f32(_mm_add_ss(lanes, _mm_movehdup_ps(lanes)));
+}
+TARN_INLINE T reduce_max(V v) {
+  if (any_nan(v)) return __builtin_nanf("");
+  __m128 lanes = fold_max(v);
+  lanes = _mm_max_ps(lanes, _mm_movehl_ps(lanes, lanes));
+  return _mm_cvtss_f32(_mm_max_ss(lanes, _mm_movehdup_ps(lanes)));
+}
+
+#else
+
+TARN_INLINE T reduce_add(V v) {
+  T lanes[kWidth];
+  store(lanes, v);
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
 }
 TARN_INLINE T reduce_max(V v) {
   T largest = v[0];
-  for (int lane = 1; lane < kWidth; ++lane) largest = largest < v[lane] ? v[lane] : largest;
+  for (int i = 1; i < kWidth; ++i) largest = (v[i] > largest) | (v[i] != v[i]) ? v[i] : largest;
   return largest;
 }
+
+#endif
 
 #include "ops/kernels/math_inl.h"

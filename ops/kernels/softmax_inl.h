@@ -3,35 +3,23 @@
 // The row's maximum, NaN if it holds one.
 TARN_INLINE T row_max(const T* x, int64_t n) {
   V largest = set1(x[0]);
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    const V value = load(x + i);
+  for (int64_t i = 0; i < n; i += kWidth) {
+    const V value = n - i >= kWidth ? load(x + i) : fill_beyond(load_partial(x + i, n - i), n - i, x[0]);
     largest = (value > largest) | (value != value) ? value : largest;
   }
-  T result = reduce_max(largest);
-  for (int lane = 0; lane < kWidth; ++lane) {
-    if (largest[lane] != largest[lane]) result = largest[lane];
-  }
-  for (; i < n; ++i) result = (x[i] > result) | (x[i] != x[i]) ? x[i] : result;
-  return result;
+  return reduce_max(largest);
 }
 
-// y = e^(x - largest); returns the sum of y.
+// The sum of e^(x - largest), which is stored to y if kStore.
+template <bool kStore>
 TARN_INLINE T row_exp(const T* x, T largest, T* y, int64_t n) {
   V sum = zero();
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) {
-    const V value = exp(load(x + i) - set1(largest));
-    store(y + i, value);
-    sum = sum + value;
+  for (int64_t i = 0; i < n; i += kWidth) {
+    const V value = exp(load_n(x + i, n - i) - set1(largest));
+    if constexpr (kStore) store_n(y + i, value, n - i);
+    sum = sum + (n - i >= kWidth ? value : fill_beyond(value, n - i, T{0}));
   }
-  T total = reduce_add(sum);
-  if (i < n) {
-    const V value = exp(load_partial(x + i, n - i) - set1(largest));
-    store_partial(y + i, value, n - i);
-    for (int lane = 0; lane < n - i; ++lane) total += value[lane];
-  }
-  return total;
+  return reduce_add(sum);
 }
 
 TARN_INLINE void row_scale(T* y, T factor, int64_t n) {
@@ -48,29 +36,21 @@ TARN_INLINE T log_of(T x) {
 
 TARN_TARGET void softmax_row(const T* x, T* y, int64_t n) {
   const T largest = row_max(x, n);
-  row_scale(y, T{1} / row_exp(x, largest, y, n), n);
+  row_scale(y, T{1} / row_exp<true>(x, largest, y, n), n);
 }
 
 // y = x - log(sum e^x), as (x - max) - log(sum e^(x - max)): the sum's logarithm is small, so nothing is lost to a
 // large maximum.
 TARN_TARGET void log_softmax_row(const T* x, T* y, int64_t n) {
   const T largest = row_max(x, n);
-  V sums = zero();
-  int64_t i = 0;
-  for (; i + kWidth <= n; i += kWidth) sums = sums + exp(load(x + i) - set1(largest));
-  T sum = reduce_add(sums);
-  if (i < n) {
-    const V value = exp(load_partial(x + i, n - i) - set1(largest));
-    for (int lane = 0; lane < n - i; ++lane) sum += value[lane];
-  }
-  const V log_sum = set1(log_of(sum));
-  for (i = 0; i < n; i += kWidth) store_n(y + i, (load_n(x + i, n - i) - set1(largest)) - log_sum, n - i);
+  const V log_sum = set1(log_of(row_exp<false>(x, largest, y, n)));
+  for (int64_t i = 0; i < n; i += kWidth) store_n(y + i, (load_n(x + i, n - i) - set1(largest)) - log_sum, n - i);
 }
 
 // Returns the loss; dx = softmax - labels.
 TARN_TARGET T cross_entropy_row(const T* x, const T* labels, T* dx, int64_t n) {
   const T largest = row_max(x, n);
-  const T sum = row_exp(x, largest, dx, n);
+  const T sum = row_exp<true>(x, largest, dx, n);
   const T log_sum = log_of(sum);
   const V inverse = set1(T{1} / sum);
   V loss = zero();
@@ -86,7 +66,7 @@ TARN_TARGET T cross_entropy_row(const T* x, const T* labels, T* dx, int64_t n) {
 // Returns the loss of class `label`; dx = softmax - onehot(label).
 TARN_TARGET T sparse_cross_entropy_row(const T* x, int64_t label, T* dx, int64_t n) {
   const T largest = row_max(x, n);
-  const T sum = row_exp(x, largest, dx, n);
+  const T sum = row_exp<true>(x, largest, dx, n);
   row_scale(dx, T{1} / sum, n);
   dx[label] -= T{1};
   const T log_sum = log_of(sum);

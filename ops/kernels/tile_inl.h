@@ -156,6 +156,8 @@ TARN_TARGET void pack(const T* b, int64_t ldb, int64_t k, int64_t n, int64_t pan
     const T* from = b + row * ldb;
     T* to = out + row * kPanelWidth;
     for (int64_t p = 0; p < full; ++p) {
+      // Rows are far apart: the hardware does not foresee the next ones.
+      for (int line = 0; line < kPanelWidth; line += 64 / int{sizeof(T)}) __builtin_prefetch(from + 6 * ldb + line);
       store(to, load(from));
       store(to + kWidth, load(from + kWidth));
       from += kPanelWidth;

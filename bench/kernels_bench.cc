@@ -1,0 +1,262 @@
+// Speed of ops/kernels on the shapes of the MNIST networks (and a few of MobileNet's), in GFLOP/s or GB/s, beside the
+// machine's own peak: a loop of multiply-adds in registers.
+//
+//   taskset -c 1 kernels_bench --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
+//   TARN_ISA=avx2 kernels_bench --benchmark_filter=Conv2D      # another instruction set
+//   TARN_BENCH_THREADS=2 kernels_bench                         # threads of the pool; 1 unless told
+//
+// Convolutions count every tap, also those on padding.
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "ops/kernels/batch_norm.h"
+#include "ops/kernels/conv2d.h"
+#include "ops/kernels/depthwise.h"
+#include "ops/kernels/elementwise.h"
+#include "ops/kernels/gemm.h"
+#include "ops/kernels/pool.h"
+#include "ops/kernels/softmax.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace tarn::kernels {
+namespace {
+
+// 64-byte aligned floats in [-1, 1], or scratch.
+class Buffer {
+ public:
+  explicit Buffer(int64_t count)
+      : data_(
+            static_cast<float*>(std::aligned_alloc(64, (static_cast<size_t>(count) * sizeof(float) + 127) / 64 * 64))) {
+    std::minstd_rand generator(7);
+    std::uniform_real_distribution<float> distribution(-1, 1);
+    for (int64_t i = 0; i < count; ++i) data_[i] = distribution(generator);
+  }
+  ~Buffer() { std::free(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  operator float*() const { return data_; }
+
+ private:
+  float* data_;
+};
+
+std::unique_ptr<Buffer> scratch(size_t bytes) {
+  return std::make_unique<Buffer>(static_cast<int64_t>(bytes / 4 + 16));
+}
+
+int threads() {
+  const char* text = std::getenv("TARN_BENCH_THREADS");
+  return text == nullptr ? 1 : std::max(1, std::atoi(text));
+}
+
+// One thread is timed by its own CPU time, which a busy machine disturbs less.
+void add(const std::string& name, const char* unit, double giga, const std::function<void()>& run) {
+  auto* registered = benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    for (auto _ : state) {
+      run();
+      benchmark::ClobberMemory();
+    }
+    state.counters[unit] = benchmark::Counter(giga, benchmark::Counter::kIsIterationInvariantRate);
+  });
+  registered->Unit(benchmark::kMicrosecond);
+  if (threads() > 1) registered->UseRealTime();
+}
+
+#if defined(__x86_64__)
+
+constexpr int kPeakSteps = 10'000;
+constexpr int kChains = 12;
+
+#define TARN_PEAK(name, target_text, Vector, fma)                                                  \
+  __attribute__((target(target_text), noinline)) void name(float* out) {                           \
+    Vector chains[kChains];                                                                        \
+    for (int i = 0; i < kChains; ++i) chains[i] = Vector{} + float(i);                             \
+    const Vector a = Vector{} + 0.999f, b = Vector{} + 0.001f;                                     \
+    for (int step = 0; step < kPeakSteps; ++step) {                                                \
+      _Pragma("GCC unroll 12") for (int i = 0; i < kChains; ++i) chains[i] = fma(chains[i], a, b); \
+    }                                                                                              \
+    for (int i = 1; i < kChains; ++i) chains[0] += chains[i];                                      \
+    out[0] = chains[0][0];                                                                         \
+  }
+TARN_PEAK(peak_avx2, "avx2,fma", __m256, _mm256_fmadd_ps)
+TARN_PEAK(peak_avx512, "avx512f", __m512, _mm512_fmadd_ps)
+
+void add_peaks(std::vector<std::unique_ptr<Buffer>>& keep) {
+  keep.push_back(std::make_unique<Buffer>(16));
+  float* out = *keep.back();
+  if (isa_available(Isa::kAvx2)) {
+    add("PeakFma/avx2", "GFLOP/s", 2e-9 * 8 * kChains * kPeakSteps, [=] { peak_avx2(out); });
+  }
+  if (isa_available(Isa::kAvx512)) {
+    add("PeakFma/avx512", "GFLOP/s", 2e-9 * 16 * kChains * kPeakSteps, [=] { peak_avx512(out); });
+  }
+}
+
+#else
+void add_peaks(std::vector<std::unique_ptr<Buffer>>&) {}
+#endif
+
+class Suite {
+ public:
+  Suite() : pool_(threads()) { add_peaks(keep_); }
+
+  void gemm(const char* name, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k) {
+    float *a = floats(m * k), *b = floats(k * n), *c = floats(m * n);
+    float* work = bytes(gemm_scratch_bytes<float>(m, n, k, pool_.threads()));
+    add(std::string("Gemm/") + name, "GFLOP/s", 2e-9 * double(m) * double(n) * double(k), [=, this] {
+      kernels::gemm<float>(pool_, transpose_a, transpose_b, m, n, k, a, transpose_a ? m : k, b, transpose_b ? k : n,
+                           false, c, n, {}, work);
+    });
+  }
+
+  // The three products of a fully connected layer.
+  void dense(const std::string& name, int64_t batch, int64_t in, int64_t out) {
+    gemm((name + "/forward").c_str(), false, false, batch, out, in);
+    gemm((name + "/backward_input").c_str(), false, true, batch, in, out);
+    gemm((name + "/backward_weights").c_str(), true, false, in, out, batch);
+    float *x = floats(batch * in), *w = floats(in * out), *y = floats(batch * out);
+    const PackedMatrix<float> packed =
+        pack_matrix<float>(false, in, out, w, out, bytes(packed_matrix_bytes<float>(in, out)));
+    float* work = bytes(gemm_packed_scratch_bytes<float>(batch, out, in, pool_.threads()));
+    add("Gemm/" + name + "/forward_packed", "GFLOP/s", 2e-9 * double(batch * in) * double(out),
+        [=, this] { gemm_packed<float>(pool_, batch, packed, x, in, false, y, out, {}, work); });
+  }
+
+  void conv2d(const std::string& name, const Conv2DGeometry& g) {
+    float* x = floats(g.batch * g.in_h * g.in_w * g.in_c);
+    float* filter = floats(g.filter_depth() * g.out_c);
+    float* y = floats(g.batch * g.out_h * g.out_w * g.out_c);
+    float *dx = floats(g.batch * g.in_h * g.in_w * g.in_c), *dfilter = floats(g.filter_depth() * g.out_c);
+    const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
+    const double giga = 2e-9 * double(g.multiply_adds());
+    const std::string prefix = "Conv2D/" + name;
+    float* work = bytes(conv2d_forward_scratch_bytes<float>(g, pool_.threads()));
+    add(prefix + "/forward", "GFLOP/s", giga,
+        [=, this] { conv2d_forward<float>(pool_, g, x, filter, y, epilogue, work); });
+    work = bytes(conv2d_backward_input_scratch_bytes<float>(g, pool_.threads()));
+    add(prefix + "/backward_input", "GFLOP/s", giga,
+        [=, this] { conv2d_backward_input<float>(pool_, g, filter, y, dx, work); });
+    work = bytes(conv2d_backward_filter_scratch_bytes<float>(g, pool_.threads()));
+    add(prefix + "/backward_filter", "GFLOP/s", giga,
+        [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work); });
+  }
+
+  void depthwise(const std::string& name, const DepthwiseGeometry& g) {
+    float *x = floats(g.batch * g.in_h * g.in_w * g.in_c), *filter = floats(g.filter_h * g.filter_w * g.in_c);
+    float* y = floats(g.batch * g.out_h * g.out_w * g.in_c);
+    const Epilogue<float> epilogue{floats(g.in_c), Activation::kRelu6};
+    const double giga = 2e-9 * double(g.batch * g.out_h * g.out_w * g.in_c * g.filter_h * g.filter_w);
+    add("Depthwise/" + name, "GFLOP/s", giga, [=, this] { depthwise_conv2d<float>(pool_, g, x, filter, y, epilogue); });
+  }
+
+  void pool2d(const std::string& name, const Pool2DGeometry& g) {
+    const int64_t in = g.batch * g.in_h * g.in_w * g.channels, out = g.batch * g.out_h * g.out_w * g.channels;
+    float *x = floats(in), *y = floats(out), *dy = floats(out), *dx = floats(in);
+    max_pool<float>(pool_, g, x, y);
+    add("MaxPool/" + name + "/forward", "GB/s", 4e-9 * double(in + out),
+        [=, this] { max_pool<float>(pool_, g, x, y); });
+    add("MaxPool/" + name + "/backward", "GB/s", 4e-9 * double(2 * in + 2 * out),
+        [=, this] { max_pool_backward<float>(pool_, g, x, y, dy, dx); });
+  }
+
+  void rows(const std::string& name, int64_t rows, int64_t columns) {
+    const int64_t n = rows * columns;
+    float *x = floats(n), *y = floats(n), *sums = floats(columns), *loss = floats(rows), *scale = floats(columns);
+    float *mean = floats(columns), *variance = floats(columns);
+    float* work =
+        bytes(column_sums_scratch_bytes<float>(rows, columns) + batch_norm_scratch_bytes<float>(rows, columns));
+    add("Relu/" + name, "GB/s", 8e-9 * double(n), [=, this] { activate<float>(pool_, Activation::kRelu, n, x, y); });
+    add("ColumnSums/" + name, "GB/s", 4e-9 * double(n),
+        [=, this] { column_sums<float>(pool_, rows, columns, x, sums, work); });
+    add("SoftmaxCrossEntropy/" + name, "GB/s", 12e-9 * double(n),
+        [=, this] { softmax_cross_entropy<float>(pool_, rows, columns, x, x, loss, y); });
+    add("BatchNormTrain/" + name, "GB/s", 16e-9 * double(n),
+        [=, this] { batch_norm_train<float>(pool_, rows, columns, x, scale, sums, 1e-3f, y, mean, variance, work); });
+  }
+
+  void adam(const std::string& name, int64_t n) {
+    float *grad = floats(n), *m = floats(n), *v = floats(n), *var = floats(n);
+    for (int64_t i = 0; i < n; ++i) v[i] = v[i] * v[i];
+    add("Adam/" + name, "GB/s", 28e-9 * double(n),
+        [=, this] { adam_update<float>(pool_, n, AdamOptions<float>{}, grad, m, v, var); });
+  }
+
+ private:
+  float* floats(int64_t count) { return *keep_.emplace_back(std::make_unique<Buffer>(count)); }
+  float* bytes(size_t count) { return *keep_.emplace_back(scratch(count)); }
+
+  ThreadPool pool_;
+  std::vector<std::unique_ptr<Buffer>> keep_;
+};
+
+Conv2DGeometry square(int64_t batch, int64_t size, int64_t in_c, int64_t filter, int64_t out_c, bool same) {
+  Conv2DGeometry g;
+  g.batch = batch, g.in_h = g.in_w = size, g.in_c = in_c;
+  g.filter_h = g.filter_w = filter, g.out_c = out_c;
+  g.pad_top = g.pad_left = same ? (filter - 1) / 2 : 0;
+  g.out_h = g.out_w = same ? size : size - filter + 1;
+  return g;
+}
+
+Pool2DGeometry halving(int64_t batch, int64_t size, int64_t channels) {
+  Pool2DGeometry g;
+  g.batch = batch, g.in_h = g.in_w = size, g.channels = channels;
+  g.window_h = g.window_w = g.stride_h = g.stride_w = 2;
+  g.out_h = g.out_w = size / 2;
+  return g;
+}
+
+DepthwiseGeometry depthwise3x3(int64_t size, int64_t channels, int64_t stride) {
+  DepthwiseGeometry g;
+  g.in_h = g.in_w = size, g.in_c = channels;
+  g.filter_h = g.filter_w = 3;
+  g.stride_h = g.stride_w = stride;
+  g.pad_top = g.pad_left = stride == 1 ? 1 : 0;
+  g.out_h = g.out_w = size / stride;
+  return g;
+}
+
+}  // namespace
+}  // namespace tarn::kernels
+
+int main(int argc, char** argv) {
+  using namespace tarn::kernels;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::AddCustomContext("isa", isa_name(best_isa()));
+  benchmark::AddCustomContext("pool threads", std::to_string(threads()));
+
+  Suite suite;
+  suite.dense("keras_fc1_128x9216x128", 128, 9216, 128);
+  suite.dense("deep_fc1_50x3136x1024", 50, 3136, 1024);
+  suite.dense("softmax_regression_100x784x10", 100, 784, 10);
+  suite.dense("batch1_3136x1024", 1, 3136, 1024);
+  suite.gemm("square_512", false, false, 512, 512, 512);
+  suite.gemm("square_1024", false, false, 1024, 1024, 1024);
+  suite.conv2d("keras_conv1_28x28x1_k3_32_b128", square(128, 28, 1, 3, 32, false));
+  suite.conv2d("keras_conv2_26x26x32_k3_64_b128", square(128, 26, 32, 3, 64, false));
+  suite.conv2d("deep_conv1_28x28x1_k5_32_b50", square(50, 28, 1, 5, 32, true));
+  suite.conv2d("deep_conv2_14x14x32_k5_64_b50", square(50, 14, 32, 5, 64, true));
+  suite.conv2d("resnet_56x56x64_k3_64_b1", square(1, 56, 64, 3, 64, true));
+  suite.conv2d("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
+  suite.conv2d("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
+  suite.depthwise("112x112x32_s1", depthwise3x3(112, 32, 1));
+  suite.depthwise("112x112x64_s2", depthwise3x3(112, 64, 2));
+  suite.depthwise("14x14x512_s1", depthwise3x3(14, 512, 1));
+  suite.pool2d("deep_28x28x32_b50", halving(50, 28, 32));
+  suite.pool2d("keras_24x24x64_b128", halving(128, 24, 64));
+  suite.rows("100x10", 100, 10);
+  suite.rows("39200x32", 39200, 32);
+  suite.adam("3211264", 3136 * 1024);
+  benchmark::RunSpecifiedBenchmarks();
+}
