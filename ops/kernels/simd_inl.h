@@ -127,6 +127,14 @@ TARN_INLINE void store_partial(T* p, V v, int64_t n) {
 
 #endif
 
+// A whole vector, or the last lanes of a row when n < kWidth.
+TARN_INLINE V load_n(const T* p, int64_t n) {
+  return n >= kWidth ? load(p) : load_partial(p, n);
+}
+TARN_INLINE void store_n(T* p, V v, int64_t n) {
+  n >= kWidth ? store(p, v) : store_partial(p, v, n);
+}
+
 // Lanes in order, so the result is the same on every run.
 TARN_INLINE T reduce_add(V v) {
   T sum = v[0];
@@ -138,3 +146,5 @@ TARN_INLINE T reduce_max(V v) {
   for (int lane = 1; lane < kWidth; ++lane) largest = largest < v[lane] ? v[lane] : largest;
   return largest;
 }
+
+#include "ops/kernels/math_inl.h"
