@@ -170,6 +170,12 @@ Result<DType> dtype_from_number(int number) {
     return invalid_argument("dtype ", number, " is a reference type (",
                             dtype_name(static_cast<DType>(number - kRefOffset)), "_ref); values have none");
   }
+  // Of TensorFlow 2.x only; named so that the reader knows what the file wants.
+  constexpr std::pair<int, std::string_view> kLater[] = {
+      {24, "DT_FLOAT8_E5M2"}, {25, "DT_FLOAT8_E4M3FN"}, {29, "DT_INT4"}, {30, "DT_UINT4"}};
+  for (auto [later, name] : kLater) {
+    if (number == later) return unimplemented("dtype ", number, " (", name, ") is not supported");
+  }
   return invalid_argument("dtype ", number, " is not known");
 }
 

@@ -212,19 +212,20 @@ class NodeAdder {
         wires.push_back(wire);
       }
     }
-    return add_node(name_, op_, std::move(wires), std::move(attrs_));
+    return add_node(scope_, name_, op_, std::move(wires), std::move(attrs_));
   }
 
-  Result<Operation> add_node(const std::string& name, std::string_view op, std::vector<Wire> wires, AttrMap attrs) {
-    if (!scope_.colocation_.empty()) attrs.set("_class", scope_.colocation_);
-    Result<NodeId> id = graph_.add({.name = name,
-                                    .op = std::string(op),
-                                    .inputs = std::move(wires),
-                                    .attrs = std::move(attrs),
-                                    .controls = scope_.controls_,
-                                    .device = scope_.device_});
+  static Result<Operation> add_node(const Scope& scope, const std::string& name, std::string_view op,
+                                    std::vector<Wire> wires, AttrMap attrs) {
+    if (!scope.colocation_.empty()) attrs.set("_class", scope.colocation_);
+    Result<NodeId> id = scope.graph().add({.name = name,
+                                           .op = std::string(op),
+                                           .inputs = std::move(wires),
+                                           .attrs = std::move(attrs),
+                                           .controls = scope.controls_,
+                                           .device = scope.device_});
     if (!id.ok()) return id.status();
-    return Operation(&graph_, *id);
+    return Operation(&scope.graph(), *id);
   }
 
  private:
@@ -280,8 +281,8 @@ class NodeAdder {
       value = *std::move(cast);
     }
     DType dtype = value.dtype();
-    TARN_ASSIGN_OR_RETURN(Operation node, add_node(scope_.shared_->unique(str_cat(name_, "/", label)), "Const", {},
-                                                   AttrMap{{"value", std::move(value)}, {"dtype", dtype}}));
+    TARN_ASSIGN_OR_RETURN(Operation node, add_node(scope_, scope_.shared_->unique(str_cat(name_, "/", label)), "Const",
+                                                   {}, AttrMap{{"value", std::move(value)}, {"dtype", dtype}}));
     return Wire{node.id(), 0};
   }
 
@@ -316,12 +317,29 @@ Operation AddNodeNamed(const Scope& scope, std::string_view name, std::string_vi
   return add_or_update_status(scope, std::string(name), op, args, std::move(attrs));
 }
 
+Operation AddNodeOnWires(const Scope& scope, std::string_view op, std::span<const Wire> inputs, AttrMap attrs) {
+  if (!scope.ok()) return {};
+  Result<Operation> added = NodeAdder::add_node(scope, scope.GetUniqueNameForOp(op), op,
+                                                std::vector<Wire>(inputs.begin(), inputs.end()), std::move(attrs));
+  if (added.ok()) return *added;
+  scope.UpdateStatus(added.status());
+  return {};
+}
+
 Output AddConst(const Scope& scope, const Tensor& value) {
   if (!value.is_valid()) {
     scope.UpdateStatus(invalid_argument("Const '", scope.op_name(), "': the value is an invalid tensor"));
     return {};
   }
   return AddNode(scope, "Const", {}, {{"value", value}, {"dtype", value.dtype()}}).output(0);
+}
+
+OutputList OutputsOfArg(const Operation& operation, int arg) {
+  OutputList outputs;
+  if (operation.is_none() || operation.node().def == nullptr) return outputs;
+  auto [begin, count] = operation.node().def->schema.output_range(operation.node().attrs, arg);
+  for (int i = begin; i < begin + count; ++i) outputs.push_back(operation.output(i));
+  return outputs;
 }
 
 namespace ops {

@@ -98,7 +98,11 @@ Operation AddNode(const Scope& scope, std::string_view op, const std::vector<Nod
 // The same under exactly this name, which must be free: for the node that gives its name to a scope.
 Operation AddNodeNamed(const Scope& scope, std::string_view name, std::string_view op, const std::vector<NodeArg>& args,
                        AttrMap attrs = {});
+// The same on wires at hand, in the op's order, lists flattened.
+Operation AddNodeOnWires(const Scope& scope, std::string_view op, std::span<const Wire> inputs, AttrMap attrs = {});
 Output AddConst(const Scope& scope, const Tensor& value);
+// The outputs that belong to output arg `arg` of the op's signature: one, or a list's.
+OutputList OutputsOfArg(const Operation& operation, int arg);
 
 namespace ops {
 

@@ -108,7 +108,9 @@ class Worker {
     tile.a_stride = p_.lda;
     const int64_t width = kernels_.panel_width;
     const bool many_panels = columns > width;
-    if (p_.transpose_a ? many_panels || strides_collide<T>(p_.lda) : strides_collide<T>(p_.lda) && rows > 4) {
+    const bool copy_rows =
+        p_.transpose_a ? many_panels || strides_collide<T>(p_.lda) : strides_collide<T>(p_.lda) && rows > 4;
+    if (copy_rows && depth > 0) {  // an empty matrix may be a null pointer
       const int64_t lines = p_.transpose_a ? depth : rows;
       const int64_t length = p_.transpose_a ? rows : depth;
       tile.a_stride = length + kPad;

@@ -1,0 +1,313 @@
+#include "runtime/engine.h"
+
+#include <algorithm>
+
+#include "core/file.h"
+#include "core/tensor_name.h"
+#include "runtime/compile.h"
+#include "runtime/wire.h"
+
+namespace tarn {
+namespace {
+
+// "x" or "x:0" for the same tensor.
+std::string_view without_zero(std::string_view name) { return name.ends_with(":0") ? name.substr(0, name.size() - 2) : name; }
+
+Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::string_view name, std::string_view what) {
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].name == without_zero(name)) return static_cast<int>(i);
+  }
+  std::vector<std::string> names;
+  for (const EngineTensorInfo& tensor : tensors) names.push_back(tensor.name);
+  std::vector<std::string> shown;
+  for (const std::string& other : names) shown.push_back(quoted(other));
+  return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ", str_join(shown), ")");
+}
+
+}  // namespace
+
+Engine::~Engine() = default;
+
+Result<std::shared_ptr<const Engine>> Engine::load_file(const std::string& path, EngineOptions options) {
+  TARN_ASSIGN_OR_RETURN(MappedFile file, map_file(path));
+  return load_bytes(file.bytes(), file.owner(), path, std::move(options));
+}
+
+Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
+                                                         std::string name, EngineOptions options) {
+  static constexpr char kCallersMemory = 0;
+  if (owner == nullptr) owner = std::shared_ptr<const void>(&kCallersMemory, [](const void*) {});
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<WireGraph> graph, WireGraph::parse(bytes, std::move(owner), name));
+  std::shared_ptr<Engine> engine(new Engine);
+  engine->name_ = std::move(name);
+  engine->source_ = std::move(graph);
+  engine->options_ = std::move(options);
+  if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
+  Status status = engine->choose_inputs_and_outputs();
+  // The program for the declared shapes, unknown dims as 1: whatever is wrong shows now, not in the first run.
+  if (status.ok()) {
+    std::vector<Shape> shapes;
+    bool all_ranks_known = true;
+    for (const EngineTensorInfo& input : engine->inputs_) {
+      Shape shape = input.shape;
+      all_ranks_known = all_ranks_known && shape.has_rank();
+      for (int d = 0; d < shape.rank(); ++d) {
+        if (shape.dim(d) < 0) shape.set_dim(d, 1);
+      }
+      shapes.push_back(shape);
+    }
+    status = engine->check_ops();
+    if (status.ok() && all_ranks_known) {
+      // Sizes other than 1 may be the only ones that fit (a flattened image): such errors belong to the run.
+      (void)engine->program(shapes);
+    }
+  }
+  if (!status.ok()) return status.with_context(quoted(engine->name_));
+  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::choose_inputs_and_outputs() {
+  const NodeSource& source = *source_;
+  int count = source.node_count();
+  Problems problems;
+  auto resolve = [&](std::string_view text, std::string_view what) -> Wire {
+    Result<TensorName> name = parse_tensor_name(text);
+    if (!name.ok()) {
+      problems.add(name.status().with_context(what));
+      return {};
+    }
+    int node = source.find(name->node);
+    if (node >= 0) return {node, name->slot};
+    std::vector<std::string> names;
+    for (int n = 0; n < count; ++n) names.emplace_back(source.name(n));
+    problems.add(not_found(what, " ", quoted(text), " is not in the graph", did_you_mean(name->node, names)));
+    return {};
+  };
+  if (options_.inputs.empty()) {
+    for (int n = 0; n < count; ++n) {
+      if (source.op(n) == "Placeholder") input_wires_.push_back({n, 0});
+    }
+  }
+  for (const std::string& name : options_.inputs) input_wires_.push_back(resolve(name, "input"));
+  if (options_.outputs.empty()) {
+    std::vector<char> used(static_cast<size_t>(count), 0);
+    for (int n = 0; n < count; ++n) {
+      for (Wire wire : source.inputs(n)) used[static_cast<size_t>(wire.node)] = 1;
+      for (int control : source.controls(n)) used[static_cast<size_t>(control)] = 1;
+    }
+    for (int n = 0; n < count; ++n) {
+      std::string_view op = source.op(n);
+      if (used[static_cast<size_t>(n)] == 0 && op != "Const" && op != "NoOp" && op != "Placeholder" && op != "Assert") {
+        output_wires_.push_back({n, 0});
+      }
+    }
+  }
+  for (const std::string& name : options_.outputs) output_wires_.push_back(resolve(name, "output"));
+  if (problems.empty() && output_wires_.empty()) problems.add("the graph has no output: every node is used by another, or is a constant");
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+
+  auto label = [&](Wire wire) {
+    std::string_view name = source.name(wire.node);
+    return wire.slot == 0 ? std::string(name) : str_cat(name, ":", wire.slot);
+  };
+  for (Wire wire : input_wires_) {
+    EngineTensorInfo info{label(wire), DType::kInvalid, Shape::unknown()};
+    Result<AttrMap> attrs = source.attrs(wire.node);
+    if (!attrs.ok()) {
+      problems.add(attrs.status());
+      continue;
+    }
+    const OpRegistry::Op* op = options_.ops->find(source.op(wire.node));
+    if (op != nullptr && (op->def->traits & kSourceOp) != 0) {
+      info.dtype = attrs->get_or<DType>("dtype", DType::kInvalid);
+      info.shape = attrs->get_or<Shape>("shape", Shape::unknown());
+      // Placeholders of graphs before version 24 wrote "any shape" as a scalar.
+      if (info.shape.is_scalar()) info.shape = Shape::unknown();
+    } else if (op != nullptr) {
+      std::vector<ArgType> types = op->schema.output_types(*attrs);
+      if (static_cast<size_t>(wire.slot) < types.size()) info.dtype = types[static_cast<size_t>(wire.slot)].dtype;
+    }
+    inputs_.push_back(std::move(info));
+  }
+  for (Wire wire : output_wires_) outputs_.push_back({label(wire), DType::kInvalid, Shape::unknown()});
+  return problems.to_status("");
+}
+
+// Compiles once with whatever is known of the inputs, for the errors and for the outputs' facts.
+Status Engine::check_ops() const {
+  Problems problems;
+  std::vector<char> seen(static_cast<size_t>(source_->node_count()), 0);
+  std::vector<int> stack;
+  for (Wire wire : output_wires_) stack.push_back(wire.node);
+  for (Wire wire : input_wires_) seen[static_cast<size_t>(wire.node)] = 1;
+  std::vector<std::pair<std::string, std::vector<std::string>>> missing;
+  while (!stack.empty()) {
+    int node = stack.back();
+    stack.pop_back();
+    if (seen[static_cast<size_t>(node)] != 0) continue;
+    seen[static_cast<size_t>(node)] = 1;
+    std::string op(source_->op(node));
+    if (options_.ops->find(op) == nullptr) {
+      auto it = std::find_if(missing.begin(), missing.end(), [&](const auto& m) { return m.first == op; });
+      if (it == missing.end()) it = missing.insert(missing.end(), {op, {}});
+      it->second.emplace_back(source_->name(node));
+    }
+    for (Wire wire : source_->inputs(node)) stack.push_back(wire.node);
+    for (int control : source_->controls(node)) stack.push_back(control);
+  }
+  std::sort(missing.begin(), missing.end());
+  for (const auto& [op, nodes] : missing) {
+    problems.add(unimplemented("op ", quoted(op), " is not supported (", nodes.size(), nodes.size() == 1 ? " node: " : " nodes, first ",
+                               quoted(nodes[0]), ")", did_you_mean(op, options_.ops->names())));
+  }
+  return problems.to_status("");
+}
+
+Result<int> Engine::find_input(std::string_view name) const { return find_tensor(inputs_, name, "input"); }
+Result<int> Engine::find_output(std::string_view name) const { return find_tensor(outputs_, name, "output"); }
+
+Result<std::shared_ptr<const Program>> Engine::compile_for(std::span<const Shape> input_shapes) const {
+  CompileRequest request;
+  for (size_t i = 0; i < inputs_.size(); ++i) request.feeds.push_back({input_wires_[i], inputs_[i].dtype, input_shapes[i]});
+  request.fetches = output_wires_;
+  ResourceMap no_resources;  // presence alone counts while compiling
+  Services services;
+  services.set_resources(&no_resources);
+  CompileOptions options;
+  options.ops = options_.ops;
+  options.backends = options_.backends;
+  options.threads = ThreadPool(options_.threads == 0 ? 0 : 1).threads();
+  if (options_.threads > 0) options.threads = options_.threads;
+  options.services = &services;
+  options.keep_fetches = true;
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(*source_, request, options));
+  return std::shared_ptr<const Program>(std::move(program));
+}
+
+Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> input_shapes) const {
+  constexpr size_t kMostPrograms = 16;
+  std::lock_guard lock(mutex_);
+  for (const Compiled& compiled : programs_) {
+    if (std::equal(compiled.input_shapes.begin(), compiled.input_shapes.end(), input_shapes.begin(), input_shapes.end())) {
+      return compiled.program;
+    }
+  }
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, compile_for(input_shapes));
+  if (programs_.size() == kMostPrograms) programs_.erase(programs_.begin());
+  programs_.push_back({{input_shapes.begin(), input_shapes.end()}, program});
+  return program;
+}
+
+EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
+    : engine_(std::move(engine)),
+      pool_(engine_->options_.threads),
+      held_(engine_->inputs_.size()),
+      shapes_(engine_->inputs_.size()),
+      feeds_(engine_->inputs_.size()),
+      is_set_(engine_->inputs_.size(), 0) {
+  services_.set_resources(&resources_);
+}
+
+EngineContext::~EngineContext() = default;
+
+Status EngineContext::switch_program() {
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, engine_->program(shapes_));
+  if (context_ == nullptr || &context_->program() != program.get()) context_ = std::make_unique<Context>(std::move(program));
+  shapes_changed_ = false;
+  return context_->allocate();
+}
+
+Status EngineContext::prepare() {
+  for (size_t i = 0; i < shapes_.size(); ++i) {
+    if (is_set_[i] != 0) continue;
+    shapes_[i] = engine_->inputs_[i].shape;
+    if (!shapes_[i].has_rank()) {
+      return failed_precondition("input ", quoted(engine_->inputs_[i].name), " has no declared shape: set it before prepare()");
+    }
+    for (int d = 0; d < shapes_[i].rank(); ++d) {
+      if (shapes_[i].dim(d) < 0) shapes_[i].set_dim(d, 1);
+    }
+  }
+  return switch_program();
+}
+
+Status EngineContext::set_input(std::string_view name, const Tensor& tensor) {
+  TARN_ASSIGN_OR_RETURN(int index, engine_->find_input(name));
+  return set_input(index, tensor);
+}
+
+Status EngineContext::set_input(int index, const Tensor& tensor) {
+  if (index < 0 || index >= static_cast<int>(feeds_.size())) {
+    return out_of_range("input ", index, ": the model has ", feeds_.size(), " inputs");
+  }
+  auto i = static_cast<size_t>(index);
+  const EngineTensorInfo& info = engine_->inputs_[i];
+  if (info.dtype != DType::kInvalid && tensor.dtype() != info.dtype) {
+    return invalid_argument("input ", quoted(info.name), ": expects ", dtype_name(info.dtype), ", got ", dtype_name(tensor.dtype()));
+  }
+  if (!info.shape.is_compatible_with(tensor.shape())) {
+    return invalid_argument("input ", quoted(info.name), ": expects shape ", info.shape.to_string(), ", got ", tensor.shape().to_string());
+  }
+  held_[i] = tensor;
+  if (!(shapes_[i] == tensor.shape())) {
+    shapes_[i] = tensor.shape();
+    shapes_changed_ = true;
+  }
+  feeds_[i] = {tensor.dtype(), &shapes_[i], const_cast<void*>(held_[i].data()), tensor.element_count()};
+  is_set_[i] = 1;
+  return {};
+}
+
+Status EngineContext::set_input_memory(int index, const Shape& shape, const void* data, size_t bytes) {
+  if (index < 0 || index >= static_cast<int>(feeds_.size())) {
+    return out_of_range("input ", index, ": the model has ", feeds_.size(), " inputs");
+  }
+  const EngineTensorInfo& info = engine_->inputs_[static_cast<size_t>(index)];
+  size_t element = dtype_size(info.dtype);
+  if (element == 0) return invalid_argument("input ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
+  Result<int64_t> count = shape.element_count();
+  if (!count.ok()) return count.status().with_context(str_cat("input ", quoted(info.name)));
+  if (static_cast<size_t>(*count) > SIZE_MAX / element || static_cast<size_t>(*count) * element != bytes) {
+    return invalid_argument("input ", quoted(info.name), ": ", bytes, " bytes given, but ", dtype_name(info.dtype),
+                            shape.to_string(), " needs ", static_cast<size_t>(*count) * element);
+  }
+  if (data == nullptr && bytes > 0) return invalid_argument("input ", quoted(info.name), ": the pointer is null");
+  if (reinterpret_cast<uintptr_t>(data) % element != 0) {
+    // Copied once here rather than refused: a byte buffer from another language has no alignment to promise.
+    TARN_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(info.dtype, shape));
+    std::copy_n(static_cast<const char*>(data), bytes, static_cast<char*>(copy.mutable_data()));
+    return set_input(index, copy);
+  }
+  return set_input(index, Tensor::view(info.dtype, shape, data, nullptr));
+}
+
+Status EngineContext::run() {
+  has_run_ = false;
+  Problems problems;
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    if (is_set_[i] == 0) problems.add(str_cat("input ", quoted(engine_->inputs_[i].name), " is not set"));
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  if (context_ == nullptr || shapes_changed_) TARN_RETURN_IF_ERROR(switch_program());
+  RunEnvironment environment;
+  environment.pool = &pool_;
+  environment.services = &services_;
+  TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
+  has_run_ = true;
+  return {};
+}
+
+Result<const TensorView*> EngineContext::output(int index) const {
+  if (index < 0 || index >= static_cast<int>(engine_->outputs_.size())) {
+    return out_of_range("output ", index, ": the model has ", engine_->outputs_.size(), " outputs");
+  }
+  if (!has_run_) return failed_precondition("output ", quoted(engine_->outputs_[static_cast<size_t>(index)].name), ": nothing was run yet");
+  return &context_->fetched_view(index);
+}
+
+Result<const TensorView*> EngineContext::output(std::string_view name) const {
+  TARN_ASSIGN_OR_RETURN(int index, engine_->find_output(name));
+  return output(index);
+}
+
+}  // namespace tarn

@@ -1,0 +1,118 @@
+// Engine: a frozen GraphDef, ready to run in an app. Loads the file in place, refuses at load what it cannot run (every
+// missing op at once), plans memory before the first run.
+//
+//   Result<std::shared_ptr<const Engine>> engine = Engine::load_file("digits.pb");
+//   EngineContext context(*engine);
+//   context.set_input("input_node", image);            // Tensor or caller's memory
+//   context.run();
+//   const TensorView* p = *context.output("output_node");
+//
+// An Engine is const after load and thread-safe; an EngineContext (arena, inputs, outputs) is one per thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/op_schema.h"
+#include "runtime/executor.h"
+#include "runtime/node_source.h"
+
+namespace tarn {
+
+struct EngineOptions {
+  int threads = 1;  // of each context's runs; 1 starts none, 0 is one per core
+  // Tensor names; empty: every Placeholder, and every node nobody uses.
+  std::vector<std::string> inputs, outputs;
+  std::vector<Backend> backends = {Backend::kPortable};
+  const OpRegistry* ops = nullptr;  // null: the ops linked into this binary
+};
+
+struct EngineTensorInfo {
+  std::string name;  // as in the graph: "input_node", "split:1"
+  DType dtype;
+  Shape shape;       // -1 where any size will do
+};
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  // Maps the file. Errors name the file and everything that is wrong with it.
+  static Result<std::shared_ptr<const Engine>> load_file(const std::string& path, EngineOptions options = {});
+  // Uses `bytes` in place; `owner` keeps them alive (null: the caller does, for as long as the engine lives).
+  static Result<std::shared_ptr<const Engine>> load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
+                                                          std::string name, EngineOptions options = {});
+  ~Engine();
+
+  const std::vector<EngineTensorInfo>& inputs() const { return inputs_; }
+  const std::vector<EngineTensorInfo>& outputs() const { return outputs_; }
+  const std::string& name() const { return name_; }
+  // Index of an input or output by name ("x" or "x:0"); NotFound lists the names there are.
+  Result<int> find_input(std::string_view name) const;
+  Result<int> find_output(std::string_view name) const;
+
+  // The program for these input shapes and outputs; compiled on first use, then kept.
+  Result<std::shared_ptr<const Program>> program(std::span<const Shape> input_shapes) const;
+
+ private:
+  friend class EngineContext;
+  Engine() = default;
+  Status choose_inputs_and_outputs();
+  Status check_ops() const;
+  Result<std::shared_ptr<const Program>> compile_for(std::span<const Shape> input_shapes) const;
+
+  struct Compiled {
+    std::vector<Shape> input_shapes;
+    std::shared_ptr<const Program> program;
+  };
+  std::string name_;
+  std::unique_ptr<NodeSource> source_;
+  EngineOptions options_;
+  std::vector<EngineTensorInfo> inputs_, outputs_;
+  std::vector<Wire> input_wires_, output_wires_;
+  mutable std::mutex mutex_;
+  mutable std::vector<Compiled> programs_;
+};
+
+class EngineContext {
+ public:
+  explicit EngineContext(std::shared_ptr<const Engine> engine);
+  ~EngineContext();
+
+  // Takes the memory for the inputs' declared shapes (unknown dims as 1), so that the first run is like the others.
+  Status prepare();
+  Status set_input(int index, const Tensor& tensor);
+  Status set_input(std::string_view name, const Tensor& tensor);
+  // Looks at the caller's memory (aligned for the dtype) until it is set again. `bytes` must be what dtype and shape need.
+  Status set_input_memory(int index, const Shape& shape, const void* data, size_t bytes);
+  // Every input must be set. Errors name inputs and nodes.
+  Status run();
+  // Valid until the next run.
+  Result<const TensorView*> output(int index) const;
+  Result<const TensorView*> output(std::string_view name) const;
+  const Engine& engine() const { return *engine_; }
+  // Of the last program: arena, lower bound, steps.
+  const Program* program() const { return context_ ? &context_->program() : nullptr; }
+  size_t memory_bytes() const { return context_ ? context_->memory_bytes() : 0; }
+
+ private:
+  Status switch_program();
+
+  std::shared_ptr<const Engine> engine_;
+  ThreadPool pool_;
+  ResourceMap resources_;
+  Services services_;
+  std::vector<Tensor> held_;        // inputs set as tensors
+  std::vector<Shape> shapes_;
+  std::vector<TensorView> feeds_;   // data == nullptr and count > 0: not set
+  std::vector<char> is_set_;
+  bool shapes_changed_ = true;
+  bool has_run_ = false;
+  std::unique_ptr<Context> context_;
+};
+
+// The ops linked into this binary: the full table, or the lean one of a model. Defined by the table's library.
+const OpRegistry& linked_ops();
+
+}  // namespace tarn

@@ -1,0 +1,265 @@
+// Every op of the table that tests/goldens/ops has cases for gives TensorFlow's outputs. The form of those files and
+// the meaning of "terms" are in tests/goldens/README.md; cases of ops or dtypes without a kernel are counted and named.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "core/op_schema.h"
+#include "core/resource.h"
+#include "runtime/evaluate.h"
+
+namespace tarn {
+namespace {
+
+using Json = nlohmann::json;
+
+const OpRegistry& registry() {
+  static const OpRegistry ops(op_files);
+  return ops;
+}
+
+// ---- Reading
+// ---------------------------------------------------------------------------------------------------------
+
+template <class T>
+T number(const Json& value) {
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    const double huge = std::numeric_limits<double>::infinity();
+    return static_cast<T>(text == "nan" ? std::nan("") : text == "inf" ? huge : -huge);
+  }
+  return value.get<T>();
+}
+
+template <class T>
+Tensor read_values(DType dtype, const Shape& shape, const Json& values) {
+  Tensor tensor = *Tensor::zeros(dtype, shape);
+  std::transform(values.begin(), values.end(), tensor.mutable_flat<T>().begin(), number<T>);
+  return tensor;
+}
+
+// Calls f with a value of the C++ type that stores `dtype`.
+template <class F>
+auto with_storage(DType dtype, const F& f) {
+  switch (dtype) {
+    case DType::kFloat: return f(float{});
+    case DType::kDouble: return f(double{});
+    case DType::kInt32:
+    case DType::kQInt32: return f(int32_t{});
+    case DType::kInt64: return f(int64_t{});
+    case DType::kUInt8:
+    case DType::kQUInt8: return f(uint8_t{});
+    case DType::kInt8:
+    case DType::kQInt8: return f(int8_t{});
+    case DType::kQInt16: return f(int16_t{});
+    case DType::kQUInt16: return f(uint16_t{});
+    case DType::kBool: return f(bool{});
+    default: ADD_FAILURE() << "a golden has dtype " << dtype_name(dtype); return f(float{});
+  }
+}
+
+Shape shape_of(const Json& tensor) {
+  const auto dims = tensor.at("shape").get<std::vector<int64_t>>();
+  return *Shape::make(dims);
+}
+
+DType dtype_of(const Json& tensor) {
+  return *dtype_from_name(tensor.at("dtype").get<std::string>());
+}
+
+Tensor read_tensor(const Json& json) {
+  const DType dtype = dtype_of(json);
+  return with_storage(dtype,
+                      [&](auto zero) { return read_values<decltype(zero)>(dtype, shape_of(json), json.at("values")); });
+}
+
+AttrValue read_attr(const Json& attr) {
+  const std::string kind = attr.begin().key();
+  const Json& value = attr.begin().value();
+  if (kind == "i") return value.get<int64_t>();
+  if (kind == "f") return value.get<float>();
+  if (kind == "b") return value.get<bool>();
+  if (kind == "s") return value.get<std::string>();
+  if (kind == "type") return *dtype_from_name(value.get<std::string>());
+  if (kind == "list_i") return value.get<std::vector<int64_t>>();
+  if (kind == "list") return AttrValue::EmptyList{};
+  ADD_FAILURE() << "a golden has an attr of kind " << kind;
+  return {};
+}
+
+// ---- Comparing
+// -------------------------------------------------------------------------------------------------------
+
+// The largest magnitude an output's terms may have: the product of the inputs' largest finite values, as in a
+// convolution.
+double term_magnitude(const std::vector<Tensor>& inputs) {
+  double magnitude = 1;
+  for (const Tensor& input : inputs) {
+    if (input.dtype() != DType::kFloat && input.dtype() != DType::kDouble) continue;
+    double largest = 1;
+    with_storage(input.dtype(), [&](auto zero) {
+      for (const double value : input.flat<decltype(zero)>()) {
+        if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+      }
+    });
+    magnitude *= largest;
+  }
+  return magnitude;
+}
+
+template <class T>
+bool close(T got, T expected, int terms, double magnitude) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(expected)) return std::isnan(got);
+    if (got == expected) return true;
+    if (terms == 0 || !std::isfinite(expected)) return false;
+    constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
+    // One function value: TensorFlow's own approximations are good to a few units in the last place, as ours are.
+    // A sum: each of n terms and each addition rounds once, on both sides.
+    const double relative = 16 * kEpsilon * std::abs(double{expected});
+    const double absolute = (terms == 1 ? 4.0 : 2.0 * terms) * kEpsilon * magnitude;
+    return std::abs(double{got} - double{expected}) <= std::max(relative, absolute);
+  } else {
+    return got == expected;
+  }
+}
+
+// Empty if `got` is what TensorFlow gives, else what differs.
+std::string difference(const Tensor& got, const Json& expected, int terms, double magnitude) {
+  if (got.dtype() != dtype_of(expected) || got.shape() != shape_of(expected)) {
+    return "gives " + got.to_string() + ", TensorFlow " + expected.dump();
+  }
+  if (expected.at("values").is_null()) return "";  // TensorFlow leaves it uninitialized
+  const Tensor wanted = read_tensor(expected);
+  return with_storage(got.dtype(), [&](auto zero) -> std::string {
+    using T = decltype(zero);
+    for (int64_t i = 0; i < got.element_count(); ++i) {
+      const T mine = got.flat<T>()[i], theirs = wanted.flat<T>()[i];
+      if (close(mine, theirs, terms, magnitude)) continue;
+      return "element " + std::to_string(i) + " is " + std::to_string(mine) + ", TensorFlow's " +
+             std::to_string(theirs);
+    }
+    return "";
+  });
+}
+
+// ---- Running
+// ---------------------------------------------------------------------------------------------------------
+
+// Runs one case: nullopt if there is no kernel for it, else what differs (empty: nothing).
+std::optional<std::string> run_case(const Json& golden, std::string& missing) {
+  const std::string name = golden.at("op");
+  const OpRegistry::Op* op = registry().find(name);
+  if (op == nullptr) {
+    missing = name;
+    return std::nullopt;
+  }
+  AttrMap attrs;
+  for (const auto& [key, value] : golden.at("attrs").items()) attrs.set(key, read_attr(value));
+  if (!op->schema.kernel_attr().empty() && attrs.find(op->schema.kernel_attr()) != nullptr) {
+    constexpr Backend kPortable[] = {Backend::kPortable};
+    if (!find_kernel(*op, attrs, kPortable).ok()) {
+      missing = name + " of " + attrs.find(op->schema.kernel_attr())->to_string();
+      return std::nullopt;
+    }
+  }
+
+  std::vector<Tensor> inputs;
+  std::vector<std::unique_ptr<Variable>> owned;
+  std::vector<Variable*> variables;
+  for (const Json& input : golden.at("inputs")) {
+    inputs.push_back(read_tensor(input));
+    if (!input.contains("ref")) continue;
+    owned.push_back(std::make_unique<Variable>("v" + std::to_string(owned.size())));
+    owned.back()->set_value(inputs.back());
+    variables.push_back(owned.back().get());
+  }
+  const double magnitude = term_magnitude(inputs);
+  EvaluateOptions options;
+  options.variables = variables;
+  Result<std::vector<Tensor>> outputs = evaluate_op(registry(), name, attrs, inputs, options);
+  if (!outputs.ok()) return outputs.status().to_string();
+
+  const int terms = golden.at("terms");
+  const Json& expected = golden.at("outputs");
+  if (outputs->size() != expected.size()) return "has " + std::to_string(outputs->size()) + " outputs";
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const std::string differs = difference((*outputs)[i], expected[i], terms, magnitude);
+    if (!differs.empty()) return "output " + std::to_string(i) + ": " + differs;
+  }
+  for (size_t i = 0; i < owned.size(); ++i) {
+    const std::string differs = difference(owned[i]->value(), golden.at("variables_after")[i], terms, magnitude);
+    if (!differs.empty()) return "variable " + std::to_string(i) + ": " + differs;
+  }
+  return "";
+}
+
+// What C++ leaves undefined binds nobody.
+bool binds(const Json& golden) {
+  return golden.value("note", "").find("undefined in C++") == std::string::npos;
+}
+
+// TARN_CASES_PER_OP=N: the first N cases of each op, for slow builds.
+int cases_per_op() {
+  const char* text = std::getenv("TARN_CASES_PER_OP");
+  return text == nullptr ? std::numeric_limits<int>::max() : std::max(1, std::atoi(text));
+}
+
+class Goldens : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Goldens, OpsGiveWhatTensorFlowGives) {
+  const std::string path = std::string(TARN_SOURCE_DIR) + "/tests/goldens/ops/" + GetParam() + ".json";
+  std::ifstream file(path);
+  const Json goldens = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  ASSERT_TRUE(goldens.is_array() && !goldens.empty()) << path;
+
+  int ran = 0;
+  std::set<std::string> all_missing;
+  std::map<std::string, int> seen;
+  for (size_t i = 0; i < goldens.size(); ++i) {
+    const Json& golden = goldens[i];
+    if (!binds(golden) || ++seen[golden.at("op").get<std::string>()] > cases_per_op()) continue;
+    std::string missing;
+    const std::optional<std::string> differs = run_case(golden, missing);
+    if (!differs) {
+      all_missing.insert(missing);
+      continue;
+    }
+    ++ran;
+    // File and line, as each case is a line of the file.
+    EXPECT_EQ(*differs, "") << path << ":" << i + 2 << ": " << golden.dump().substr(0, 600);
+  }
+
+  std::string list;
+  for (const std::string& missing : all_missing) list += (list.empty() ? "" : ", ") + missing;
+  if (!list.empty()) std::cout << GetParam() << ": no kernel for " << list << "\n";
+  if (ran == 0) GTEST_SKIP() << "no op of this family is in the table";
+}
+
+std::vector<std::string> families() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(std::string(TARN_SOURCE_DIR) + "/tests/goldens/ops")) {
+    if (entry.path().extension() == ".json") names.push_back(entry.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(TensorFlow, Goldens, ::testing::ValuesIn(families()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace tarn
