@@ -33,7 +33,7 @@ struct ProductOf {
 Status sum_gradient(GradContext& c) {
   // dx = dy, repeated along the reduced dims
   Wire dy = broadcastable_to_input(c, c.grad(), "Sum");
-  c.set_grad(0, c.op("BroadcastTo", {dy, c.op("Shape", {c.input(0)})}));
+  c.set_grad(0, c.op("BroadcastTo", {dy, shape_of(c, c.input(0))}));
   return {};
 }
 
@@ -63,7 +63,7 @@ Wire mean_count(GradContext& c) {
 Status mean_gradient(GradContext& c) {
   // dx = dy / count, repeated along the reduced dims
   Wire dy = broadcastable_to_input(c, c.op("RealDiv", {c.grad(), mean_count(c)}), "Mean");
-  c.set_grad(0, c.op("BroadcastTo", {dy, c.op("Shape", {c.input(0)})}));
+  c.set_grad(0, c.op("BroadcastTo", {dy, shape_of(c, c.input(0))}));
   return {};
 }
 

@@ -1,0 +1,133 @@
+// Conv2D. Its gradients are in conv2d_backprop.cc.
+#include "core/op.h"
+#include "ops/gradients.h"
+#include "ops/window.h"
+
+namespace tarn {
+namespace {
+
+Status infer_conv2d(InferContext& c) {
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
+  TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window, c.shape(0), c.shape(1)));
+  return c.set_output(0, conv_output(window, g));
+}
+
+template <class T>
+class Conv2DKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
+    TARN_RETURN_IF_ERROR(expect_nhwc(window_));
+    has_bias_ = c.epilogue().has_bias;
+    activation_ = kernel_activation(c.epilogue().activation);
+    const Fact &input = c.input(0), &filter = c.input(1);
+    if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+      TARN_RETURN_IF_ERROR(pack(filter.value));
+    }
+    if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
+      TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, input.shape, filter.shape));
+      c.request_scratch(scratch_bytes(g, c.threads()));
+    }
+    return {};
+  }
+
+  Status run(RunContext& c) const override {
+    const TensorView &x = c.input(0), &filter = c.input(1);
+    TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, *x.shape, *filter.shape));
+    TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
+    if (y.count == 0) return {};
+    kernels::Epilogue<T> epilogue{.bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_};
+    if (x.count == 0) {
+      finish_nothing(epilogue, y, g.out_c);
+      return {};
+    }
+    TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
+    if (packed_.data != nullptr) {
+      kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
+    } else {
+      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
+    }
+    return {};
+  }
+
+ private:
+  // Constant weights are laid out for the tile kernel once.
+  Status pack(const Tensor& filter) {
+    const Shape& shape = filter.shape();
+    int64_t out_c = shape.dim(3), depth = filter.element_count() / out_c;
+    size_t bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
+    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    packed_ = kernels::pack_matrix<T>(false, depth, out_c, filter.flat<T>().data(), out_c, memory_->data());
+    return {};
+  }
+
+  size_t scratch_bytes(const kernels::Conv2DGeometry& g, int threads) const {
+    if (g.batch * g.out_h * g.out_w * g.out_c * g.in_c * g.in_h * g.in_w == 0) return 0;
+    return packed_.data != nullptr ? kernels::conv2d_forward_packed_scratch_bytes<T>(g, threads)
+                                   : kernels::conv2d_forward_scratch_bytes<T>(g, threads);
+  }
+
+  // Windows that see padding alone: y = activation(0 + bias).
+  static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
+    for (int64_t i = 0; i < y.count; ++i) {
+      T value = epilogue.bias != nullptr ? epilogue.bias[i % channels] : T(0);
+      if (epilogue.activation != kernels::Activation::kNone) value = std::max(value, T(0));
+      if (epilogue.activation == kernels::Activation::kRelu6) value = std::min(value, T(6));
+      y.as<T>()[i] = value;
+    }
+  }
+
+  WindowAttrs window_;
+  bool has_bias_ = false;
+  kernels::Activation activation_ = kernels::Activation::kNone;
+  std::shared_ptr<Buffer> memory_;  // of packed_
+  kernels::PackedMatrix<T> packed_;
+};
+
+constexpr KernelDef kKernels[] = {
+    portable_kernel<Conv2DKernel<float>>(DType::kFloat),
+    portable_kernel<Conv2DKernel<double>>(DType::kDouble),
+};
+
+Status conv2d_gradient(GradContext& c) {
+  AttrMap attrs;
+  for (std::string_view name :
+       {"strides", "padding", "use_cudnn_on_gpu", "explicit_paddings", "data_format", "dilations"}) {
+    attrs.set(name, *c.attrs().find(name));
+  }
+  Wire x = c.input(0), filter = c.input(1);
+  // dx = dy convolved with the filter turned around
+  c.set_grad(0, c.op("Conv2DBackpropInput", {shape_of(c, x), filter, c.grad()}, attrs));
+  // dfilter = patches(x)^T * dy
+  c.set_grad(1, c.op("Conv2DBackpropFilter", {x, shape_of(c, filter), c.grad()}, attrs));
+  return {};
+}
+
+constexpr std::string_view kDoc = R"(Convolves `input` with `filter` (cross-correlation, as in TensorFlow 1.x).
+  input   T[N, H, W, C]   filter  T[kh, kw, C, K]   returns  T[N, H', W', K]
+  strides, dilations: one number a dim of the input, 1 for batch and channels.
+  SAME: H' = ceil(H / stride), half of the missing cells in front;  VALID: H' = ceil((H - extent + 1) / stride),
+  extent = (kh - 1) * dilation + 1;  EXPLICIT: VALID on an input padded by explicit_paddings.
+  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for groups and NCHW.
+  Source: TensorFlow nn_ops Conv2D; Dumoulin and Visin 2016, sec. 2.)";
+
+}  // namespace
+
+extern const OpDef op_Conv2D;
+const OpDef op_Conv2D = {
+    .name = "Conv2D",
+    .inputs = "input: T, filter: T",
+    .outputs = "output: T",
+    .attrs =
+        "T: {half, bfloat16, float, double, int32}; strides: list(int); use_cudnn_on_gpu: bool = true; "
+        "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
+        "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
+    .traits = kTakesEpilogue,
+    .infer = infer_conv2d,
+    .kernels = kKernels,
+};
+
+TARN_OP_FILE(conv2d, {&op_Conv2D, kDoc, conv2d_gradient})
+
+}  // namespace tarn

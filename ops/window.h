@@ -1,0 +1,64 @@
+// Windows that slide over images: strides, dilations and padding of convolutions and pools, judged once.
+//
+//   TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
+//   TARN_ASSIGN_OR_RETURN(WindowDim h, window.slide_h(input_height, filter_height));     // h.out, h.pad_before
+//
+// Unknown sizes (-1) are fine and give unknown results. Geometry of whole ops: conv_geometry, pool_geometry.
+#pragma once
+
+#include "core/op.h"
+#include "ops/kernels/conv2d.h"
+#include "ops/kernels/pool.h"
+
+namespace tarn {
+
+enum class Padding { kValid, kSame, kExplicit };
+
+struct WindowDim {
+  int64_t out = kUnknownDim;
+  int64_t pad_before = 0;
+};
+
+// The attrs strides, padding, data_format and, where the op has them, dilations, explicit_paddings and ksize.
+struct WindowAttrs {
+  Padding padding = Padding::kValid;
+  bool is_nchw = false;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  int64_t window_h = 1, window_w = 1;  // of ksize
+  int64_t pad_top = 0, pad_bottom = 0, pad_left = 0, pad_right = 0;
+
+  // Errors: a list that has not four numbers, a number below 1 or too large, anything but 1 for batch and channels,
+  // paddings that do not go with `padding`.
+  static Result<WindowAttrs> read(const AttrMap& attrs);
+
+  int height_dim() const { return is_nchw ? 2 : 1; }
+  int width_dim() const { return is_nchw ? 3 : 2; }
+  int channel_dim() const { return is_nchw ? 1 : 3; }
+  // How a window of this size slides over `input` cells. Errors: the window is larger than the padded input.
+  Result<WindowDim> slide_h(int64_t input, int64_t window) const;
+  Result<WindowDim> slide_w(int64_t input, int64_t window) const;
+  Shape image_shape(int64_t batch, int64_t height, int64_t width, int64_t channels) const;
+};
+
+// Unimplemented for NCHW, which kernels here do not have (nor TensorFlow's on the CPU).
+Status expect_nhwc(const WindowAttrs& window);
+
+// Sizes of a convolution; dims may be unknown (-1), the ranks too. Errors: ranks, channels that differ, an empty
+// filter, windows that do not fit, products that overflow.
+Result<kernels::Conv2DGeometry> conv_geometry(const WindowAttrs& window, const Shape& input, const Shape& filter);
+// The shape of its output.
+Result<Shape> conv_output(const WindowAttrs& window, const kernels::Conv2DGeometry& geometry);
+
+// The same for pools.
+Result<kernels::Pool2DGeometry> pool_geometry(const WindowAttrs& window, const Shape& input, std::string_view name);
+Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeometry& geometry);
+
+// What the kernels of ops/kernels call the activation of an epilogue.
+kernels::Activation kernel_activation(Activation activation);
+
+// A shape from the values of a 'sizes' input. Errors: negative sizes, products that overflow.
+Result<Shape> shape_from_sizes(std::span<const int64_t> sizes, std::string_view name);
+Result<Shape> shape_from_sizes(const TensorView& sizes, std::string_view name);
+
+}  // namespace tarn
