@@ -46,7 +46,7 @@ struct LibraryRule {
 // tests/ and bench/ may include anything.
 constexpr LibraryRule kLibraryRules[] = {
     {"Eigen", "(unsupported/)?Eigen/.*", "ops/eigen\\.h"},
-    {"protozero", "protozero/.*", "runtime/wire\\.cc"},
+    {"protozero", "protozero/.*", "runtime/wire(_attrs)?\\.cc"},
     {"Boost", "boost/.*", "graph/bgl\\.h|graph/algorithms\\.cc|passes/pattern\\.cc"},
     {"gflags", "gflags/.*", "(tools|examples)/.*"},
     {"protobuf", "google/protobuf/.*|.*\\.pb\\.h", "(graph|passes|tools|examples)/.*"},
