@@ -1,0 +1,55 @@
+// ApplyGradientDescent.
+#include "ops/apply.h"
+#include "ops/kernels/elementwise.h"
+
+namespace tarn {
+namespace {
+
+constexpr std::string_view kNames[] = {"var", "alpha", "delta"};
+constexpr ApplyInputs kInputs{.refs = 1, .grad = 2, .names = kNames};
+
+Status infer(InferContext& c) {
+  return infer_apply(c, kInputs);
+}
+
+template <class T>
+class GradientDescentKernel : public Kernel {
+ public:
+  Status run(RunContext& c) const override {
+    TARN_RETURN_IF_ERROR(judge_apply(c, kInputs));
+    // var -= alpha * delta
+    const TensorView& delta = c.input(2);
+    kernels::axpy<T>(c.threads(), delta.count, -c.input(1).item<T>(), delta.as<T>(), variable_data<T>(c, 0));
+    c.set_variable(0, c.variable(0));
+    return {};
+  }
+};
+
+constexpr KernelDef kKernels[] = {
+    portable_kernel<GradientDescentKernel<float>>(DType::kFloat),
+    portable_kernel<GradientDescentKernel<double>>(DType::kDouble),
+};
+
+constexpr std::string_view kDoc = R"(A step of gradient descent: var -= alpha * delta.
+  var  a variable T[...]   alpha  T, a scalar   delta  T[...], var's shape   returns  the variable
+  Errors: InvalidArgument if shapes differ; FailedPrecondition if var has no value.
+  Source: TensorFlow training_ops ApplyGradientDescent.)";
+
+}  // namespace
+
+extern const OpDef op_ApplyGradientDescent;
+const OpDef op_ApplyGradientDescent = {
+    .name = "ApplyGradientDescent",
+    .inputs = "var: Ref(T), alpha: T, delta: T",
+    .outputs = "out: Ref(T)",
+    .attrs =
+        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
+        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false",
+    .traits = kStateful | kWritesRef,
+    .infer = infer,
+    .kernels = kKernels,
+};
+
+TARN_OP_FILE(apply_gradient_descent, {&op_ApplyGradientDescent, kDoc, nullptr, "it changes a variable"})
+
+}  // namespace tarn

@@ -1,0 +1,164 @@
+// MaxPool and MaxPoolGrad.
+#include <limits>
+
+#include "core/op.h"
+#include "ops/elementwise.h"
+#include "ops/window.h"
+
+namespace tarn {
+namespace {
+
+Status infer_max_pool(InferContext& c) {
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
+  TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window, c.shape(0), "input"));
+  return c.set_output(0, pool_output(window, g));
+}
+
+Status judge_pooled(const Shape& shape, const Shape& pooled, std::string_view name) {
+  if (shape.is_compatible_with(pooled)) return {};
+  return invalid_argument("'", name, "' has shape ", shape.to_string(), ", but pooling gives ", pooled.to_string());
+}
+
+Status infer_max_pool_grad(InferContext& c) {
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
+  TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window, c.shape(0), "orig_input"));
+  TARN_ASSIGN_OR_RETURN(Shape pooled, pool_output(window, g));
+  TARN_RETURN_IF_ERROR(judge_pooled(c.shape(1), pooled, "orig_output"));
+  TARN_RETURN_IF_ERROR(judge_pooled(c.shape(2), pooled, "grad"));
+  return c.set_output(0, c.shape(0));
+}
+
+// Integers are not hot: plain loops.
+template <class T>
+void pool_plainly(ThreadPool& threads, const kernels::Pool2DGeometry& g, const T* x, T* y) {
+  int64_t pixels = g.batch * g.out_h * g.out_w;
+  int64_t work = std::max<int64_t>(1, g.channels * std::min(g.window_h * g.window_w, kElementsPerRange));
+  threads.parallel_for(pixels, std::max<int64_t>(1, kElementsPerRange / work), [&](int64_t begin, int64_t end, int) {
+    for (int64_t pixel = begin; pixel < end; ++pixel) {
+      int64_t top = pixel / g.out_w % g.out_h * g.stride_h - g.pad_top;
+      int64_t left = pixel % g.out_w * g.stride_w - g.pad_left;
+      const T* image = x + pixel / (g.out_w * g.out_h) * g.in_h * g.in_w * g.channels;
+      T* out = y + pixel * g.channels;
+      std::fill_n(out, g.channels, std::numeric_limits<T>::lowest());
+      for (int64_t i = std::max<int64_t>(0, top); i < std::min(g.in_h, top + g.window_h); ++i) {
+        for (int64_t j = std::max<int64_t>(0, left); j < std::min(g.in_w, left + g.window_w); ++j) {
+          const T* cell = image + (i * g.in_w + j) * g.channels;
+          for (int64_t c = 0; c < g.channels; ++c) out[c] = std::max(out[c], cell[c]);
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+class MaxPoolKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
+    return expect_nhwc(window_);
+  }
+  Status run(RunContext& c) const override {
+    const TensorView& x = c.input(0);
+    TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window_, *x.shape, "input"));
+    TARN_ASSIGN_OR_RETURN(Shape shape, pool_output(window_, g));
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
+    if (y.count == 0) return {};
+    if constexpr (std::is_floating_point_v<T>) {
+      kernels::max_pool<T>(c.threads(), g, x.as<T>(), y.as<T>());
+    } else {
+      pool_plainly<T>(c.threads(), g, x.as<T>(), y.as<T>());
+    }
+    return {};
+  }
+
+ private:
+  WindowAttrs window_;
+};
+
+template <class T>
+class MaxPoolGradKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
+    return expect_nhwc(window_);
+  }
+  Status run(RunContext& c) const override {
+    const TensorView &x = c.input(0), &y = c.input(1), &dy = c.input(2);
+    TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window_, *x.shape, "orig_input"));
+    TARN_ASSIGN_OR_RETURN(Shape pooled, pool_output(window_, g));
+    TARN_RETURN_IF_ERROR(judge_pooled(*y.shape, pooled, "orig_output"));
+    TARN_RETURN_IF_ERROR(judge_pooled(*dy.shape, pooled, "grad"));
+    TARN_ASSIGN_OR_RETURN(TensorView dx, c.output(0, *x.shape));
+    if (dx.count == 0) return {};
+    if (dy.count == 0) {
+      std::fill_n(dx.as<T>(), dx.count, T(0));
+      return {};
+    }
+    kernels::max_pool_backward<T>(c.threads(), g, x.as<T>(), y.as<T>(), dy.as<T>(), dx.as<T>());
+    return {};
+  }
+
+ private:
+  WindowAttrs window_;
+};
+
+constexpr KernelDef kKernels[] = {
+    portable_kernel<MaxPoolKernel<float>>(DType::kFloat),   portable_kernel<MaxPoolKernel<double>>(DType::kDouble),
+    portable_kernel<MaxPoolKernel<int32_t>>(DType::kInt32), portable_kernel<MaxPoolKernel<int64_t>>(DType::kInt64),
+    portable_kernel<MaxPoolKernel<uint8_t>>(DType::kUInt8), portable_kernel<MaxPoolKernel<int8_t>>(DType::kInt8),
+    portable_kernel<MaxPoolKernel<int16_t>>(DType::kInt16),
+};
+constexpr KernelDef kGradKernels[] = {
+    portable_kernel<MaxPoolGradKernel<float>>(DType::kFloat),
+    portable_kernel<MaxPoolGradKernel<double>>(DType::kDouble),
+};
+
+Status max_pool_gradient(GradContext& c) {
+  AttrMap attrs;
+  for (std::string_view name : {"ksize", "strides", "padding", "data_format"}) attrs.set(name, *c.attrs().find(name));
+  // dx = dy at the first largest cell of each window
+  c.set_grad(0, c.op("MaxPoolGrad", {c.input(0), c.output(0), c.grad()}, attrs));
+  return {};
+}
+
+constexpr std::string_view kDoc = R"(The largest value of each window, channel by channel.
+  input  T[N, H, W, C]   returns  T[N, H', W', C]
+  ksize, strides: one number a dim of the input, 1 for batch and channels. Padding never is the largest.
+  SAME: H' = ceil(H / stride), half of the missing cells in front;  VALID: H' = ceil((H - kh + 1) / stride).
+  Errors: InvalidArgument if the window does not fit; Unimplemented for NCHW.  Source: TensorFlow nn_ops MaxPool.)";
+constexpr std::string_view kGradDoc = R"(The gradient of MaxPool: grad goes to the first largest cell of each window.
+  orig_input   T[N, H, W, C], MaxPool's input   orig_output  T[N, H', W', C], its output
+  grad         T[N, H', W', C]   returns  T[N, H, W, C]
+  Errors: InvalidArgument if the shapes do not belong together; Unimplemented for NCHW.
+  Source: TensorFlow nn_ops MaxPoolGrad.)";
+
+}  // namespace
+
+extern const OpDef op_MaxPool, op_MaxPoolGrad;
+const OpDef op_MaxPool = {
+    .name = "MaxPool",
+    .inputs = "input: T",
+    .outputs = "output: T",
+    .attrs =
+        "T: {half, bfloat16, float, double, int32, int64, uint8, int16, int8, uint16, qint8} = float; "
+        "ksize: list(int) >= 4; strides: list(int) >= 4; padding: {'SAME', 'VALID'}; "
+        "data_format: {'NHWC', 'NCHW', 'NCHW_VECT_C'} = 'NHWC'",
+    .infer = infer_max_pool,
+    .kernels = kKernels,
+};
+const OpDef op_MaxPoolGrad = {
+    .name = "MaxPoolGrad",
+    .inputs = "orig_input: T, orig_output: T, grad: T",
+    .outputs = "output: T",
+    .attrs =
+        "ksize: list(int) >= 4; strides: list(int) >= 4; padding: {'SAME', 'VALID'}; "
+        "data_format: {'NHWC', 'NCHW'} = 'NHWC'; "
+        "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64} = float",
+    .infer = infer_max_pool_grad,
+    .kernels = kGradKernels,
+};
+
+TARN_OP_FILE(max_pool, {&op_MaxPool, kDoc, max_pool_gradient},
+             {&op_MaxPoolGrad, kGradDoc, nullptr, "second derivatives of MaxPool are not needed yet"})
+
+}  // namespace tarn
