@@ -324,6 +324,14 @@ Output AddConst(const Scope& scope, const Tensor& value) {
   return AddNode(scope, "Const", {}, {{"value", value}, {"dtype", value.dtype()}}).output(0);
 }
 
+OutputList OutputsOfArg(const Operation& operation, int arg) {
+  OutputList outputs;
+  if (operation.is_none() || operation.node().def == nullptr) return outputs;
+  auto [begin, count] = operation.node().def->schema.output_range(operation.node().attrs, arg);
+  for (int i = begin; i < begin + count; ++i) outputs.push_back(operation.output(i));
+  return outputs;
+}
+
 namespace ops {
 namespace {
 

@@ -99,6 +99,8 @@ Operation AddNode(const Scope& scope, std::string_view op, const std::vector<Nod
 Operation AddNodeNamed(const Scope& scope, std::string_view name, std::string_view op, const std::vector<NodeArg>& args,
                        AttrMap attrs = {});
 Output AddConst(const Scope& scope, const Tensor& value);
+// The outputs that belong to output arg `arg` of the op's signature: one, or a list's.
+OutputList OutputsOfArg(const Operation& operation, int arg);
 
 namespace ops {
 
