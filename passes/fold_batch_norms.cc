@@ -21,7 +21,7 @@ namespace {
 bool is_batch_norm(const Node& node) { return node.is("FusedBatchNorm") || node.is("FusedBatchNormV2") || node.is("FusedBatchNormV3"); }
 
 struct Match {
-  NodeId batch_norm, product;
+  NodeId batch_norm = -1, product = -1;
   NodeId bias = -1;               // a BiasAdd between, or none
   std::vector<NodeId> reshapes;   // between the product and the batch norm, outermost first
 };
@@ -49,7 +49,8 @@ std::optional<Match> match(const Graph& graph, NodeId id, const std::vector<Node
   for (const Use& use : graph.uses(id)) {
     if (use.input != Use::kControl && use.slot != 0) return std::nullopt;
   }
-  Match found{.batch_norm = id, .product = -1};
+  Match found;
+  found.batch_norm = id;
   Wire at = norm.inputs[0];
   while (true) {
     const Node& node = graph.node(at.node);
