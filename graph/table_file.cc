@@ -72,7 +72,7 @@ struct Footer {
 };
 
 // A block's bytes as they are once decompressed.
-struct Block {
+struct DecodedBlock {
   std::string_view contents;
   std::string storage;  // of a compressed one
 };
@@ -84,7 +84,7 @@ class Checker {
   // Checks everything; returns the number of entries.
   Result<uint64_t> check() {
     TARN_ASSIGN_OR_RETURN(Footer footer, read_footer());
-    TARN_ASSIGN_OR_RETURN(Block index, read_block(footer.index, "index block"));
+    TARN_ASSIGN_OR_RETURN(DecodedBlock index, read_block(footer.index, "index block"));
     // Blocks follow each other without gaps: data, metaindex, index, footer. So every byte belongs to something
     // checked.
     uint64_t next = 0;
@@ -93,7 +93,7 @@ class Checker {
       Handle handle;
       if (!take_handle(value, handle) || !value.empty()) return data_loss("the index block holds a bad block handle");
       TARN_RETURN_IF_ERROR(expect_offset("data block", handle.offset, next));
-      TARN_ASSIGN_OR_RETURN(Block block, read_block(handle, "data block"));
+      TARN_ASSIGN_OR_RETURN(DecodedBlock block, read_block(handle, "data block"));
       next = handle.end();
       return walk(block.contents, "data block", handle.offset, [&](std::string_view) {
         ++entries;
@@ -102,7 +102,7 @@ class Checker {
     });
     TARN_RETURN_IF_ERROR(status);
     TARN_RETURN_IF_ERROR(expect_offset("metaindex block", footer.metaindex.offset, next));
-    TARN_ASSIGN_OR_RETURN(Block metaindex, read_block(footer.metaindex, "metaindex block"));
+    TARN_ASSIGN_OR_RETURN(DecodedBlock metaindex, read_block(footer.metaindex, "metaindex block"));
     TARN_RETURN_IF_ERROR(walk(metaindex.contents, "metaindex block", footer.metaindex.offset,
                               [](std::string_view) { return Status(); }));
     TARN_RETURN_IF_ERROR(expect_offset("index block", footer.index.offset, footer.metaindex.end()));
@@ -139,7 +139,7 @@ class Checker {
     return result;
   }
 
-  Result<Block> read_block(const Handle& handle, std::string_view what) const {
+  Result<DecodedBlock> read_block(const Handle& handle, std::string_view what) const {
     uint64_t room = bytes_.size() - kFooterBytes;
     if (handle.size > room || handle.offset > room - handle.size ||
         room - handle.size - handle.offset < kTrailerBytes) {
@@ -154,7 +154,7 @@ class Checker {
       return data_loss("the ", what, " at byte ", handle.offset, " is damaged: checksum ", hex(stored), " is stored, ",
                        hex(computed), " computed");
     }
-    Block result;
+    DecodedBlock result;
     result.contents = block.substr(0, size);
     switch (auto type = static_cast<uint8_t>(block[size])) {
       case leveldb::kNoCompression: return result;

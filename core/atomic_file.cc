@@ -1,0 +1,200 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+#include "core/file_calls.h"
+
+namespace tarn {
+
+using namespace internal;
+
+namespace {
+
+constexpr std::string_view kTempMark = ".tarn-tmp.";
+constexpr size_t kTempDigits = 16;
+constexpr size_t kGather = size_t{64} << 10;  // appended pieces smaller than this are gathered
+
+bool lock_unsupported(int error_number) {
+  return error_number == ENOLCK || error_number == EOPNOTSUPP || error_number == ENOSYS || error_number == EINVAL;
+}
+
+std::string temp_suffix() {
+  static constinit std::atomic<uint64_t> counter{0};
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  uint64_t x = (static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec)) ^
+               (static_cast<uint64_t>(getpid()) << 40) ^ (counter.fetch_add(1) * 0x9e3779b97f4a7c15);
+  // splitmix64's finish. Names need not be secret, only distinct: O_EXCL settles the rest.
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  x ^= x >> 31;
+  char digits[kTempDigits + 1];
+  std::snprintf(digits, sizeof(digits), "%016llx", static_cast<unsigned long long>(x));
+  return str_cat(kTempMark, std::string_view(digits));
+}
+
+// What the temporary file `name` was to become; empty if it is no temporary file of ours.
+std::string_view temp_target(std::string_view name) {
+  if (name.size() <= kTempMark.size() + kTempDigits) return {};
+  size_t mark = name.size() - kTempDigits - kTempMark.size();
+  if (name.substr(mark, kTempMark.size()) != kTempMark) return {};
+  std::string_view digits = name.substr(mark + kTempMark.size());
+  return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos ? name.substr(0, mark)
+                                                                                : std::string_view();
+}
+
+}  // namespace
+
+Status write_file_atomically(const std::string& path, std::string_view bytes) {
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  TARN_RETURN_IF_ERROR(file.append(bytes));
+  return file.commit();
+}
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  TARN_RETURN_IF_ERROR(check_path("write", path));
+  if (path.back() == '/') return file_error("write", path, EISDIR);
+  struct stat info;
+  if (call(FileCall::kStat, path, [&] { return ::stat(path.c_str(), &info); }) == 0) {
+    TARN_RETURN_IF_ERROR(check_regular("write", path, info.st_mode));
+  } else if (errno != ENOENT) {
+    return file_error("write", path, errno);
+  }
+
+  AtomicFile file;
+  file.path_ = path;
+  while (true) {
+    std::string temp = path + temp_suffix();
+    int fd = call(FileCall::kOpen, temp,
+                  [&] { return ::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666); });
+    if (fd < 0 && errno == EEXIST) continue;
+    if (fd < 0) return file_error("write", path, errno);
+    file.fd_ = fd;
+    file.temp_path_ = temp;
+    // The lock tells a sweeper that somebody is still at work here; it ends with the process. If the sweeper was faster
+    // than the lock, the file is gone: take another.
+    if (call(FileCall::kLock, temp, [&] { return ::flock(fd, LOCK_EX); }) != 0 && !lock_unsupported(errno)) {
+      return file_error("lock", temp, errno);
+    }
+    if (call(FileCall::kStat, temp, [&] { return ::fstat(fd, &info); }) != 0) return file_error("write", path, errno);
+    if (info.st_nlink > 0) return file;
+    file.discard();
+  }
+}
+
+AtomicFile& AtomicFile::operator=(AtomicFile&& other) noexcept {
+  if (this == &other) return *this;
+  discard();
+  path_ = std::move(other.path_);
+  temp_path_ = std::move(other.temp_path_);
+  buffer_ = std::move(other.buffer_);
+  size_ = other.size_;
+  synced_ = other.synced_;
+  committed_ = other.committed_;
+  fd_ = std::exchange(other.fd_, -1);
+  return *this;
+}
+
+Status AtomicFile::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t put = call(FileCall::kWrite, temp_path_, std::min(bytes.size(), kMostAtOnce),
+                       [&](size_t most) { return ::write(fd_, bytes.data(), most); });
+    if (put < 0) return file_error("write", path_, errno);
+    if (put == 0) return file_error("write", path_, ENOSPC);
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  return {};
+}
+
+Status AtomicFile::flush() {
+  TARN_RETURN_IF_ERROR(write_all(buffer_));
+  buffer_.clear();
+  return {};
+}
+
+Status AtomicFile::append(std::string_view bytes) {
+  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is committed or discarded already");
+  synced_ = false;
+  size_ += bytes.size();
+  if (buffer_.size() + bytes.size() >= kGather) {
+    TARN_RETURN_IF_ERROR(flush());
+    if (bytes.size() >= kGather) return write_all(bytes);
+  }
+  buffer_.append(bytes);
+  return {};
+}
+
+Status AtomicFile::sync() {
+  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is committed or discarded already");
+  if (synced_) return {};
+  TARN_RETURN_IF_ERROR(flush());
+  if (call(FileCall::kSync, temp_path_, [&] { return ::fsync(fd_); }) != 0) return file_error("sync", path_, errno);
+  synced_ = true;
+  return {};
+}
+
+Status AtomicFile::commit() {
+  TARN_RETURN_IF_ERROR(sync());
+  // A directory made meanwhile at path() makes rename() fail by itself. The descriptor, and with it the lock, is held
+  // until the temporary name is gone.
+  if (call(FileCall::kRename, path_, [&] { return ::rename(temp_path_.c_str(), path_.c_str()); }) != 0) {
+    return file_error("write", path_, errno);
+  }
+  committed_ = true;
+  int fd = std::exchange(fd_, -1);
+  int closed = call(FileCall::kClose, path_, [&] { return ::close(fd); });
+  int close_error = errno;
+  TARN_RETURN_IF_ERROR(sync_dir(path_dir(path_)));
+  if (closed != 0) return file_error("close", path_, close_error);
+  return {};
+}
+
+void AtomicFile::discard() {
+  if (fd_ < 0) return;
+  int fd = std::exchange(fd_, -1);
+  (void)call(FileCall::kRemove, temp_path_, [&] { return ::unlink(temp_path_.c_str()); });
+  (void)call(FileCall::kClose, temp_path_, [&] { return ::close(fd); });
+}
+
+Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, list_dir(dir));
+  std::vector<std::string> targets;
+  for (const std::string& name : names) {
+    std::string_view target = temp_target(name);
+    if (target.empty()) continue;
+    std::string path = path_join(dir, name);
+    Descriptor file(open_for_reading(path), path);
+    if (file.get() < 0) continue;  // its owner has just finished
+    struct stat info;
+    if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    if (call(FileCall::kLock, path, [&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) continue;
+    TARN_RETURN_IF_ERROR(remove_file(path));
+    targets.push_back(path_join(dir, target));
+  }
+  return targets;
+}
+
+Result<DirLock> DirLock::acquire(const std::string& dir) {
+  TARN_RETURN_IF_ERROR(check_path("lock", dir));
+  int fd = call(FileCall::kOpen, dir, [&] { return ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (fd < 0) return file_error("open", dir, errno);
+  DirLock lock(fd);
+  if (call(FileCall::kLock, dir, [&] { return ::flock(fd, LOCK_EX); }) != 0 && !lock_unsupported(errno)) {
+    return file_error("lock", dir, errno);
+  }
+  return lock;
+}
+
+DirLock::~DirLock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+}  // namespace tarn
