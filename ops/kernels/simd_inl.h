@@ -89,7 +89,7 @@ TARN_INLINE void store_partial(T* p, V v, int64_t n) {
 
 #if TARN_FLAVOR == TARN_FLAVOR_PORTABLE && defined(__aarch64__)
 TARN_INLINE V fma(V a, V b, V c) {
-  return vfmaq_f32(c, a, b);
+  return (V)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 #else
 TARN_INLINE V fma(V a, V b, V c) {
