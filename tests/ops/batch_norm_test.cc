@@ -133,13 +133,14 @@ TARN_OP_CASES(batch_norm) {
                           use_own ? vector(s.mean) : uniform(vectors, -1, 1, 4),
                           use_own ? vector(s.variance) : uniform(vectors, 0.5, 2, 5)};
         if (op == std::string("FusedBatchNormGradV3")) inputs.push_back(doubles({}, {0}));
+        // A factor 16: scale_backprop may be what is left of terms a hundred times as large.
         cases.push_back({.op = op,
                          .label = shape.to_string() + (is_training ? " training" : " inference"),
                          .attrs = {{"is_training", is_training}, {"epsilon", 1e-3}},
                          .inputs = std::move(inputs),
                          .reference = batch_norm_grad,
                          .sum_length = static_cast<double>(shape.elements() / shape.dim(-1)),
-                         .tolerance_factor = 4});
+                         .tolerance_factor = 16});
       }
     }
   }

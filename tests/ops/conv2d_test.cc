@@ -235,7 +235,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadConv{"dilation0", conv_attrs(1, 1, "SAME", 0, 1), kImage, kFilter, "attr 'dilations' holds 0"},
         BadConv{"dilationNegative", conv_attrs(1, 1, "SAME", 1, -1), kImage, kFilter, "attr 'dilations' holds -1"},
         BadConv{"dilationHuge", conv_attrs(1, 1, "VALID", 1 << 30, 1), kImage, kFilter, "does not fit"},
-        BadConv{"paddingFoo", conv_attrs(1, 1, "FOO"), kImage, kFilter, "\"FOO\" is not one of"},
+        BadConv{"paddingFoo", conv_attrs(1, 1, "FOO"), kImage, kFilter, "'FOO' is not one of"},
         BadConv{"padsTooFew", with_pads(conv_attrs(1, 1, ""), {0, 0, 1, 1}), kImage, kFilter,
                 "attr 'explicit_paddings' must have 8 numbers, has 4"},
         BadConv{"padsNegative", with_pads(conv_attrs(1, 1, ""), {0, 0, -1, 1, 0, 0, 0, 0}), kImage, kFilter,

@@ -169,10 +169,13 @@ TEST(Pool, AcceptsTheLargestWindowWithSame) {
 
 TEST(Pool, RefusesBadWindows) {
   Tensor x = uniform({1, 4, 4, 2});
-  AttrMap three = pool_attrs(2, 2, 2, 2, "SAME"), channels = three, nchw = three;
+  AttrMap three = pool_attrs(2, 2, 2, 2, "SAME"), channels = three, nchw;
   three.set("ksize", std::vector<int64_t>{1, 2, 2});
   channels.set("ksize", std::vector<int64_t>{1, 1, 1, 2});
-  nchw.set("data_format", "NCHW");
+  nchw = {{"ksize", std::vector<int64_t>{1, 1, 2, 2}},
+          {"strides", std::vector<int64_t>{1, 1, 2, 2}},
+          {"padding", "SAME"},
+          {"data_format", "NCHW"}};
   for (const char* op : {"MaxPool", "AvgPool"}) {
     EXPECT_FALSE(run(op, pool_attrs(0, 2, 1, 1, "SAME"), {x}).ok());
     EXPECT_FALSE(run(op, pool_attrs(-1, 2, 1, 1, "SAME"), {x}).ok());
