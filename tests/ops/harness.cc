@@ -137,7 +137,9 @@ class WatchedContext : public RunContext {
   }
   void set_output(int output, Tensor tensor) override { outputs_[static_cast<size_t>(output)] = std::move(tensor); }
   Result<void*> scratch(size_t bytes) override {
-    if (bytes > scratch_bytes_ && (options_.known == Known::kShapes || options_.known == Known::kValues)) {
+    // Where an output's shape is only known while running, so may be the scratch.
+    bool planned = std::all_of(facts_.begin(), facts_.end(), [](const Fact& f) { return f.shape.is_fully_known(); });
+    if (bytes > scratch_bytes_ && planned && (options_.known == Known::kShapes || options_.known == Known::kValues)) {
       violate(str_cat("run() asks for ", bytes, " bytes of scratch, prepare() for ", scratch_bytes_));
     }
     if (bytes > static_cast<size_t>(options_.most_output_bytes)) return resource_exhausted("scratch of ", bytes);

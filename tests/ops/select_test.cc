@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
