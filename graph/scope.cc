@@ -141,6 +141,7 @@ void Scope::UpdateStatus(const Status& status) const {
 Graph& Scope::graph() const {
   return *shared_->graph;
 }
+std::shared_ptr<const Graph> Scope::shared_graph() const { return {shared_, shared_->graph}; }
 Collections& Scope::collections() const {
   return shared_->collections;
 }

@@ -58,6 +58,8 @@ class Scope {
   void UpdateStatus(const Status& status) const;
 
   Graph& graph() const;
+  // The same, alive as long as the pointer is: Session(scope.shared_graph()).
+  std::shared_ptr<const Graph> shared_graph() const;
   Collections& collections() const;
   // "" at the root, else "a/b".
   const std::string& prefix() const { return prefix_; }
