@@ -22,9 +22,6 @@ void set_broadcast_gradients(GradContext& c, Wire dx, Wire dy);
 // dv, which has the shape of the op's output, summed over the dims along which input v was stretched to get there.
 Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv);
 
-// The shape of a wire: a constant where it is fully known, else a Shape op.
-Wire shape_of(GradContext& c, Wire wire);
-
 // The integers of a constant wire; nullopt if it is not constant.
 std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire);
 

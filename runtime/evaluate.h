@@ -11,11 +11,11 @@
 namespace tarn {
 
 struct EvaluateOptions {
-  std::span<const Backend> backends;  // empty: portable
-  ThreadPool* threads = nullptr;      // null: the calling thread alone
+  std::span<const Backend> backends = {};  // empty: portable
+  ThreadPool* threads = nullptr;           // null: the calling thread alone
   const Services* services = nullptr;
-  std::span<Variable* const> variables;  // for Ref inputs, by input index; may be shorter
-  FusedEpilogue epilogue;
+  std::span<Variable* const> variables = {};  // for Ref inputs, by input index; may be shorter
+  FusedEpilogue epilogue = {};
   // Whether kernels see the inputs as constants (and may pack them).
   bool inputs_are_constant = false;
 };
