@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "graph/checkpoint_store.h"
 #include "graph/graph_source.h"
 #include "runtime/compile.h"
 
@@ -79,6 +80,7 @@ Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
       seeds_(std::make_unique<Seeds>(options_.seed)) {
   services_.set_resources(&resources_);
   services_.set<RandomSeeds>(seeds_.get());
+  set_checkpoint_store(make_checkpoint_store());
 }
 
 Session::Session(const Graph& graph, SessionOptions options)
@@ -166,6 +168,18 @@ Result<Session::Signature*> Session::find_or_compile(const std::vector<Feed>& fe
 
 Status Session::Run(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
                     const std::vector<std::string>& targets, std::vector<Tensor>* outputs) {
+  return run_observed(feeds, fetches, targets, outputs, nullptr);
+}
+
+Status Session::RunProfiled(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                            const std::vector<std::string>& targets, std::vector<Tensor>* outputs,
+                            std::vector<StepTime>* times) {
+  return run_observed(feeds, fetches, targets, outputs, times);
+}
+
+Status Session::run_observed(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                             const std::vector<std::string>& targets, std::vector<Tensor>* outputs,
+                             std::vector<StepTime>* times) {
   if (outputs == nullptr && !fetches.empty())
     return invalid_argument("fetches are given but there is nowhere to put them");
   TARN_ASSIGN_OR_RETURN(Signature * signature, find_or_compile(feeds, fetches, targets));
@@ -178,6 +192,20 @@ Status Session::Run(const std::vector<Feed>& feeds, const std::vector<std::strin
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  if (times != nullptr) {
+    const std::vector<Step>& steps = signature->program->steps;
+    times->resize(steps.size());
+    for (size_t i = 0; i < steps.size(); ++i) {
+      (*times)[i].node = steps[i].node;
+      (*times)[i].op = steps[i].op;
+    }
+    environment.user = times;
+    environment.on_step = [](void* user, int step, int64_t nanoseconds) {
+      StepTime& time = (*static_cast<std::vector<StepTime>*>(user))[static_cast<size_t>(step)];
+      time.nanoseconds += nanoseconds;
+      ++time.calls;
+    };
+  }
   std::span<Tensor> fetched;
   if (outputs != nullptr) fetched = *outputs;
   auto run = [&] { return worker->context.run(worker->feeds, fetched, environment); };

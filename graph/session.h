@@ -54,6 +54,15 @@ class Session {
   }
   // Runs one target with nothing fed: an initializer.
   Status Run(std::string_view target);
+  // The same run, telling how long each kernel took: adds to `times`, which has an entry a step of the program once it
+  // was run.
+  struct StepTime {
+    std::string node, op;
+    int64_t nanoseconds = 0, calls = 0;
+  };
+  Status RunProfiled(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                     const std::vector<std::string>& targets, std::vector<Tensor>* outputs,
+                     std::vector<StepTime>* times);
 
   const Graph& graph() const { return *graph_; }
   int threads() const { return pool_.threads(); }
@@ -73,6 +82,9 @@ class Session {
   class Seeds;
   Result<Signature*> find_or_compile(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
                                      const std::vector<std::string>& targets);
+  Status run_observed(const std::vector<Feed>& feeds, const std::vector<std::string>& fetches,
+                      const std::vector<std::string>& targets, std::vector<Tensor>* outputs,
+                      std::vector<StepTime>* times);
   Result<std::unique_ptr<Signature>> compile_signature(const std::vector<Feed>& feeds,
                                                        const std::vector<std::string>& fetches,
                                                        const std::vector<std::string>& targets) const;

@@ -58,6 +58,9 @@ Status infer_pack(InferContext& c) {
 Status infer_unpack(InferContext& c) {
   const Shape& shape = c.shape(0);
   TARN_RETURN_IF_ERROR(c.expect_rank_at_least(0, 1, "value"));
+  if (c.attr<int64_t>("num") != c.output_count()) {
+    return invalid_argument("attr 'num' = ", c.attr<int64_t>("num"), " is beyond ", c.output_count(), " outputs");
+  }
   if (!shape.has_rank()) return {};
   TARN_ASSIGN_OR_RETURN(int axis, resolve_axis(c.attr<int64_t>("axis"), shape.rank(), "axis"));
   int64_t num = c.attr<int64_t>("num");

@@ -24,7 +24,20 @@ class PlaceholderKernel : public Kernel {
 
 class DefaultKernel : public Kernel {
  public:
-  Status run(RunContext& c) const override { return c.forward(0, 0, *c.input(0).shape); }
+  Status prepare(PrepareContext& c) override {
+    shape_ = c.attr<Shape>("shape");
+    return {};
+  }
+  Status run(RunContext& c) const override {
+    const Shape& shape = *c.input(0).shape;
+    if (!shape_.is_compatible_with(shape)) {
+      return invalid_argument("the default has shape ", shape.to_string(), ", attr 'shape' is ", shape_.to_string());
+    }
+    return c.forward(0, 0, shape);
+  }
+
+ private:
+  Shape shape_;
 };
 
 constexpr KernelDef kPlaceholderKernels[] = {portable_kernel<PlaceholderKernel>()};
