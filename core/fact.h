@@ -10,7 +10,7 @@ namespace tarn {
 struct Fact {
   DType dtype = DType::kInvalid;
   Shape shape = Shape::unknown();
-  Tensor value;         // valid only for constants
+  Tensor value = {};    // valid only for constants
   bool is_ref = false;  // a handle on a variable (TensorFlow's DT_*_REF)
 
   bool has_value() const { return value.is_valid(); }

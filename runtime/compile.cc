@@ -199,14 +199,14 @@ class Lowering {
     reuse_.emplace_back();
     if (step.kind != StepKind::kKernel) return;
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit_of_step_[s])];
+    if ((node.traits() & kSourceOp) != 0) {
+      state_.problems.add(invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (",
+                                           node.facts[0].to_string(), ")"));
+      return;
+    }
     Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
     if (!def.ok()) {
-      if ((node.traits() & kSourceOp) != 0) {
-        state_.problems.add(invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (",
-                                             node.facts[0].to_string(), ")"));
-      } else {
-        state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
-      }
+      state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
       return;
     }
     step.kernel = (*def)->make();
