@@ -76,7 +76,7 @@ TEST(Cast, KeepsTheLowBitsOfIntegers) {
 }
 
 TEST(Cast, TakesAnythingButZeroForTrue) {
-  EXPECT_EQ(cast_to<float>(DType::kBool, {0.0f, -0.0f, 0.1f, NAN}).to_string(), "b[4]{false, false, true, true}");
+  EXPECT_EQ(cast_to<float>(DType::kBool, {0.0f, -0.0f, 0.1f, NAN}).to_string(), "bool[4]{false, false, true, true}");
 }
 
 // Every half and every bfloat16 there is, there and back.

@@ -22,6 +22,7 @@
 //    outputs of another dtype must match it exactly.
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
