@@ -1,6 +1,7 @@
 #include "core/attr.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace tarn {
 namespace {
@@ -94,6 +95,10 @@ std::string text_of(const std::vector<T>& v) {
 
 bool same(const Tensor& a, const Tensor& b) {
   return a.identical_to(b);
+}
+// Bit by bit: a NaN equals itself, -0 is not 0.
+bool same(const float& a, const float& b) {
+  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
 }
 bool same(const FunctionAttr& a, const FunctionAttr& b) {
   if (a.name != b.name) return false;

@@ -417,6 +417,17 @@ Result<uint64_t> file_size(const std::string& path) {
   return static_cast<uint64_t>(info.st_size);
 }
 
+Result<FileStamp> file_stamp(const std::string& path) {
+  TARN_RETURN_IF_ERROR(check_path("look at", path));
+  struct stat info;
+  if (call(FileCall::kStat, path, [&] { return ::stat(path.c_str(), &info); }) != 0) {
+    return file_error("look at", path, errno);
+  }
+  return FileStamp{static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino),
+                   static_cast<uint64_t>(info.st_size),
+                   static_cast<int64_t>(info.st_ctim.tv_sec) * 1'000'000'000 + info.st_ctim.tv_nsec};
+}
+
 Result<std::vector<std::string>> list_dir(const std::string& dir) {
   TARN_RETURN_IF_ERROR(check_path("list", dir));
   DIR* stream = nullptr;

@@ -132,6 +132,13 @@ class DirLock {
 bool file_exists(const std::string& path);  // anything but a directory
 bool dir_exists(const std::string& path);
 Result<uint64_t> file_size(const std::string& path);
+// Differs once another file was put in this one's place, or this one was written to.
+struct FileStamp {
+  uint64_t device = 0, inode = 0, size = 0;
+  int64_t changed_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+Result<FileStamp> file_stamp(const std::string& path);
 // Names in `dir`, sorted, without "." and "..".
 Result<std::vector<std::string>> list_dir(const std::string& dir);
 // Makes `dir` and the directories above it that are missing; fine if it is there.

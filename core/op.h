@@ -132,6 +132,9 @@ class GradContext {
   Wire op(std::string_view name, std::initializer_list<Wire> inputs, const AttrMap& attrs = {}) {
     return builder_.op(name, std::span<const Wire>(inputs.begin(), inputs.size()), attrs);
   }
+  Wire op(std::string_view name, std::span<const Wire> inputs, const AttrMap& attrs = {}) {
+    return builder_.op(name, inputs, attrs);
+  }
   // Output `slot` of the node that made `wire`.
   static Wire slot(Wire wire, int slot) { return {wire.node, slot}; }
   Wire constant(const Tensor& value) { return builder_.constant(value); }

@@ -6,6 +6,8 @@
 namespace tarn {
 namespace {
 
+constexpr int64_t kMostOutputs = 1 << 16;  // N of a Split or Unpack comes from a file
+
 // A cursor over signature text. Signatures are constants of ours, so errors here are defects found by the table test.
 class Cursor {
  public:
@@ -408,12 +410,19 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       types.inputs.push_back(type);
     }
   }
+  for (const ArgSpec& arg : outputs_) {
+    int64_t count = tensor_count(arg, attrs);
+    if (count >= 0 && count <= kMostOutputs) continue;
+    problems.add(str_cat(label, ": output '", arg.name, "' would be ",
+                         arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
+                         " tensors; the limit is ", kMostOutputs));
+    return problems.to_status("");
+  }
   types.outputs = output_types(attrs);
   return problems.to_status("");
 }
 
 std::vector<ArgType> OpSchema::output_types(const AttrMap& attrs) const {
-  constexpr int64_t kMostOutputs = 1 << 20;  // N of a Split or Unpack comes from a file
   std::vector<ArgType> types;
   for (const ArgSpec& arg : outputs_) {
     int64_t count = std::min(tensor_count(arg, attrs), kMostOutputs);

@@ -86,6 +86,7 @@ struct CheckpointReader::Rep {
   std::map<int, RandomAccessFile> shards;   // those in use
   uint64_t unused_bytes = 0;
 
+  Status explain_missing(const Status& status) const;
   Status read_index();
   Status add_entry(std::string_view name, const pb::BundleEntryProto& proto,
                    std::map<std::string, pb::BundleEntryProto>& slices);
@@ -96,9 +97,26 @@ struct CheckpointReader::Rep {
   std::string data_path(int shard) const { return checkpoint_data_path(prefix, shard, shard_count); }
 };
 
+// What the user may have meant, if there is no such checkpoint.
+Status CheckpointReader::Rep::explain_missing(const Status& status) const {
+  if (status.code() != Code::kNotFound) return status;
+  if (file_exists(prefix)) {
+    return unimplemented("checkpoint ", quoted(prefix), " is a file of its own: V1 checkpoints are not supported");
+  }
+  Result<std::vector<std::string>> names = list_dir(path_dir(prefix));
+  std::vector<std::string> prefixes;
+  constexpr std::string_view kSuffix = ".index";
+  for (const std::string& name : names.value_or({})) {
+    if (name.ends_with(kSuffix)) prefixes.push_back(name.substr(0, name.size() - kSuffix.size()));
+  }
+  return Status(status.code(), str_cat(status.message(), did_you_mean(path_name(prefix), prefixes)));
+}
+
 Status CheckpointReader::Rep::read_index() {
   std::string path = checkpoint_index_path(prefix);
-  TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path, bundle::kMaxIndexBytes));
+  Result<std::string> read = read_file(path, bundle::kMaxIndexBytes);
+  if (!read.ok()) return explain_missing(read.status());
+  const std::string bytes = *std::move(read);
 
   bool first = true;
   // Keys share their beginnings in the file; in memory they do not.

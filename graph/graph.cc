@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/tensor_name.h"
+#include "graph/ordering.h"
 
 namespace tarn {
 namespace {
@@ -41,6 +42,26 @@ Status Graph::judge(Node& node, bool infer_attrs) const {
   return infer_node(*node.def, node.name, node.attrs, types, facts, node.outputs);
 }
 
+Status Graph::check_output(Wire wire) {
+  if (!is_alive(wire.node)) return invalid_argument("input from a node that does not exist");
+  Node& producer = nodes_[static_cast<size_t>(wire.node)];
+  auto outputs = static_cast<int>(producer.outputs.size());
+  if (wire.slot >= 0 && wire.slot < outputs) return {};
+  if (producer.def == nullptr && wire.slot >= 0 && wire.slot < 1 << 16) {
+    producer.outputs.resize(static_cast<size_t>(wire.slot) + 1);  // an op unknown here: outputs show by use
+    return {};
+  }
+  return invalid_argument("input '", producer.name, ":", wire.slot, "': ", node_label(producer.op, producer.name),
+                          " has ", outputs, outputs == 1 ? " output" : " outputs");
+}
+
+NodeId Graph::reserve_ids(int count) {
+  NodeId first = id_limit();
+  nodes_.resize(nodes_.size() + static_cast<size_t>(count));
+  uses_.resize(nodes_.size());
+  return first;
+}
+
 Result<NodeId> Graph::add(NodeSpec spec, AddOptions options) {
   TARN_RETURN_IF_ERROR(check_name(spec.name));
   Node node;
@@ -51,19 +72,7 @@ Result<NodeId> Graph::add(NodeSpec spec, AddOptions options) {
   node.inputs = std::move(spec.inputs);
   node.controls = std::move(spec.controls);
   for (Wire wire : node.inputs) {
-    if (wire.is_none()) continue;
-    if (!is_alive(wire.node))
-      return invalid_argument(node_label(node.op, node.name), ": input from a node that does not exist");
-    Node& producer = nodes_[static_cast<size_t>(wire.node)];
-    auto outputs = static_cast<int>(producer.outputs.size());
-    if (wire.slot >= 0 && wire.slot < outputs) continue;
-    if (producer.def == nullptr && wire.slot >= 0 && wire.slot < 1 << 16) {
-      producer.outputs.resize(static_cast<size_t>(wire.slot) + 1);  // an op unknown here: outputs show by use
-      continue;
-    }
-    return invalid_argument(node_label(node.op, node.name), ": input '", producer.name, ":", wire.slot,
-                            "': ", node_label(producer.op, producer.name), " has ", outputs,
-                            outputs == 1 ? " output" : " outputs");
+    if (!wire.is_none()) TARN_RETURN_IF_ERROR(check_output(wire).with_context(node_label(node.op, node.name)));
   }
   for (NodeId control : node.controls) {
     if (!is_alive(control))
@@ -77,10 +86,14 @@ Result<NodeId> Graph::add(NodeSpec spec, AddOptions options) {
                          did_you_mean(node.op, ops_->names()))
         .with_node(node.name);
   }
-  auto id = static_cast<NodeId>(nodes_.size());
+  NodeId id = options.id;
+  if (id < 0) {
+    id = id_limit();
+    reserve_ids(1);
+  }
+  assert(id < id_limit() && !is_alive(id) && "an id is given once");
   by_name_.emplace(node.name, id);
-  nodes_.push_back(std::move(node));
-  uses_.emplace_back();
+  nodes_[static_cast<size_t>(id)] = std::move(node);
   add_uses(id);
   ++alive_;
   return id;
@@ -90,8 +103,9 @@ Status Graph::connect_back_edge(NodeId merge, int input, Wire from) {
   Node& node = nodes_[static_cast<size_t>(merge)];
   if (!node.inputs[static_cast<size_t>(input)].is_none())
     return internal_error(node_label(node.op, node.name), ": input ", input, " is connected");
+  TARN_RETURN_IF_ERROR(check_output(from).with_context(node_label(node.op, node.name)));
   const Fact& got = fact(from);
-  if (got.dtype != DType::kInvalid && got.dtype != node.outputs[0].dtype) {
+  if (node.def != nullptr && got.dtype != DType::kInvalid && got.dtype != node.outputs[0].dtype) {
     return invalid_argument(node_label(node.op, node.name), ": input ", input, " expects ",
                             dtype_name(node.outputs[0].dtype), " but ", quoted(wire_name(from)), " gives ",
                             dtype_name(got.dtype));
@@ -254,68 +268,36 @@ Status Graph::reinfer(NodeId id) {
   return {};
 }
 
-namespace {
+bool is_back_edge(std::string_view consumer_op, std::string_view producer_op) {
+  return (consumer_op == "Merge" || consumer_op == "RefMerge") &&
+         (producer_op == "NextIteration" || producer_op == "RefNextIteration");
+}
 
-// A Merge waits for no back edge.
 bool is_back_edge(const Graph& graph, NodeId consumer, NodeId producer) {
-  return (graph.node(consumer).is("Merge") || graph.node(consumer).is("RefMerge")) &&
-         (graph.node(producer).is("NextIteration") || graph.node(producer).is("RefNextIteration"));
+  return is_back_edge(graph.node(consumer).op, graph.node(producer).op);
 }
-
-// The names on some cycle among the nodes that never became ready.
-std::string describe_cycle(const Graph& graph, const std::vector<int>& waiting) {
-  NodeId start = 0;
-  while (waiting[static_cast<size_t>(start)] <= 0) ++start;
-  std::vector<int> seen(waiting.size(), -1);
-  std::vector<NodeId> path;
-  NodeId at = start;
-  while (seen[static_cast<size_t>(at)] < 0) {
-    seen[static_cast<size_t>(at)] = static_cast<int>(path.size());
-    path.push_back(at);
-    auto next_of = [&]() -> NodeId {
-      for (Wire wire : graph.node(at).inputs) {
-        if (!wire.is_none() && waiting[static_cast<size_t>(wire.node)] > 0 && !is_back_edge(graph, at, wire.node))
-          return wire.node;
-      }
-      for (NodeId control : graph.node(at).controls) {
-        if (waiting[static_cast<size_t>(control)] > 0) return control;
-      }
-      return at;
-    };
-    at = next_of();
-  }
-  std::vector<std::string> names;
-  for (size_t i = static_cast<size_t>(seen[static_cast<size_t>(at)]); i < path.size(); ++i)
-    names.push_back(quoted(graph.node(path[i]).name));
-  std::reverse(names.begin(), names.end());
-  if (names.size() > 12) names.resize(12);
-  names.push_back(names.front());
-  return str_join(names, " -> ");
-}
-
-}  // namespace
 
 Result<std::vector<NodeId>> topological_order(const Graph& graph) {
-  std::vector<int> waiting(static_cast<size_t>(graph.id_limit()), 0);
-  std::vector<NodeId> order;
-  for (NodeId id : graph.ids()) {
-    int count = static_cast<int>(graph.node(id).controls.size());
+  std::vector<NodeId> ids = graph.ids();
+  std::vector<int> index_of(static_cast<size_t>(graph.id_limit()), -1);
+  for (size_t i = 0; i < ids.size(); ++i) index_of[static_cast<size_t>(ids[i])] = static_cast<int>(i);
+  IndexGraph wires;
+  for (NodeId id : ids) {
     for (Wire wire : graph.node(id).inputs) {
-      if (!wire.is_none() && !is_back_edge(graph, id, wire.node)) ++count;
+      if (!wire.is_none() && !is_back_edge(graph, id, wire.node))
+        wires.producers.push_back(index_of[static_cast<size_t>(wire.node)]);
     }
-    waiting[static_cast<size_t>(id)] = count;
-    if (count == 0) order.push_back(id);
+    for (NodeId control : graph.node(id).controls) wires.producers.push_back(index_of[static_cast<size_t>(control)]);
+    wires.end_node();
   }
-  for (size_t next = 0; next < order.size(); ++next) {
-    for (const Use& use : graph.uses(order[next])) {
-      if (use.input != Use::kControl && is_back_edge(graph, use.node, order[next])) continue;
-      if (--waiting[static_cast<size_t>(use.node)] == 0) order.push_back(use.node);
-    }
+  IndexOrder sorted = order_nodes(wires);
+  if (!sorted.cycles.empty()) {
+    std::vector<std::string> names;
+    for (int i : sorted.cycles.front()) names.push_back(graph.node(ids[static_cast<size_t>(i)]).name);
+    return invalid_argument("the graph has a cycle: ", cycle_text(names));
   }
-  if (static_cast<int>(order.size()) != graph.node_count()) {
-    return invalid_argument("the graph has a cycle: ", describe_cycle(graph, waiting));
-  }
-  return order;
+  for (int& i : sorted.order) i = ids[static_cast<size_t>(i)];
+  return std::move(sorted.order);
 }
 
 std::vector<bool> ancestors(const Graph& graph, std::span<const NodeId> targets, std::span<const NodeId> stops) {

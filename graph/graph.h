@@ -65,10 +65,13 @@ class Graph {
   struct AddOptions {
     bool infer_attrs = true;        // builders: missing dtype attrs follow from the inputs
     bool allow_unknown_op = false;  // viewers: keep a node whose op we do not have
+    NodeId id = -1;                 // importers: one of reserve_ids(); else the next
   };
   // Adds a node after checking name, op, attrs, input types and shapes. Errors name the node; nothing is added then.
   Result<NodeId> add(NodeSpec spec, AddOptions options);
   Result<NodeId> add(NodeSpec spec) { return add(std::move(spec), AddOptions()); }
+  // `count` ids for nodes to come, the first returned: importers add in topological order, and ids() stays the file's.
+  NodeId reserve_ids(int count);
   // A loop's back edge: input `input` of a Merge, added with a none Wire there, comes from `from`.
   Status connect_back_edge(NodeId merge, int input, Wire from);
 
@@ -76,7 +79,7 @@ class Graph {
   int id_limit() const { return static_cast<int>(nodes_.size()); }
   bool is_alive(NodeId id) const { return id >= 0 && id < id_limit() && !nodes_[static_cast<size_t>(id)].name.empty(); }
   int node_count() const { return alive_; }
-  // Alive ids in the order they were added.
+  // Alive ids, in the order they were added (of an imported graph: the order of the file).
   std::vector<NodeId> ids() const;
   const Node& node(NodeId id) const { return nodes_[static_cast<size_t>(id)]; }
   const Fact& fact(Wire wire) const;
@@ -118,6 +121,7 @@ class Graph {
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>()(s); }
   };
   Status check_name(std::string_view name) const;
+  Status check_output(Wire wire);
   Status judge(Node& node, bool infer_attrs) const;
   void add_uses(NodeId id);
   void drop_uses(NodeId id);
@@ -129,6 +133,10 @@ class Graph {
   mutable std::unordered_map<std::string, int, Hash, std::equal_to<>> next_suffix_;  // for unique_name
   int alive_ = 0;
 };
+
+// A wire from NextIteration into Merge: no order follows from it.
+bool is_back_edge(std::string_view consumer_op, std::string_view producer_op);
+bool is_back_edge(const Graph& graph, NodeId consumer, NodeId producer);
 
 // Nodes so that every producer precedes its consumers (back edges into Merge aside). Errors name the nodes of a cycle.
 Result<std::vector<NodeId>> topological_order(const Graph& graph);

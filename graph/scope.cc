@@ -64,6 +64,13 @@ Scope Scope::Reopen(std::string_view name) const {
   return child;
 }
 
+Scope Scope::AtRoot() const {
+  Scope child = *this;
+  child.prefix_.clear();
+  child.op_name_.clear();
+  return child;
+}
+
 Scope Scope::Inside(const Operation& operation) const {
   Scope child = *this;
   child.prefix_ = operation.name();
@@ -110,9 +117,9 @@ Scope Scope::WithDevice(std::string_view device) const {
   return copy;
 }
 
-Scope Scope::ColocateWith(const Operation& operation) const {
+Scope Scope::ColocateWith(std::string_view node_name) const {
   Scope copy = *this;
-  copy.colocation_ = {str_cat("loc:@", operation.name())};
+  copy.colocation_ = {str_cat("loc:@", node_name)};
   return copy;
 }
 

@@ -42,8 +42,11 @@ class Scope {
   Scope WithNoControlDependencies() const;
   Scope WithDevice(std::string_view device) const;
   // Nodes carry `_class: loc:@<name>`, as TensorFlow marks what belongs to a variable.
-  Scope ColocateWith(const Operation& operation) const;
+  Scope ColocateWith(const Operation& operation) const { return ColocateWith(operation.name()); }
+  Scope ColocateWith(std::string_view node_name) const;
   Scope ClearColocation() const;
+  // Names without any prefix.
+  Scope AtRoot() const;
   // Names below `<name of operation>/`, exactly.
   Scope Inside(const Operation& operation) const;
   // Names below `<prefix of this scope>/<name>/`, exactly: the scope may be opened again and again.

@@ -22,10 +22,16 @@ void set_broadcast_gradients(GradContext& c, Wire dx, Wire dy);
 // dv, which has the shape of the op's output, summed over the dims along which input v was stretched to get there.
 Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv);
 
-// The shape of a wire: a constant where it is fully known, else a Shape op.
-Wire shape_of(GradContext& c, Wire wire);
-
 // The integers of a constant wire; nullopt if it is not constant.
 std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire);
+
+// The shape of `wire` as int32 or int64: a constant where it is known (so that the tensor need not be kept for it), else
+// a Shape.
+Wire shape_of(GradContext& c, Wire wire, DType dtype = DType::kInt32);
+// The gradient of output i, or zeros of the output's shape where nothing reaches it.
+Wire grad_or_zeros(GradContext& c, int i);
+// int32 or int64.
+Wire int_scalar(GradContext& c, int64_t value, DType dtype = DType::kInt32);
+Wire int_list(GradContext& c, std::span<const int64_t> values, DType dtype = DType::kInt32);
 
 }  // namespace tarn

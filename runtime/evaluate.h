@@ -12,7 +12,7 @@ namespace tarn {
 
 struct EvaluateOptions {
   std::span<const Backend> backends = {};  // empty: portable
-  ThreadPool* threads = nullptr;      // null: the calling thread alone
+  ThreadPool* threads = nullptr;           // null: the calling thread alone
   const Services* services = nullptr;
   std::span<Variable* const> variables = {};  // for Ref inputs, by input index; may be shorter
   FusedEpilogue epilogue = {};

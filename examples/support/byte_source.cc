@@ -1,15 +1,13 @@
 #include "examples/support/byte_source.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
+#include <optional>
 
-#include "examples/support/files.h"
+#include "core/file.h"
 
 namespace tarn::examples {
 namespace {
@@ -22,10 +20,10 @@ constexpr int64_t kDeflateBestRatio = 1032;  // zlib's documentation: 1032:1 is 
 
 struct ByteSource::State {
   std::string path;
-  UniqueFd fd;
+  std::optional<RandomAccessFile> file;
   int64_t file_bytes = 0;
+  int64_t position = 0;  // in the file, of the next refill
   bool gzip = false;
-  bool at_file_end = false;
   bool in_member = true;  // gzip: inside a member, not between two
   z_stream stream{};
   std::array<uint8_t, kChunkBytes> chunk;
@@ -35,14 +33,15 @@ struct ByteSource::State {
     if (gzip) ::inflateEnd(&stream);
   }
 
+  bool at_file_end() const { return position == file_bytes; }
+
   Status refill() {
-    while (!at_file_end && unread.empty()) {
-      ssize_t got = ::read(fd.get(), chunk.data(), chunk.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return file_error("read", path, errno);
-      at_file_end = got == 0;
-      unread = std::span(chunk.data(), static_cast<size_t>(got));
-    }
+    if (!unread.empty() || at_file_end()) return {};
+    size_t count = std::min(chunk.size(), static_cast<size_t>(file_bytes - position));
+    TARN_RETURN_IF_ERROR(
+        file->read_at(static_cast<uint64_t>(position), {reinterpret_cast<char*>(chunk.data()), count}));
+    position += static_cast<int64_t>(count);
+    unread = std::span(chunk.data(), count);
     return {};
   }
 
@@ -84,7 +83,7 @@ struct ByteSource::State {
       unread = unread.last(stream.avail_in);
       if (code == Z_STREAM_END) {
         in_member = false;
-      } else if (code == Z_BUF_ERROR && at_file_end) {
+      } else if (code == Z_BUF_ERROR && at_file_end()) {
         return data_loss(quoted(path), ": the gzip file is cut short: its ", file_bytes, " bytes end after ",
                          static_cast<uint64_t>(stream.total_out), " unpacked bytes, inside the compressed data");
       } else if (code == Z_MEM_ERROR) {
@@ -105,10 +104,8 @@ ByteSource::~ByteSource() = default;
 Result<ByteSource> ByteSource::open(const std::string& path) {
   auto state = std::make_unique<State>();
   state->path = path;
-  TARN_ASSIGN_OR_RETURN(state->fd, open_regular_file(path));
-  struct stat info;
-  if (::fstat(state->fd.get(), &info) != 0) return file_error("look at", path, errno);
-  state->file_bytes = info.st_size;
+  TARN_ASSIGN_OR_RETURN(state->file, RandomAccessFile::open(path));
+  state->file_bytes = static_cast<int64_t>(state->file->size());
   TARN_RETURN_IF_ERROR(state->refill());
   if (state->unread.size() >= 2 && state->unread[0] == 0x1f && state->unread[1] == 0x8b) {
     if (::inflateInit2(&state->stream, kGzipWindow) != Z_OK) {

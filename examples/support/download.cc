@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "examples/support/files.h"
+#include "core/file.h"
 #include "examples/support/sha256.h"
 
 extern char** environ;  // POSIX; no header declares it
@@ -107,13 +107,13 @@ Status download(const std::vector<std::string>& urls, const std::string& path, s
   for (const std::string& url : urls) {
     if (log) log(str_cat("downloading ", printable(url)));
     Status status = fetch(url, temporary, sha256);
-    if (status.ok() && ::rename(temporary.c_str(), path.c_str()) == 0) return {};
-    if (status.ok()) status = file_error("rename", temporary, errno);
-    ::unlink(temporary.c_str());
+    if (status.ok()) status = rename_file(temporary, path);
+    if (status.ok()) return {};
+    static_cast<void>(remove_file(temporary));  // there may be none
     str_append(problems, problems.empty() ? "" : "; ", status.message());
     if (log) log(str_cat("  ", status.message()));
   }
-  return Status(Code::kUnavailable, str_cat("cannot download ", tarn::quoted(path), ": ", problems));
+  return Status(Code::kUnavailable, str_cat("cannot download ", quoted(path), ": ", problems));
 }
 
 }  // namespace tarn::examples

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "examples/support/files.h"
+#include "core/file.h"
 #include "examples/support/pictures.h"
 #include "examples/support/stroke_font.h"
 

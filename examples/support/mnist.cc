@@ -9,8 +9,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/file.h"
 #include "examples/support/download.h"
-#include "examples/support/files.h"
 #include "examples/support/idx.h"
 #include "examples/support/random.h"
 #include "examples/support/synthetic_digits.h"
@@ -112,7 +112,7 @@ Result<Mnist> read_folder(const std::string& folder) {
 }
 
 Status download_all(const MnistOptions& options) {
-  TARN_RETURN_IF_ERROR(make_folder(options.download_dir));
+  TARN_RETURN_IF_ERROR(make_dirs(options.download_dir));
   std::vector<std::string> mirrors = options.mirrors;
   if (mirrors.empty()) mirrors.assign(std::begin(kMirrors), std::end(kMirrors));
   std::array<std::string, kFileCount> present = files_in(options.download_dir);

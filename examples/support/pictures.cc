@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "examples/support/files.h"
+#include "core/file.h"
 #include "examples/support/stroke_font.h"
 #include "examples/support/synthetic_digits.h"
 

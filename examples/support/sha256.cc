@@ -1,14 +1,13 @@
 #include "examples/support/sha256.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
-#include "examples/support/files.h"
+#include "core/file.h"
 
 namespace tarn::examples {
 namespace {
@@ -99,16 +98,15 @@ std::string sha256_hex(std::string_view bytes) {
 }
 
 Result<std::string> sha256_of_file(const std::string& path) {
-  TARN_ASSIGN_OR_RETURN(UniqueFd fd, open_regular_file(path));
+  TARN_ASSIGN_OR_RETURN(RandomAccessFile file, RandomAccessFile::open(path));
   Sha256 hash;
   std::array<char, 64 * 1024> chunk;
-  while (true) {
-    ssize_t got = ::read(fd.get(), chunk.data(), chunk.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return file_error("read", path, errno);
-    if (got == 0) return hash.finish();
-    hash.update({chunk.data(), static_cast<size_t>(got)});
+  for (uint64_t position = 0; position < file.size(); position += chunk.size()) {
+    std::span<char> part(chunk.data(), std::min<uint64_t>(chunk.size(), file.size() - position));
+    TARN_RETURN_IF_ERROR(file.read_at(position, part));
+    hash.update({part.data(), part.size()});
   }
+  return hash.finish();
 }
 
 }  // namespace tarn::examples

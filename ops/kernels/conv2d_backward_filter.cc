@@ -71,7 +71,11 @@ class Worker {
       const int64_t rows = std::min(plan_.block_rows, end - row);
       const T* a = locate_rows(x, row, rows);
       const int64_t depth = rows * g_.out_w;
-      kernels_.pack(dy + row * g_.out_w * g_.out_c, g_.out_c, depth, g_.out_c, depth, packed_dy_);
+      b_ = dy + row * g_.out_w * g_.out_c;
+      if (g_.out_c != kernels_.panel_width) {  // else dy is one panel as it lies
+        kernels_.pack(b_, g_.out_c, depth, g_.out_c, depth, packed_dy_);
+        b_ = packed_dy_;
+      }
       if (plan_.gathers) {
         gather(rows);
         multiply(gathered_, 1, depth, plan_.gather_stride, 1, g_.filter_depth(), row > begin, slice, slices, out);
@@ -155,7 +159,7 @@ class Worker {
       const int64_t i = run_length * part / tiles_per_run;
       const int64_t tile_rows = run_length * (part + 1) / tiles_per_run - i;
       tile.a = a + (plan_.gathers ? 0 : plan_.window.run_offset(g_, run)) + i;
-      tile.b = packed_dy_ + column * segments * pixels;
+      tile.b = b_ + column * segments * pixels;
       tile.columns = std::min<int64_t>(kernels_.panel_width, g_.out_c - column);
       tile.c = out + (run * run_length + i) * g_.out_c + column;
       kernels_.columns_tile(tile_rows, tile.columns)(tile);
@@ -167,6 +171,7 @@ class Worker {
   const TileKernels<T>& kernels_;
   T* strip_;
   T* packed_dy_;
+  const T* b_ = nullptr;  // of the current block: packed_dy_, or dy itself
   T* gathered_;
   int64_t* offsets_;
 };

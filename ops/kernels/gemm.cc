@@ -10,8 +10,8 @@ namespace {
 
 // Blocks of one thread, in elements. B's block stays in L2 while the rows of an A block pass; measured on shapes of
 // fully connected layers, flat around these values.
-constexpr int64_t kDepthBlock = 384;
-constexpr int64_t kColumnBlock = 256;
+constexpr int64_t kDepthBlock = 768;
+constexpr int64_t kColumnBlock = 128;
 constexpr int64_t kRowBlock = 112;       // rows of A packed at a time
 constexpr int64_t kRowsPerBPack = 1024;  // rows of A that share one packing of B
 constexpr int64_t kPad = 16;             // keeps packed rows of A off one cache set

@@ -71,11 +71,6 @@ Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv) {
   return c.op("Reshape", {c.op("Sum", {dv, axes}), shape});
 }
 
-Wire shape_of(GradContext& c, Wire wire) {
-  const Shape& shape = c.fact(wire).shape;
-  return shape.is_fully_known() ? c.int_vector(shape.dims()) : c.op("Shape", {wire});
-}
-
 std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire) {
   const Fact& fact = c.fact(wire);
   if (!fact.has_value()) return std::nullopt;

@@ -24,7 +24,7 @@ struct Case {
   }
 };
 
-// Remainders of every tile (14 x 32, 6 x 16, 4 x 8), of the blocks (112, 256, 384, 1024), strides of 2 KB, nothing.
+// Remainders of every tile (14 x 32, 6 x 16, 4 x 8), of the blocks (112, 128, 768, 1024), strides of 2 KB, nothing.
 const std::vector<Case> kCases = {
     {1, 1, 1},
     {14, 32, 8},
@@ -36,10 +36,10 @@ const std::vector<Case> kCases = {
     {50, 70, 512, false, true, false, false, Activation::kNone, 0},
     {230, 41, 50, true, false},
     {230, 300, 40, true, false, true},
-    {1030, 40, 400, true, true, false, true, Activation::kRelu},
+    {1030, 40, 800, true, true, false, true, Activation::kRelu},
     {1100, 20, 33},
     {3, 600, 5, false, true},
-    {1, 260, 900, false, true},
+    {1, 260, 1700, false, true},
     {7, 64, 0, false, false, true, true},
     {7, 64, 0},
     {0, 5, 3},

@@ -14,9 +14,10 @@ ThreadPool& pool_of(int threads) {
   return threads == 1 ? one : threads == 2 ? two : three;
 }
 
+// Where an op has no attr of one dtype, its list of dtypes stands in: all its double inputs get the same.
 bool takes_kernel_dtype(const ArgSpec& arg, const OpSchema& schema) {
-  return !schema.kernel_attr().empty() &&
-         (arg.type_attr == schema.kernel_attr() || arg.type_list_attr == schema.kernel_attr());
+  if (schema.kernel_attr().empty()) return !arg.type_list_attr.empty();
+  return arg.type_attr == schema.kernel_attr();
 }
 
 // Calls f(arg, input index) for every input of the case, as its signature reads without any attr: the one list arg
@@ -198,8 +199,7 @@ const OpRegistry& op_table() {
 
 std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case) {
   const std::string& attr = op.schema.kernel_attr();
-  if (attr.empty()) return {DType::kInvalid};
-  if (op_case.attrs.contains(attr)) {
+  if (!attr.empty() && op_case.attrs.contains(attr)) {
     const AttrValue* value = op_case.attrs.find(attr);
     return {value->is<DType>() ? value->as<DType>() : DType::kInvalid};
   }
@@ -210,8 +210,8 @@ std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case) {
   if (!follows) return {DType::kInvalid};
   const AttrSpec* spec = op.schema.find_attr(attr);
   auto allowed = [&](DType t) {
-    const auto& types = spec->allowed_types;
-    return types.empty() || std::find(types.begin(), types.end(), t) != types.end();
+    if (spec == nullptr || spec->allowed_types.empty()) return true;
+    return std::find(spec->allowed_types.begin(), spec->allowed_types.end(), t) != spec->allowed_types.end();
   };
   constexpr DType kSpread[] = {DType::kDouble, DType::kFloat,    DType::kInt32,  DType::kInt64,  DType::kUInt8,
                                DType::kInt8,   DType::kInt16,    DType::kBool,   DType::kString, DType::kHalf,

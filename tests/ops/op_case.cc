@@ -133,6 +133,36 @@ Tensor map2(const Tensor& a, const Tensor& b, const std::function<double(double,
   return y;
 }
 
+Tensor by_index(const Shape& shape, const std::function<double(const Index&)>& f) {
+  Tensor y = *Tensor::zeros(DType::kDouble, shape);
+  Index index(static_cast<size_t>(shape.rank()), 0);
+  for (double& v : y.mutable_flat<double>()) {
+    v = f(index);
+    for (size_t d = index.size(); d-- > 0;) {
+      if (++index[d] < shape.dim(static_cast<int>(d))) break;
+      index[d] = 0;
+    }
+  }
+  return y;
+}
+
+double at(const Tensor& x, const Index& index) {
+  assert(static_cast<int>(index.size()) == x.shape().rank());
+  int64_t offset = 0;
+  for (size_t d = 0; d < index.size(); ++d) {
+    assert(index[d] >= 0 && index[d] < x.shape().dim(static_cast<int>(d)));
+    offset = offset * x.shape().dim(static_cast<int>(d)) + index[d];
+  }
+  return x.flat<double>()[static_cast<size_t>(offset)];
+}
+
+std::vector<int64_t> int_list(const Tensor& x) {
+  std::vector<int64_t> values;
+  Tensor wide = to_double(x);
+  for (double v : wide.flat<double>()) values.push_back(static_cast<int64_t>(v));
+  return values;
+}
+
 Tensor to_double(const Tensor& x) {
   Tensor y = *Tensor::zeros(DType::kDouble, x.shape());
   std::span<double> out = y.mutable_flat<double>();

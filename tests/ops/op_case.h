@@ -82,6 +82,14 @@ Tensor map2(const Tensor& a, const Tensor& b, const std::function<double(double,
 Tensor iota(const Shape& shape);
 // Double tensor from values.
 Tensor doubles(const Shape& shape, std::initializer_list<double> values);
+using Index = std::vector<int64_t>;
+// Double tensor with element [i, j …] = f({i, j …}): how references say where elements come from.
+Tensor by_index(const Shape& shape, const std::function<double(const Index&)>& f);
+// x[i, j …] of a double tensor.
+double at(const Tensor& x, const Index& index);
+// An integer input as numbers.
+std::vector<int64_t> int_list(const Tensor& x);
+
 // Any numeric or bool tensor as double (integers of 64 bits lose what double cannot hold); strings that to_dtype made
 // read back.
 Tensor to_double(const Tensor& x);

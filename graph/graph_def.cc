@@ -1,0 +1,265 @@
+#include "graph/graph_def.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+
+#include "graph/assemble.h"
+
+namespace tarn {
+namespace {
+
+// Of TensorFlow 2.15.1, whose op signatures ours are. A file that asks for more is newer than we are.
+constexpr int kConsumerVersion = 1645;
+constexpr int kMostAttrs = 1000;  // of a node
+// Up to this producer version nothing tells a scalar Placeholder from one of unknown shape.
+constexpr int kLastProducerWithVagueShapes = 21;
+
+struct AttrOfOp {
+  std::string_view op, attr;  // op "": of any op
+};
+
+// Attrs that ops got after their first release; readers older than that refuse the file over them.
+constexpr AttrOfOp kNewerAttrs[] = {
+    {"", "dilations"},
+    {"", "explicit_paddings"},
+    {"", "half_pixel_centers"},
+    {"", "incompatible_shape_error"},
+    {"", "exponential_avg_factor"},
+    {"", "batch_dims"},
+    {"Cast", "Truncate"},
+    {"ArgMax", "output_type"},
+    {"ArgMin", "output_type"},
+    {"Fill", "index_type"},
+    {"Dequantize", "narrow_range"},
+    {"Dequantize", "axis"},
+    {"Dequantize", "dtype"},
+    {"QuantizeV2", "narrow_range"},
+    {"QuantizeV2", "axis"},
+    {"QuantizeV2", "round_mode"},
+    {"QuantizeV2", "ensure_minimum_range"},
+    {"QuantizeAndDequantizeV2", "round_mode"},
+    {"QuantizeAndDequantizeV2", "narrow_range"},
+    {"QuantizeAndDequantizeV2", "axis"},
+    {"VarHandleOp", "allowed_devices"},
+    {"VarHandleOp", "debug_name"},
+    {"AssignVariableOp", "validate_shape"},
+    {"MatMul", "grad_a"},
+    {"MatMul", "grad_b"},
+    {"BatchMatMulV2", "grad_x"},
+    {"BatchMatMulV2", "grad_y"},
+};
+
+// Ops that readers refuse once the producer version is known to be 27 or later.
+constexpr std::string_view kDeprecatedOps[] = {"AdjustContrast",
+                                               "BatchFFT",
+                                               "BatchFFT2D",
+                                               "BatchFFT3D",
+                                               "BatchIFFT",
+                                               "BatchIFFT2D",
+                                               "BatchIFFT3D",
+                                               "BatchCholesky",
+                                               "BatchCholeskyGrad",
+                                               "BatchMatrixBandPart",
+                                               "BatchMatrixDeterminant",
+                                               "BatchMatrixDiag",
+                                               "BatchMatrixDiagPart",
+                                               "BatchMatrixInverse",
+                                               "BatchMatrixSetDiag",
+                                               "BatchMatrixSolve",
+                                               "BatchMatrixSolveLs",
+                                               "BatchMatrixTriangularSolve",
+                                               "BatchNormWithGlobalNormalization",
+                                               "BatchNormWithGlobalNormalizationGrad",
+                                               "BatchSelfAdjointEig",
+                                               "BatchSelfAdjointEigV2",
+                                               "BatchSvd",
+                                               "RandomCrop",
+                                               "SelfAdjointEig",
+                                               "TensorArray",
+                                               "TensorArrayClose",
+                                               "TensorArrayCloseV2",
+                                               "TensorArrayConcat",
+                                               "TensorArrayConcatV2",
+                                               "TensorArrayGather",
+                                               "TensorArrayGatherV2",
+                                               "TensorArrayGrad",
+                                               "TensorArrayGradV2",
+                                               "TensorArrayPack",
+                                               "TensorArrayRead",
+                                               "TensorArrayReadV2",
+                                               "TensorArrayScatter",
+                                               "TensorArrayScatterV2",
+                                               "TensorArraySize",
+                                               "TensorArraySizeV2",
+                                               "TensorArraySplit",
+                                               "TensorArraySplitV2",
+                                               "TensorArrayUnpack",
+                                               "TensorArrayV2",
+                                               "TensorArrayWrite",
+                                               "TensorArrayWriteV2"};
+
+Result<Versions> import_versions(const pb::GraphDef& def) {
+  Versions versions;
+  versions.producer = def.has_versions() ? def.versions().producer() : def.version();
+  versions.min_consumer = def.versions().min_consumer();
+  versions.bad_consumers.assign(def.versions().bad_consumers().begin(), def.versions().bad_consumers().end());
+  if (versions.producer < 0) return invalid_argument("versions: producer ", versions.producer, " is below 0");
+  if (versions.min_consumer < 0) {
+    return invalid_argument("versions: min_consumer ", versions.min_consumer, " is below 0");
+  }
+  if (versions.min_consumer > kConsumerVersion) {
+    return failed_precondition("versions: the file needs a newer reader: min_consumer is ", versions.min_consumer,
+                               ", this reader is version ", kConsumerVersion);
+  }
+  const std::vector<int>& bad = versions.bad_consumers;
+  if (std::find(bad.begin(), bad.end(), kConsumerVersion) != bad.end()) {
+    return failed_precondition("versions: bad_consumers names this reader's version ", kConsumerVersion);
+  }
+  return versions;
+}
+
+class Importer {
+ public:
+  Importer(const pb::GraphDef& def, const ImportOptions& options)
+      : def_(def), options_(options), tensor_bytes_(options.max_tensor_bytes) {}
+
+  Result<Graph> run() {
+    if (def_.node_size() > options_.max_nodes) {
+      return resource_exhausted("the graph has ", def_.node_size(), " nodes; the limit is ", options_.max_nodes)
+          .with_context(options_.source);
+    }
+    Result<Versions> versions = import_versions(def_);
+    if (!versions.ok()) return versions.status().with_context(options_.source);
+
+    AssembleOptions assemble;
+    assemble.ops = options_.ops;
+    assemble.allow_unknown_ops = options_.allow_unknown_ops;
+    assemble.place = [](int node, int) { return str_cat("node ", node); };
+    for (const pb::FunctionDef& function : def_.library().function()) {
+      assemble.functions.insert(function.signature().name());
+    }
+    std::vector<NodeRecord> records(static_cast<size_t>(def_.node_size()));
+    for (int i = 0; i < def_.node_size(); ++i) {
+      records[static_cast<size_t>(i)] = import_node(i, def_.node(i), versions->producer);
+    }
+    Graph graph = assemble_graph(std::move(records), assemble, problems_);
+    TARN_RETURN_IF_ERROR(problems_.to_status(options_.source));
+    graph.versions = *std::move(versions);
+    if (def_.has_library()) graph.library = serialize(def_.library());
+    return graph;
+  }
+
+ private:
+  NodeRecord import_node(int index, const pb::NodeDef& def, int producer) {
+    NodeRecord node{.name = def.name(), .op = def.op(), .device = def.device()};
+    node.inputs.assign(def.input().begin(), def.input().end());
+    if (def.attr_size() > kMostAttrs) {
+      report(index, def, resource_exhausted(def.attr_size(), " attrs; the limit is ", kMostAttrs));
+      node.is_broken = true;
+      return node;
+    }
+    std::vector<std::string_view> names;  // sorted: messages are the same each time
+    for (const auto& entry : def.attr()) names.push_back(entry.first);
+    std::sort(names.begin(), names.end());
+    for (std::string_view name : names) {
+      Result<AttrValue> value =
+          attr_from_proto(def.attr().at(std::string(name)), options_.max_attr_depth, tensor_bytes_);
+      if (!value.ok()) {
+        node.is_broken = true;
+        report(index, def, value.status().with_context(str_cat("attr ", quoted(name))));
+        continue;
+      }
+      node.attrs.set(name, *std::move(value));
+    }
+    if (producer <= kLastProducerWithVagueShapes && node.op == "Placeholder") {
+      const AttrValue* shape = node.attrs.find("shape");
+      if (shape != nullptr && shape->is<Shape>() && shape->as<Shape>().is_scalar())
+        node.attrs.set("shape", Shape::unknown());
+    }
+    return node;
+  }
+
+  void report(int index, const pb::NodeDef& def, const Status& status) {
+    std::string label = node_label(def.op(), def.name());
+    problems_.add(status.with_context(str_cat("node ", index, ": ", label)).with_node(def.name()));
+  }
+
+  const pb::GraphDef& def_;
+  const ImportOptions& options_;
+  Problems problems_;
+  int64_t tensor_bytes_;
+};
+
+bool is_newer_attr(std::string_view op, std::string_view attr) {
+  return std::any_of(std::begin(kNewerAttrs), std::end(kNewerAttrs),
+                     [&](const AttrOfOp& row) { return row.attr == attr && (row.op.empty() || row.op == op); });
+}
+
+bool is_left_out(const Node& node, const std::string& name, const AttrValue& value, ExportOptions::Defaults defaults) {
+  if (node.def == nullptr || defaults == ExportOptions::Defaults::kKeep) return false;
+  const AttrSpec* spec = node.def->schema.find_attr(name);
+  if (spec == nullptr || !spec->has_default || !(value == spec->default_value)) return false;
+  if (is_newer_attr(node.op, name)) return true;
+  bool holds_dtypes = spec->kind == "type" || spec->kind == "list(type)";
+  return defaults == ExportOptions::Defaults::kDropAll && !holds_dtypes;
+}
+
+bool has_deprecated_op(const Graph& graph) {
+  std::vector<NodeId> ids = graph.ids();
+  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
+    return std::find(std::begin(kDeprecatedOps), std::end(kDeprecatedOps), graph.node(id).op) !=
+           std::end(kDeprecatedOps);
+  });
+}
+
+void export_versions(const Graph& graph, const ExportOptions& options, pb::GraphDef& def) {
+  int producer = graph.versions.producer;
+  if (producer == 0 && !has_deprecated_op(graph)) producer = options.producer;
+  if (producer == 0 && graph.versions.min_consumer == 0 && graph.versions.bad_consumers.empty()) return;
+  def.mutable_versions()->set_producer(producer);
+  def.mutable_versions()->set_min_consumer(graph.versions.min_consumer);
+  for (int version : graph.versions.bad_consumers) def.mutable_versions()->add_bad_consumers(version);
+}
+
+}  // namespace
+
+Result<Graph> import_graph_def(const pb::GraphDef& def, const ImportOptions& options) {
+  return Importer(def, options).run();
+}
+
+pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options) {
+  pb::GraphDef def;
+  def.mutable_node()->Reserve(graph.node_count());
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    pb::NodeDef& out = *def.add_node();
+    out.set_name(node.name);
+    out.set_op(node.op);
+    out.set_device(node.device);
+    for (Wire wire : node.inputs) {
+      if (!wire.is_none()) out.add_input(graph.wire_name(wire));
+    }
+    for (NodeId control : node.controls) out.add_input("^" + graph.node(control).name);
+    for (const auto& [name, value] : node.attrs) {
+      if (!is_left_out(node, name, value, options.defaults)) (*out.mutable_attr())[name] = attr_to_proto(value);
+    }
+  }
+  if (!graph.library.empty()) def.mutable_library()->ParseFromString(graph.library);
+  export_versions(graph, options, def);
+  return def;
+}
+
+std::string serialize(const google::protobuf::Message& message) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+}  // namespace tarn

@@ -1,0 +1,64 @@
+// Pass: one rewrite of a graph, in a file of its own, found by name in a generated table.
+//
+//   Status fold(Graph& graph, PassContext& c) { … c.changed("conv1", "folded into …"); return {}; }
+//   const PassDef pass_fold_constants = {.name = "fold_constants", .doc = kDoc, .contract = exact(), .run = fold};
+//
+// A pass that finds nothing to do succeeds with no change. It changes the graph through Patch (graph/patch.h), keeps the
+// names of inputs and outputs, and terminates: each change it makes lowers a measure that its header names.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace tarn {
+
+// What a pass promises about the outputs.
+struct PassContract {
+  enum class Kind { kExact, kRounding, kQuantizing };
+  Kind kind = Kind::kExact;
+  // Largest difference between outputs before and after, relative to the output's largest magnitude.
+  double max_relative_difference = 0;
+  std::string to_string() const;
+};
+constexpr PassContract exact() { return {}; }
+constexpr PassContract rounding(double epsilon) { return {PassContract::Kind::kRounding, epsilon}; }
+constexpr PassContract quantizing(double epsilon) { return {PassContract::Kind::kQuantizing, epsilon}; }
+
+// What a pass is told and what it reports.
+class PassContext {
+ public:
+  // Names of nodes ("name" or "name:0"); inputs may be empty: every Placeholder.
+  std::vector<std::string> inputs, outputs;
+  // Arguments of this pass in the pipeline: "quantize_weights(minimum_size=2)".
+  AttrMap args;
+
+  // The node ids of inputs and outputs in a graph. Errors name those that are missing, with the nearest names.
+  Result<std::vector<NodeId>> find(const Graph& graph, const std::vector<std::string>& names) const;
+
+  // Reports one change, for the printed list.
+  void changed(std::string_view node, std::string_view what) {
+    ++changes;
+    if (notes.size() < 1000) notes.push_back(str_cat(printable(node), ": ", what));
+  }
+  int changes = 0;
+  std::vector<std::string> notes;
+};
+
+struct PassDef {
+  std::string_view name;
+  std::string_view doc;  // Before / After / When / Math / Contract, as in the file's header
+  PassContract contract;
+  Status (*run)(Graph& graph, PassContext& context) = nullptr;
+};
+
+// Every pass of this binary: generated from the files of passes/.
+extern const std::span<const PassDef* const> pass_table;
+// nullptr if there is none.
+const PassDef* find_pass(std::string_view name);
+std::vector<std::string> pass_names();
+
+}  // namespace tarn

@@ -1,0 +1,98 @@
+// quantize_weights: float weights become 8-bit constants that are dequantized as the graph loads.
+//
+// Before:  w = Const(float)
+// After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
+// When:    a float Const with at least `minimum_size` (1024) elements, all finite
+// Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  N = 256;  scale = (N - 1) / (max - min)
+//          q = clamp(round(w * scale) - round(min * scale), 0, 255): TensorFlow's MIN_FIRST, with its node names
+// Keeps:   the name w.   Contract: quantizing: a weight moves by half a step, (max - min) / 510.
+// Ends:    every change replaces a float Const.
+// Source:  TensorFlow tools/graph_transforms quantize_weights.
+#include <algorithm>
+#include <cmath>
+
+#include "graph/patch.h"
+#include "passes/pass.h"
+
+namespace tarn {
+namespace {
+
+constexpr int64_t kMinimumSize = 1024;  // elements; TensorFlow's default
+constexpr double kLevels = 256;
+
+// Rounds half away from zero, as TensorFlow's MIN_FIRST does.
+double round_away(double v) { return std::round(v); }
+
+struct Quantized {
+  Tensor values;
+  float min = 0, max = 0;
+};
+
+std::optional<Quantized> quantize(const Tensor& weights) {
+  std::span<const float> w = weights.flat<float>();
+  float low = 0, high = 0;
+  for (float v : w) {
+    if (!std::isfinite(v)) return std::nullopt;
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  if (low == high) high = low + 1;
+  Result<Tensor> bytes = Tensor::allocate(DType::kQUInt8, weights.shape());
+  if (!bytes.ok()) return std::nullopt;
+  auto* q = static_cast<uint8_t*>(bytes->mutable_data());
+  double scale = (kLevels - 1) / (static_cast<double>(high) - low);
+  double offset = round_away(low * scale);
+  for (size_t i = 0; i < w.size(); ++i) {
+    q[i] = static_cast<uint8_t>(std::clamp(round_away(w[i] * scale) - offset, 0.0, kLevels - 1));
+  }
+  return Quantized{*std::move(bytes), low, high};
+}
+
+Status quantize_weights(Graph& graph, PassContext& context) {
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
+  auto minimum_size = context.args.get_or<int64_t>("minimum_size", kMinimumSize);
+  for (NodeId id : graph.ids()) {
+    if (!graph.is_alive(id)) continue;
+    const Node& node = graph.node(id);
+    if (!node.is("Const") || node.outputs[0].dtype != DType::kFloat) continue;
+    if (node.outputs[0].value.element_count() < std::max<int64_t>(1, minimum_size)) continue;
+    if (std::find(outputs.begin(), outputs.end(), id) != outputs.end()) continue;
+    std::optional<Quantized> q = quantize(node.outputs[0].value);
+    if (!q) continue;
+    std::string name = node.name;
+    std::vector<NodeId> controls = node.controls;
+    Patch patch(graph);
+    Wire values = patch.constant(name + "_quantized_const", q->values);
+    Wire low = patch.constant(name + "_quantized_min", Tensor::scalar<float>(q->min));
+    Wire high = patch.constant(name + "_quantized_max", Tensor::scalar<float>(q->max));
+    Wire restored = patch.add({.name = name + "/dequantized", .op = "Dequantize", .inputs = {values, low, high},
+                               .attrs = {{"mode", "MIN_FIRST"}, {"T", DType::kQUInt8}}, .controls = controls});
+    patch.replace_node(id, restored);
+    TARN_RETURN_IF_ERROR(patch.commit());
+    context.changed(name, str_cat("f32", q->values.shape(), " in 8 bits, ", q->min, " to ", q->max));
+  }
+  return {};
+}
+
+constexpr std::string_view kDoc = R"(Float weights become 8-bit constants that are dequantized as the graph loads.
+  Before:  w = Const(float)
+  After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
+  When:    a float Const with at least minimum_size (default 1024) elements, all finite, that is not an output
+  Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  scale = 255 / (max - min)
+           q = clamp(round(w * scale) - round(min * scale), 0, 255): TensorFlow's MIN_FIRST, with its node names
+  Keeps:   the name w.)";
+
+}  // namespace
+
+extern const PassDef pass_quantize_weights;
+const PassDef pass_quantize_weights = {
+    .name = "quantize_weights",
+    .doc = kDoc,
+    // Half a step of every weight; how much of it reaches an output depends on the network: 5 % of its range is the most
+    // that is taken for quantization rather than for a defect.
+    .contract = quantizing(0.05),
+    .run = quantize_weights,
+};
+
+}  // namespace tarn

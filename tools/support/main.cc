@@ -1,0 +1,139 @@
+#include "tools/support/main.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <clocale>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <new>
+#include <system_error>
+
+namespace tarn {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+// For the terminate handler, which can be given nothing. A plain array: needs no construction and no destruction.
+char g_tool_name[64] = "tool";
+
+void say_error(std::string_view name, std::string_view message) {
+  // Every line carries the name, so that it can be found in a build log.
+  std::string text;
+  for (const std::string& line : str_split(message, '\n')) str_append(text, name, ": ", line, "\n");
+  std::fflush(stdout);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+std::string describe_exception(std::exception_ptr error) {
+  try {
+    if (error) std::rethrow_exception(error);
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::exception& e) {
+    return str_cat("unexpected error: ", printable(e.what()));
+  } catch (...) {
+  }
+  return "unexpected error";
+}
+
+// An exception on another thread ends here: a message and an exit code, no core dump.
+[[noreturn]] void on_terminate() {
+  say_error(g_tool_name, describe_exception(std::current_exception()));
+  std::_Exit(kFailed);
+}
+
+// A closed standard stream's number would go to the next file opened, and prints would end up in it. Filled with a
+// descriptor that cannot be used the wrong way round, a write to it fails as it should.
+void fill_closed_streams() {
+  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) == -1 && errno == EBADF) {
+      static_cast<void>(::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+    }
+  }
+}
+
+// Whether everything printed has arrived.
+Status close_output() {
+  errno = 0;
+  std::cout.flush();
+  bool failed = std::fflush(stdout) != 0 || !std::cout || std::ferror(stdout) != 0;
+  int reason = errno;  // of the last write; an earlier one may have failed for a reason now lost
+  // Some file systems tell of a full disk only now. Not fclose(): std::cout is flushed once more when the program ends.
+  if (::close(STDOUT_FILENO) != 0 && !failed) {
+    failed = true;
+    reason = errno;
+  }
+  if (!failed) return {};
+  std::string why = reason != 0 ? str_cat(": ", std::generic_category().message(reason)) : "";
+  return Status(Code::kUnavailable, str_cat("cannot write to standard output", why));
+}
+
+std::string usage_line(const ToolInfo& info) {
+  std::string line = str_cat("Usage: ", info.name);
+  for (std::string_view flag : info.required) str_append(line, " --", flag, "=…");
+  str_append(line, " [flags]", info.arguments.empty() ? "" : " ", info.arguments, "\n");
+  return line;
+}
+
+void print_help(const ToolInfo& info, const FlagRules& rules) {
+  print(info.name, ": ", info.summary, "\n\n", usage_line(info));
+  if (!info.example.empty()) {
+    print("\nExample:\n");
+    for (const std::string& line : str_split(info.example, '\n')) print("  ", line, "\n");
+  }
+  print("\nFlags:\n", describe_flags(rules), "  --help\n      Prints this.\n  --version\n      Prints the version.\n");
+}
+
+Result<int> run_guarded(const std::function<Result<int>(const Arguments&)>& run, const Arguments& arguments) {
+  // core/, ops/ and runtime/ throw nothing of their own, but std::vector may, and libraries below the tools do.
+  try {
+    return run(arguments);
+  } catch (...) {
+    return Status(Code::kInternal, describe_exception(std::current_exception()));
+  }
+}
+
+}  // namespace
+
+int internal::tool_main(int argc, char** argv, const ToolInfo& info,
+                        const std::function<Result<int>(const Arguments&)>& run, const char* source_file) {
+  info.name.copy(g_tool_name, sizeof(g_tool_name) - 1);
+  g_tool_name[std::min(info.name.size(), sizeof(g_tool_name) - 1)] = '\0';
+  std::set_terminate(on_terminate);
+  fill_closed_streams();
+  // A reader that went away is an error of the write (`tool | head -1`), not a death without a word.
+  std::signal(SIGPIPE, SIG_IGN);
+  // gflags reads numbers with strtod: "0.5" is a number whatever LANG says.
+  std::setlocale(LC_NUMERIC, "C");
+
+  FlagRules rules{source_file, info.required, info.ranges, !info.arguments.empty()};
+  Result<ParsedFlags> flags = parse_flags(Arguments(argv + std::min(argc, 1), argv + argc), rules);
+  int code = 0;
+  if (!flags.ok()) {
+    say_error(info.name, flags.status().message());
+    std::string usage = str_cat(usage_line(info), "'", info.name, " --help' lists the flags.\n");
+    std::fwrite(usage.data(), 1, usage.size(), stderr);
+    code = kWrongUsage;
+  } else if (flags->help) {
+    print_help(info, rules);
+  } else if (flags->version) {
+    print(info.name, " (Tarn ", TARN_VERSION, ")\n");
+  } else if (Result<int> result = run_guarded(run, flags->arguments); result.ok()) {
+    code = *result;
+  } else {
+    say_error(info.name, result.status().message());
+    code = kFailed;
+  }
+  Status output = close_output();
+  if (output.ok()) return code;
+  say_error(info.name, output.message());
+  return code == 0 ? kFailed : code;
+}
+
+}  // namespace tarn
