@@ -1,9 +1,8 @@
 // Select and SelectV2.
-#include <cstring>
-
 #include "core/op.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/support/array.h"
 
 namespace tarn {
 namespace {
@@ -30,16 +29,6 @@ Status infer_select(InferContext& c) {
 Status infer_select_v2(InferContext& c) {
   TARN_ASSIGN_OR_RETURN(Shape value, broadcast_shapes(c.shape(1), c.shape(2)));
   return c.set_output(0, broadcast_shapes(c.shape(0), value));
-}
-
-void copy_elements(DType dtype, const void* from, int64_t from_at, void* to, int64_t to_at, int64_t n) {
-  if (dtype == DType::kString) {
-    std::copy_n(static_cast<const std::string*>(from) + from_at, n, static_cast<std::string*>(to) + to_at);
-  } else {
-    size_t size = dtype_size(dtype);
-    std::memcpy(static_cast<char*>(to) + static_cast<size_t>(to_at) * size,
-                static_cast<const char*>(from) + static_cast<size_t>(from_at) * size, static_cast<size_t>(n) * size);
-  }
 }
 
 // y[i] = condition[i] ? t[i] : e[i], steps 0 where an input is stretched; elements of sizeof(T) bytes whatever they
@@ -96,7 +85,7 @@ class SelectKernel : public Kernel {
       int64_t rows = condition.count;
       int64_t row = y.count / rows;
       for (int64_t i = 0; i < rows; ++i) {
-        copy_elements(y.dtype, chooses_t[i] ? t.data : e.data, i * row, y.data, i * row, row);
+        copy_elements(y.dtype, mutable_element_at(y, i * row), element_at(chooses_t[i] ? t : e, i * row), row);
       }
       return {};
     }

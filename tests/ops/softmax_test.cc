@@ -48,7 +48,7 @@ Tensors sparse_cross_entropy(const Tensors& in, const AttrMap& attrs) {
   return cross_entropy({in[0], labels}, attrs);
 }
 
-// Distributions: positive, each row summing to 1, since the op's own gradient assumes it.
+// Distributions: positive, each row summing to 1, since the backprop output is the gradient of the loss only for these.
 Tensor distributions(const Shape& shape) {
   return softmax(uniform(shape, -1, 1, 9));
 }
@@ -84,8 +84,6 @@ TARN_OP_CASES(cross_entropy) {
         .reference = cross_entropy,
         .sum_length = static_cast<double>(features.dim(1)),
         .tolerance_factor = 4,
-        // The op's gradient for features holds where labels stay distributions; numeric differences of the
-        // loss along features keep them so. Differences along labels do too: backprop is taken as it is.
     });
   };
   add_case("4x10", {4, 10}, {4, 10});
