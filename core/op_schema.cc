@@ -378,7 +378,8 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
   int64_t wanted = 0;
   for (const ArgSpec& arg : inputs_) {
     int64_t count = tensor_count(arg, attrs);
-    if (count < 0 || count > static_cast<int64_t>(inputs.size())) {
+    bool by_attr = !arg.number_attr.empty() || !arg.type_list_attr.empty();
+    if (by_attr && (count < 0 || count > static_cast<int64_t>(inputs.size()))) {
       problems.add(str_cat(label, ": input '", arg.name, "' takes ",
                            arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
                            " tensors, but the node has ", inputs.size(), " inputs"));

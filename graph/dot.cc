@@ -106,14 +106,14 @@ class EdgeStyle {
   EdgeStyle(const Graph& graph, bool shapes) : graph_(graph), shapes_(shapes) {}
   void operator()(std::ostream& out, const GraphEdge& edge) const {
     if (edge.is_control()) {
-      out << " [style=dashed, color=\"#999999\"]";
+      out << "[style=dashed, color=\"#999999\"]";
       return;
     }
     const Fact& fact = graph_.fact({edge.from, edge.slot});
     std::string label = edge.slot > 0 ? str_cat(":", edge.slot) : "";
     bool says_something = fact.dtype != DType::kInvalid && !graph_.node(edge.from).is("Const");
     if (shapes_ && says_something) str_append(label, label.empty() ? "" : " ", fact.to_string());
-    out << " [label=\"" << dot_text(label) << "\"";
+    out << "[label=\"" << dot_text(label) << "\"";
     if (is_back_edge(graph_, edge.to, edge.from)) out << ", constraint=false, color=\"#cb181d\"";
     out << "]";
   }

@@ -35,7 +35,8 @@ Status parse_graph_def(std::string bytes, FileKind kind, const ReadOptions& opti
   if (kind == FileKind::kGraphPbtxt) return parse_pbtxt(bytes, def);
   if (kind != FileKind::kBinaryProto) return wrong_file(bytes, "a GraphDef", {});
   Status status = parse_binary(bytes, scan_limits(options), def);
-  return status.code() == Code::kDataLoss ? wrong_file(bytes, "a GraphDef", status) : status;
+  bool may_be_another = !status.ok() && status.code() != Code::kResourceExhausted;
+  return !may_be_another ? status : wrong_file(bytes, "a GraphDef", status);
 }
 
 // "conv1/kernel:0" -> "conv1/kernel".

@@ -32,6 +32,8 @@ std::vector<std::vector<int>> find_cycles(const IndexGraph& graph, const std::ve
     if (cycle_begin == path.end()) continue;  // joined an earlier walk
     cycles.emplace_back(cycle_begin, path.end());
     std::reverse(cycles.back().begin(), cycles.back().end());
+    std::rotate(cycles.back().begin(), std::min_element(cycles.back().begin(), cycles.back().end()),
+                cycles.back().end());
   }
   return cycles;
 }

@@ -63,7 +63,8 @@ Status parse_file(std::string_view bytes, const ScanLimits& limits, gpb::Message
   if (is_text_of(sniffed, type)) return parse_pbtxt(bytes, message);
   if (sniffed.kind != FileKind::kBinaryProto) return wrong_file(bytes, name_of(type), {});
   Status status = parse_binary(bytes, limits, message);
-  return status.code() == Code::kDataLoss ? wrong_file(bytes, name_of(type), status) : status;
+  bool may_be_another = !status.ok() && status.code() != Code::kResourceExhausted;
+  return !may_be_another ? status : wrong_file(bytes, name_of(type), status);
 }
 
 }  // namespace
@@ -105,6 +106,7 @@ Status wrong_file(std::string_view bytes, std::string_view wanted, const Status&
     if (const KnownMessage* other = find_other_message(bytes, *type))
       return invalid_argument("not ", wanted, " but ", other->name, ": ", other->hint);
   }
+  if (otherwise.code() != Code::kDataLoss) return otherwise;
   return otherwise.with_context(str_cat("not ", wanted, ", or damaged"));
 }
 
