@@ -65,8 +65,8 @@ class Cond {
   Scope in_true(const Scope& within) const { return within.WithControlDependencies(on_true_); }
   Scope in_false(const Scope& within) const { return within.WithControlDependencies(on_false_); }
   // Output 0 is alive in the false branch, output 1 in the true one.
-  Operation enter(const Scope& within, const Output& value) const {
-    return AddNode(within.WithOpName("Switch"), "Switch", {value, pred_});
+  Operation enter(const Scope& within, const Output& value, std::string_view name = "Switch") const {
+    return AddNode(within.WithOpName(name), "Switch", {value, pred_});
   }
   Output merge(const Output& when_false, const Output& when_true) const {
     return add(scope, "Merge", {InputList{when_false, when_true}});
@@ -282,7 +282,7 @@ Output Dropout(const Scope& scope, const Input& input, const Input& rate, const 
   }
   Cond cond(layer, training.flag());
   Scope inner = cond.scope.Reopen("dropout");
-  Operation entered = cond.enter(inner.Reopen("Shape"), x);
+  Operation entered = cond.enter(inner, x, "Shape/Switch");
   Output dropped = drop(inner, cond.in_true(inner), entered.output(1), rate);
   Output kept = add(cond.scope, "Identity", {entered.output(0)});
   return cond.merge(kept, dropped);
