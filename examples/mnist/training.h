@@ -1,0 +1,65 @@
+// What the MNIST programs share around their models: the training loop, the test, the curve.
+//
+//   Result<History> history = train(session, data, {.train_op = train.name(), .steps = 1000, .batch = 100, .seed = 1});
+//   Result<TestResult> test = test_digits(session, data);        // test->accuracy()
+//   TARN_RETURN_IF_ERROR(write_curve(out_dir, "beginners", *history, data));
+//
+// Models are known by the names of their nodes: input_node and labels are fed, and `training` if there is one;
+// loss, accuracy and output_node are fetched.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "examples/support/mnist.h"
+#include "graph/session.h"
+
+namespace tarn::examples {
+
+constexpr char kInput[] = "input_node";    // f32[?,784]
+constexpr char kOutput[] = "output_node";  // f32[?,10]: softmax
+constexpr char kLabels[] = "labels";       // i64[?]
+constexpr char kTraining[] = "training";   // bool, false unless fed
+
+// load_mnist() that says on standard error what it does.
+Result<Mnist> load_digits(const std::string& data_dir);
+
+struct TrainOptions {
+  std::string train_op;
+  int64_t steps = 0;  // 0: as many as the epochs have
+  int64_t epochs = 0;
+  int64_t batch = 100;
+  uint64_t seed = 1;
+  bool test_each_epoch = true;
+  bool profile = false;  // print afterwards which ops took the time
+};
+
+struct History {
+  int64_t steps = 0;
+  double seconds = 0;                            // without the tests
+  std::vector<double> step, loss, accuracy;      // of each step's batch, 0 to 1
+  std::vector<double> test_step, test_accuracy;  // of each epoch's end
+};
+
+// Shows a progress bar on standard error.
+Result<History> train(Session& session, const Mnist& data, const TrainOptions& options);
+
+struct TestResult {
+  std::vector<int> predicted;      // of each test digit
+  std::vector<float> probability;  // given to it
+  int64_t right = 0;
+  double accuracy() const { return static_cast<double>(right) / static_cast<double>(predicted.size()); }
+};
+
+// scores f32[N,10] of test digits in order -> what they say.  labels i64[≥ N].
+void add_predictions(const Tensor& scores, const Tensor& labels, TestResult& result);
+Result<TestResult> test_digits(Session& session, const Mnist& data, int64_t batch = 500);
+
+// `out_dir`/curve.svg and curve.png: loss and accuracy over the steps.
+Status write_curve(const std::string& out_dir, const std::string& title, const History& history, const Mnist& data);
+
+// "98.12 %".
+std::string percent(double share);
+
+}  // namespace tarn::examples
