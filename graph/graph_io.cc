@@ -115,35 +115,75 @@ GraphFormat format_of(std::string_view path) {
   return GraphFormat::kBinary;
 }
 
+Result<std::string> read_model_file(const std::string& path, const ReadOptions& options) {
+  Result<std::string> bytes = read_file(path, options.max_bytes);
+  if (!bytes.ok()) return Status(bytes.status().code(), str_cat(bytes.status().message(), path_hint(path)));
+  return bytes;
+}
+
 }  // namespace
 
 Result<Graph> read_graph(const std::string& path, const ReadOptions& options) {
-  Result<std::string> bytes = read_file(path, options.max_bytes);
-  if (!bytes.ok()) return Status(bytes.status().code(), str_cat(bytes.status().message(), path_hint(path)));
-  FileKind kind = sniff(*bytes).kind;
-  if (kind == FileKind::kTarnText) {
-    TextReadOptions text;
-    text.source = path;
-    text.allow_unknown_ops = options.allow_unknown_ops;
-    text.ops = options.ops;
-    text.max_nodes = options.max_nodes;
-    return graph_from_text(*bytes, text);
-  }
-  pb::GraphDef def;
-  Status status = parse_graph_def(*std::move(bytes), kind, options, def);
-  if (!status.ok()) return status.with_context(path);
-  return import_graph_def(def, import_options(path, options));
+  TARN_ASSIGN_OR_RETURN(std::string bytes, read_model_file(path, options));
+  return parse_graph(std::move(bytes), path, options);
 }
 
 Result<MetaGraph> read_meta_graph(const std::string& path, const ReadOptions& options) {
+  TARN_ASSIGN_OR_RETURN(std::string bytes, read_model_file(path, options));
+  return parse_meta_graph(std::move(bytes), path, options);
+}
+
+Result<AnyGraph> read_any_graph(const std::string& path, const ReadOptions& options) {
+  TARN_ASSIGN_OR_RETURN(std::string bytes, read_model_file(path, options));
+  return parse_any_graph(std::move(bytes), path, options);
+}
+
+Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& path, const ReadOptions& options) {
+  FileKind kind = sniff(bytes).kind;
+  bool is_meta = kind == FileKind::kMetaGraphPbtxt;
+  if (kind == FileKind::kBinaryProto) {
+    // The bytes of the one hardly ever scan as the other: their nested messages differ from the first node on.
+    is_meta = !scan_wire(bytes, *pb::GraphDef::descriptor(), scan_limits(options)).ok() &&
+              scan_wire(bytes, *pb::MetaGraphDef::descriptor(), scan_limits(options)).ok();
+  }
+  AnyGraph any;
+  if (!is_meta) {
+    TARN_ASSIGN_OR_RETURN(any.graph, parse_graph(std::move(bytes), path, options));
+    return any;
+  }
+  TARN_ASSIGN_OR_RETURN(MetaGraph meta, parse_meta_graph(std::move(bytes), path, options));
+  any.graph = std::move(meta.graph);
+  any.saver = std::move(meta.saver);
+  any.is_meta_graph = true;
+  return any;
+}
+
+Result<Graph> parse_graph(std::string bytes, const std::string& source, const ReadOptions& options) {
+  FileKind kind = sniff(bytes).kind;
+  if (kind == FileKind::kTarnText) {
+    TextReadOptions text;
+    text.source = source;
+    text.allow_unknown_ops = options.allow_unknown_ops;
+    text.ops = options.ops;
+    text.max_nodes = options.max_nodes;
+    return graph_from_text(bytes, text);
+  }
+  pb::GraphDef def;
+  Status status = parse_graph_def(std::move(bytes), kind, options, def);
+  if (!status.ok()) return status.with_context(source);
+  return import_graph_def(def, import_options(source, options));
+}
+
+Result<MetaGraph> parse_meta_graph(std::string bytes, const std::string& source, const ReadOptions& options) {
   pb::MetaGraphDef def;
-  TARN_RETURN_IF_ERROR(read_proto(path, {.max_bytes = options.max_bytes, .scan = scan_limits(options)}, def));
+  TARN_RETURN_IF_ERROR(
+      parse_proto(bytes, {.max_bytes = options.max_bytes, .scan = scan_limits(options)}, def).with_context(source));
   const OpRegistry& ops = options.ops != nullptr ? *options.ops : all_ops();
   drop_producer_defaults(def, ops);
   MetaGraph meta;
-  TARN_ASSIGN_OR_RETURN(meta.graph, import_graph_def(def.graph_def(), import_options(path, options)));
+  TARN_ASSIGN_OR_RETURN(meta.graph, import_graph_def(def.graph_def(), import_options(source, options)));
   Result<Collections> collections = collections_of(def);
-  if (!collections.ok()) return collections.status().with_context(path);
+  if (!collections.ok()) return collections.status().with_context(source);
   meta.collections = *std::move(collections);
   if (def.has_saver_def()) {
     const pb::SaverDef& saver = def.saver_def();

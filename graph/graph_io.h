@@ -45,6 +45,19 @@ struct MetaGraph {
 // Attrs that our ops do not have are dropped where they hold the default of the TensorFlow that wrote the file.
 Result<MetaGraph> read_meta_graph(const std::string& path, const ReadOptions& options = {});
 
+// The same for bytes at hand; `source` opens every message.
+Result<Graph> parse_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
+Result<MetaGraph> parse_meta_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
+
+// Whatever holds a graph, told by its content: a GraphDef, a MetaGraph, Tarn's text.
+struct AnyGraph {
+  Graph graph;
+  std::optional<MetaGraph::Saver> saver;  // of a MetaGraph
+  bool is_meta_graph = false;
+};
+Result<AnyGraph> read_any_graph(const std::string& path, const ReadOptions& options = {});
+Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
+
 enum class GraphFormat {
   kByExtension,  // .pbtxt, .prototxt: text proto; .txt, .graph: Tarn's text; anything else: binary
   kBinary,

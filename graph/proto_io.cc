@@ -57,16 +57,6 @@ bool is_text_of(const Sniffed& sniffed, const gpb::Descriptor& type) {
   return sniffed.is_text;
 }
 
-Status parse_file(std::string_view bytes, const ScanLimits& limits, gpb::Message& message) {
-  const gpb::Descriptor& type = *message.GetDescriptor();
-  Sniffed sniffed = sniff(bytes);
-  if (is_text_of(sniffed, type)) return parse_pbtxt(bytes, message);
-  if (sniffed.kind != FileKind::kBinaryProto) return wrong_file(bytes, name_of(type), {});
-  Status status = parse_binary(bytes, limits, message);
-  bool may_be_another = !status.ok() && status.code() != Code::kResourceExhausted;
-  return !may_be_another ? status : wrong_file(bytes, name_of(type), status);
-}
-
 }  // namespace
 
 Status parse_binary(std::string_view bytes, const ScanLimits& limits, gpb::Message& message) {
@@ -110,10 +100,20 @@ Status wrong_file(std::string_view bytes, std::string_view wanted, const Status&
   return otherwise.with_context(str_cat("not ", wanted, ", or damaged"));
 }
 
+Status parse_proto(std::string_view bytes, const ProtoReadOptions& options, gpb::Message& message) {
+  const gpb::Descriptor& type = *message.GetDescriptor();
+  Sniffed sniffed = sniff(bytes);
+  if (is_text_of(sniffed, type)) return parse_pbtxt(bytes, message);
+  if (sniffed.kind != FileKind::kBinaryProto) return wrong_file(bytes, name_of(type), {});
+  Status status = parse_binary(bytes, options.scan, message);
+  bool may_be_another = !status.ok() && status.code() != Code::kResourceExhausted;
+  return !may_be_another ? status : wrong_file(bytes, name_of(type), status);
+}
+
 Status read_proto(const std::string& path, const ProtoReadOptions& options, gpb::Message& message) {
   Result<std::string> bytes = read_file(path, options.max_bytes);
   if (!bytes.ok()) return Status(bytes.status().code(), str_cat(bytes.status().message(), path_hint(path)));
-  return parse_file(*bytes, options.scan, message).with_context(path);
+  return parse_proto(*bytes, options, message).with_context(path);
 }
 
 std::string to_pbtxt(const gpb::Message& message) {

@@ -26,6 +26,7 @@ struct ProtoReadOptions {
 Status read_proto(const std::string& path, const ProtoReadOptions& options, google::protobuf::Message& message);
 
 // The same for bytes at hand; errors have no path.
+Status parse_proto(std::string_view bytes, const ProtoReadOptions& options, google::protobuf::Message& message);
 Status parse_binary(std::string_view bytes, const ScanLimits& limits, google::protobuf::Message& message);
 Status parse_pbtxt(std::string_view text, google::protobuf::Message& message);
 

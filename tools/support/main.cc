@@ -101,6 +101,10 @@ Result<int> run_guarded(const std::function<Result<int>(const Arguments&)>& run,
 
 }  // namespace
 
+void warn(std::string_view tool_name, std::string_view message) {
+  say_error(tool_name, str_cat("warning: ", message));
+}
+
 int internal::tool_main(int argc, char** argv, const ToolInfo& info,
                         const std::function<Result<int>(const Arguments&)>& run, const char* source_file) {
   info.name.copy(g_tool_name, sizeof(g_tool_name) - 1);

@@ -77,4 +77,7 @@ void print(const Args&... args) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
+// "name: warning: message" on standard error.
+void warn(std::string_view tool_name, std::string_view message);
+
 }  // namespace tarn

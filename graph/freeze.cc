@@ -1,0 +1,407 @@
+#include "graph/freeze.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include "core/tensor_name.h"
+#include "graph/assemble.h"
+#include "graph/variable_values.h"
+
+namespace tarn {
+namespace {
+
+struct OpPair {
+  std::string_view from, to;
+};
+// Ops that pass a reference on, and their like for values: same inputs, same attrs.
+constexpr OpPair kReferenceOps[] = {{"RefIdentity", "Identity"}, {"RefSwitch", "Switch"},
+                                    {"RefMerge", "Merge"},       {"RefEnter", "Enter"},
+                                    {"RefExit", "Exit"},         {"RefNextIteration", "NextIteration"}};
+// Ops that pass a resource handle on; they stay, with the value's dtype.
+constexpr std::string_view kResourcePassers[] = {"Identity", "Switch", "Merge", "Enter", "Exit", "NextIteration"};
+// What an output depends on from outside the file, besides variables.
+constexpr std::string_view kStatefulSources[] = {
+    "TemporaryVariable",  "AutoReloadVariable", "HashTable",           "HashTableV2", "MutableHashTable",
+    "MutableHashTableV2", "IteratorV2",         "OneShotIterator",     "Iterator",    "FIFOQueue",
+    "FIFOQueueV2",        "PaddingFIFOQueueV2", "RandomShuffleQueueV2"};
+
+std::string_view value_op(std::string_view op) {
+  for (const OpPair& pair : kReferenceOps) {
+    if (pair.from == op) return pair.to;
+  }
+  return {};
+}
+
+bool passes_resources(std::string_view op) {
+  return std::find(std::begin(kResourcePassers), std::end(kResourcePassers), op) != std::end(kResourcePassers);
+}
+
+// Takes a reference in order to change what is behind it. By name where this binary does not have the op.
+bool takes_reference(const Node& node) {
+  if (node.def != nullptr) {
+    const std::vector<ArgSpec>& inputs = node.def->schema.inputs();
+    return std::any_of(inputs.begin(), inputs.end(), [](const ArgSpec& arg) { return arg.is_ref; });
+  }
+  for (std::string_view prefix :
+       {"Ref", "Assign", "Apply", "SparseApply", "Scatter", "CountUpTo", "StridedSliceAssign"}) {
+    if (node.op.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+class Freezer {
+ public:
+  Freezer(const Graph& graph, const FreezeOptions& options) : graph_(graph), options_(options) {}
+
+  Result<FrozenGraph> run(const VariableValues& values) {
+    TARN_RETURN_IF_ERROR(find_outputs());
+    TARN_RETURN_IF_ERROR(check_variable_lists());
+    needed_ = ancestors(graph_, outputs_);
+    TARN_RETURN_IF_ERROR(follow_handles());
+    for (NodeId id : graph_.ids()) {
+      if (is_needed(id)) rewrite(id);
+    }
+    TARN_RETURN_IF_ERROR(problems_.to_status("freezing"));
+    strip_records();
+    TARN_RETURN_IF_ERROR(fill_in_values(values));
+    return assemble();
+  }
+
+ private:
+  // What a node's outputs hold in place of a value.
+  enum class Handle : char { kNone, kReference, kResource };
+
+  bool is_needed(NodeId id) const { return needed_[static_cast<size_t>(id)]; }
+  Handle& handle(NodeId id) { return handles_[static_cast<size_t>(id)]; }
+
+  Status find_outputs() {
+    if (options_.outputs.empty()) return invalid_argument("You need to supply the name of a node as output.");
+    Problems problems;
+    for (const std::string& name : options_.outputs) {
+      Result<NodeId> id = graph_.find_node(name);
+      problems.add(id.status());
+      if (id.ok()) outputs_.push_back(*id);
+    }
+    return problems.to_status("outputs");
+  }
+
+  Status check_variable_lists() {
+    std::vector<std::string> variables;
+    for (NodeId id : graph_.ids()) {
+      if (is_variable(graph_.node(id))) variables.push_back(graph_.node(id).name);
+    }
+    Problems problems;
+    for (const std::vector<std::string>* list : {&options_.only, &options_.except}) {
+      for (const std::string& name : *list) {
+        if (std::find(variables.begin(), variables.end(), name) != variables.end()) continue;
+        problems.add(not_found(quoted(name), " is no variable of the graph", did_you_mean(name, variables)));
+      }
+    }
+    return problems.to_status("");
+  }
+
+  bool is_chosen(const std::string& name) const {
+    auto in = [&](const std::vector<std::string>& list) {
+      return std::find(list.begin(), list.end(), name) != list.end();
+    };
+    return (options_.only.empty() || in(options_.only)) && !in(options_.except);
+  }
+
+  // Which nodes hold the handle of a frozen variable, and the dtype of what is behind it.
+  Status follow_handles() {
+    handles_.assign(static_cast<size_t>(graph_.id_limit()), Handle::kNone);
+    dtypes_.assign(handles_.size(), DType::kInvalid);
+    TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph_));
+    for (NodeId id : order) {
+      if (!is_needed(id)) continue;
+      const Node& node = graph_.node(id);
+      if (is_variable(node) && is_chosen(node.name)) {
+        handle(id) = is_resource_variable(node) ? Handle::kResource : Handle::kReference;
+        dtypes_[static_cast<size_t>(id)] = node.attrs.get_or<DType>("dtype", DType::kInvalid);
+        continue;
+      }
+      int input = handle_input(node);
+      if (input < 0) continue;
+      NodeId from = node.inputs[static_cast<size_t>(input)].node;
+      dtypes_[static_cast<size_t>(id)] = dtypes_[static_cast<size_t>(from)];
+      bool passes = handle(from) == Handle::kReference ? !value_op(node.op).empty() || changes_reference(node)
+                                                       : passes_resources(node.op);
+      if (passes) handle(id) = handle(from);
+    }
+    return {};
+  }
+
+  // The first input that brings a handle; -1 if none does.
+  int handle_input(const Node& node) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      Wire wire = node.inputs[i];
+      if (wire.is_none() || handle(wire.node) == Handle::kNone) continue;
+      // The second output of a Merge is the number of the input taken.
+      if (wire.slot > 0 && (graph_.node(wire.node).is("RefMerge") || graph_.node(wire.node).is("Merge"))) continue;
+      return static_cast<int>(i);
+    }
+    return -1;
+  }
+
+  // Gives its reference on after changing what is behind it.
+  static bool changes_reference(const Node& node) {
+    return node.inputs.size() > 1 && takes_reference(node) && value_op(node.op).empty();
+  }
+
+  // --- rewriting ----------------------------------------------------------------------------------------------------
+  std::string wire_text(Wire wire) const { return graph_.wire_name(wire); }
+
+  NodeRecord copy(NodeId id) const {
+    const Node& node = graph_.node(id);
+    NodeRecord record{.name = node.name, .op = node.op, .device = options_.clear_devices ? "" : node.device};
+    for (Wire wire : node.inputs) record.inputs.push_back(wire_text(wire));
+    add_controls(node, record);
+    record.attrs = node.attrs;
+    record.attrs.erase("_class");
+    return record;
+  }
+  void add_controls(const Node& node, NodeRecord& record) const {
+    for (NodeId control : node.controls) record.inputs.push_back("^" + graph_.node(control).name);
+  }
+  // A node of the same name and control inputs, with other op, data inputs and attrs.
+  NodeRecord remade(NodeId id, std::string op, std::vector<std::string> inputs, AttrMap attrs) const {
+    const Node& node = graph_.node(id);
+    NodeRecord record{.name = node.name, .op = std::move(op), .device = options_.clear_devices ? "" : node.device};
+    record.inputs = std::move(inputs);
+    add_controls(node, record);
+    record.attrs = std::move(attrs);
+    return record;
+  }
+  void emit(NodeRecord record) { records_.push_back(std::move(record)); }
+
+  // Only waited for: no output reads what it gives.
+  bool has_data_users(NodeId id) const {
+    const std::vector<Use>& uses = graph_.uses(id);
+    bool is_output = std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end();
+    return is_output || std::any_of(uses.begin(), uses.end(),
+                                    [&](const Use& use) { return use.input != Use::kControl && is_needed(use.node); });
+  }
+
+  void rewrite(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (is_variable(node) && handle(id) != Handle::kNone) {
+      variable_of_[node.name] = id;
+      emit(remade(id, "Const", {}, {}));
+      return;
+    }
+    int input = handle_input(node);
+    if (input < 0) {
+      emit(copy(id));
+      return;
+    }
+    Handle kind = handle(node.inputs[static_cast<size_t>(input)].node);
+    if (kind == Handle::kReference) {
+      rewrite_reference_user(id, node, input);
+    } else {
+      rewrite_resource_user(id, node);
+    }
+  }
+
+  void rewrite_reference_user(NodeId id, const Node& node, int input) {
+    AttrMap type{{"T", dtypes_[static_cast<size_t>(id)]}};
+    if (std::string_view op = value_op(node.op); !op.empty()) {
+      if (node.is("RefMerge") && !all_inputs_are_handles(node)) {
+        return refuse(node, "brings together frozen variables and others");
+      }
+      NodeRecord record = copy(id);
+      record.op = op;
+      return emit(std::move(record));
+    }
+    if (node.is("IsVariableInitialized")) return emit(always_true(id));
+    // Whatever else reads a reference gets the value it would have read.
+    if (!takes_reference(node)) return emit(copy(id));
+    if (!has_data_users(id))
+      return emit(remade(id, "Identity", {wire_text(node.inputs[static_cast<size_t>(input)])}, type));
+    if (node.inputs.size() == 2 && node.is("Assign"))
+      return emit(remade(id, "Identity", {wire_text(node.inputs[1])}, type));
+    bool adds = node.is("AssignAdd");
+    if (node.inputs.size() == 2 && (adds || node.is("AssignSub"))) {
+      return emit(remade(id, adds ? "Add" : "Sub", {wire_text(node.inputs[0]), wire_text(node.inputs[1])}, type));
+    }
+    refuse(node, "changes a variable, and an output reads what it gives");
+  }
+
+  void rewrite_resource_user(NodeId id, const Node& node) {
+    DType dtype = dtypes_[static_cast<size_t>(id)];
+    std::string value = wire_text(node.inputs[0]);
+    if (passes_resources(node.op)) {
+      if (node.is("Merge") && !all_inputs_are_handles(node)) {
+        return refuse(node, "brings together frozen variables and others");
+      }
+      NodeRecord record = copy(id);
+      record.attrs.set("T", dtype);
+      record.attrs.erase("_output_shapes");
+      return emit(std::move(record));
+    }
+    if (node.is("ReadVariableOp")) return emit(remade(id, "Identity", {value}, {{"T", dtype}}));
+    if (node.is("VariableShape")) {
+      AttrMap attrs{{"T", dtype}, {"out_type", node.attrs.get_or<DType>("out_type", DType::kInt32)}};
+      return emit(remade(id, "Shape", {value}, attrs));
+    }
+    if (node.is("VarIsInitializedOp")) return emit(always_true(id));
+    if (node.is("ResourceGather") && node.inputs.size() == 2) return rewrite_gather(id, node, dtype);
+    // Updates have no outputs: only their end is waited for.
+    if (!has_data_users(id)) return emit(remade(id, "NoOp", {}, {}));
+    refuse(node, str_cat("takes the variable itself, not its value"));
+  }
+
+  void rewrite_gather(NodeId id, const Node& node, DType dtype) {
+    if (node.attrs.get_or<int64_t>("batch_dims", 0) != 0) return refuse(node, "batch_dims is not 0");
+    auto indices = node.attrs.get_or<DType>("Tindices", DType::kInt32);
+    Tensor zero = indices == DType::kInt64 ? Tensor::scalar<int64_t>(0) : Tensor::scalar<int32_t>(0);
+    std::string axis = graph_.unique_name(node.name + "/axis");
+    emit({.name = axis, .op = "Const", .attrs = {{"dtype", indices}, {"value", zero}}});
+    emit(remade(id, "GatherV2", {wire_text(node.inputs[0]), wire_text(node.inputs[1]), axis},
+                {{"Tparams", dtype}, {"Tindices", indices}, {"Taxis", indices}, {"batch_dims", int64_t{0}}}));
+  }
+
+  NodeRecord always_true(NodeId id) const {
+    return remade(id, "Const", {}, {{"dtype", DType::kBool}, {"value", Tensor::scalar<bool>(true)}});
+  }
+
+  bool all_inputs_are_handles(const Node& node) {
+    return std::all_of(node.inputs.begin(), node.inputs.end(), [&](Wire wire) {
+      // What comes round a loop is what went in.
+      return wire.is_none() || handle(wire.node) != Handle::kNone ||
+             graph_.node(wire.node).op.ends_with("NextIteration");
+    });
+  }
+
+  void refuse(const Node& node, std::string_view why) {
+    problems_.add(
+        unimplemented(node.op, " ", quoted(node.name), " ", why, ": it has no frozen form").with_node(node.name));
+  }
+
+  // --- what is left -------------------------------------------------------------------------------------------------
+  // Rewriting took away uses: strips once more.
+  void strip_records() {
+    std::unordered_map<std::string_view, size_t> by_name;
+    for (size_t i = 0; i < records_.size(); ++i) by_name.emplace(records_[i].name, i);
+    std::vector<char> kept(records_.size(), 0);
+    std::vector<size_t> stack;
+    for (NodeId output : outputs_) stack.push_back(by_name.at(graph_.node(output).name));
+    while (!stack.empty()) {
+      size_t i = stack.back();
+      stack.pop_back();
+      if (kept[i] != 0) continue;
+      kept[i] = 1;
+      for (const std::string& input : records_[i].inputs) stack.push_back(by_name.at(parse_tensor_name(input)->node));
+    }
+    std::vector<NodeRecord> left;
+    for (size_t i = 0; i < records_.size(); ++i) {
+      if (kept[i] != 0) left.push_back(std::move(records_[i]));
+    }
+    records_ = std::move(left);
+  }
+
+  Status fill_in_values(const VariableValues& values) {
+    std::vector<NodeId> variables;
+    std::vector<NodeRecord*> constants;
+    for (NodeRecord& record : records_) {
+      auto found = variable_of_.find(record.name);
+      if (found == variable_of_.end()) continue;
+      variables.push_back(found->second);
+      constants.push_back(&record);
+    }
+    variable_count_ = static_cast<int>(variables.size());
+    if (variables.empty()) return {};
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> tensors, values(graph_, variables));
+    for (size_t i = 0; i < constants.size(); ++i) {
+      constants[i]->attrs = {{"dtype", tensors[i].dtype()}, {"value", tensors[i]}};
+    }
+    return {};
+  }
+
+  Result<FrozenGraph> assemble() {
+    FrozenGraph frozen;
+    frozen.variables = variable_count_;
+    for (const NodeRecord& record : records_) warn_about(record, frozen.warnings);
+    AssembleOptions options;
+    options.ops = &graph_.ops();
+    options.allow_unknown_ops = true;
+    options.place = [](int node, int) { return str_cat("node ", node); };
+    Problems problems;
+    frozen.graph = assemble_graph(std::move(records_), options, problems);
+    TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
+    frozen.graph.versions = graph_.versions;
+    frozen.graph.library = graph_.library;
+    return frozen;
+  }
+
+  static void warn_about(const NodeRecord& record, std::vector<std::string>& warnings) {
+    bool stateful =
+        std::find(std::begin(kStatefulSources), std::end(kStatefulSources), record.op) != std::end(kStatefulSources);
+    bool variable = record.op == "VariableV2" || record.op == "Variable" || record.op == "VarHandleOp";
+    if (!stateful && !variable) return;
+    warnings.push_back(
+        str_cat("an output depends on ", quoted(record.name), " (", record.op, "), which is not frozen"));
+  }
+
+  const Graph& graph_;
+  const FreezeOptions& options_;
+  std::vector<NodeId> outputs_;
+  std::vector<bool> needed_;
+  std::vector<Handle> handles_;
+  std::vector<DType> dtypes_;  // behind the handle that a node holds or takes
+  std::vector<NodeRecord> records_;
+  std::unordered_map<std::string, NodeId> variable_of_;  // frozen ones, by name
+  Problems problems_;
+  int variable_count_ = 0;
+};
+
+}  // namespace
+
+VariableValues checkpoint_values(CheckpointReader checkpoint, std::string restore_op) {
+  return [=](const Graph& graph, std::span<const NodeId> variables) {
+    return read_variables(graph, variables, checkpoint, {.restore_op = restore_op});
+  };
+}
+
+VariableValues session_values(const Session& session) {
+  return [&session](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    std::vector<Tensor> values;
+    Problems problems;
+    for (NodeId id : variables) {
+      Result<Tensor> value = session.variable(variable_storage_name(graph.node(id)));
+      problems.add(value.status());
+      if (value.ok()) values.push_back(*std::move(value));
+    }
+    TARN_RETURN_IF_ERROR(problems.to_status("the session"));
+    return values;
+  };
+}
+
+VariableValues initialized_values(CheckpointReader checkpoint, std::vector<std::string> initializer_nodes,
+                                  std::string restore_op) {
+  return [=](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    Session session(graph);
+    TARN_RETURN_IF_ERROR(restore_variables(graph, checkpoint, {.restore_op = restore_op}, session));
+    for (const std::string& node : initializer_nodes) {
+      TARN_RETURN_IF_ERROR(session.Run(node).with_context(str_cat("initializer ", quoted(node))));
+    }
+    return session_values(session)(graph, variables);
+  };
+}
+
+VariableValues no_values() {
+  return [](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    Problems problems;
+    for (NodeId id : variables) {
+      problems.add(failed_precondition("variable ", quoted(graph.node(id).name),
+                                       " has its value in a checkpoint, and none was given"));
+    }
+    return problems.to_status("");
+  };
+}
+
+Result<FrozenGraph> freeze(const Graph& graph, const FreezeOptions& options, const VariableValues& values) {
+  return Freezer(graph, options).run(values);
+}
+
+}  // namespace tarn

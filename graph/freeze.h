@@ -1,0 +1,54 @@
+// Freezing: the variables that the outputs need become constants, everything else goes.
+//
+//   TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open("train/model.ckpt-1000"));
+//   Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"output_node"}}, checkpoint_values(checkpoint));
+//   write_graph(frozen->graph, "frozen.pb");
+//
+// Whatever holds a variable's handle becomes what holds its value: RefSwitch -> Switch, RefMerge -> Merge and their
+// like, ReadVariableOp -> Identity, ResourceGather -> GatherV2. An update that an output reads becomes the value it
+// would give (Assign -> Identity of the new value, AssignAdd -> Add, AssignSub -> Sub); one that is only waited for
+// becomes an Identity of the variable's value. Ops that this binary does not have are kept as they are.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/checkpoint.h"
+#include "graph/graph.h"
+#include "graph/session.h"
+
+namespace tarn {
+
+struct FreezeOptions {
+  std::vector<std::string> outputs;  // "name" or "name:0"
+  bool clear_devices = true;
+  // If given, only these variables are frozen; and never those of `except`.
+  std::vector<std::string> only = {}, except = {};
+};
+
+struct FrozenGraph {
+  Graph graph;
+  int variables = 0;  // frozen
+  std::vector<std::string> warnings;
+};
+
+// Gives the values of variables (nodes of the graph that is frozen), in order. Errors name every variable at once.
+using VariableValues =
+    std::function<Result<std::vector<Tensor>>(const Graph& graph, std::span<const NodeId> variables)>;
+
+// From a checkpoint; `restore_op` as in VariableReadOptions.
+VariableValues checkpoint_values(CheckpointReader checkpoint, std::string restore_op = {});
+// From a session on the same graph, which must outlive the result.
+VariableValues session_values(const Session& session);
+// From a session that starts with what the checkpoint has and then runs `initializer_nodes`.
+VariableValues initialized_values(CheckpointReader checkpoint, std::vector<std::string> initializer_nodes,
+                                  std::string restore_op = {});
+// For graphs that should have none: an error naming those there are.
+VariableValues no_values();
+
+// Names of nodes and the order of the file are kept; `values` is asked only for variables that the outputs need.
+Result<FrozenGraph> freeze(const Graph& graph, const FreezeOptions& options, const VariableValues& values);
+
+}  // namespace tarn

@@ -1,0 +1,210 @@
+#include "graph/variable_values.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/file.h"
+#include "graph/checkpoint_state.h"
+
+namespace tarn {
+namespace {
+
+// What a RestoreV2 reads for a variable.
+struct Source {
+  std::string key;
+  std::string slice;  // TensorFlow's shape_and_slice; empty: the whole tensor
+};
+using Sources = std::multimap<NodeId, Source>;
+
+// The strings of a constant; empty if `wire` is none.
+std::vector<std::string> strings_of(const Graph& graph, Wire wire) {
+  const Node& node = graph.node(wire.node);
+  Tensor value = node.is("Const") ? node.attrs.get_or<Tensor>("value", Tensor()) : Tensor();
+  if (value.dtype() != DType::kString) return {};
+  std::span<const std::string> strings = value.flat<std::string>();
+  return {strings.begin(), strings.end()};
+}
+
+bool assigns(const Node& node) {
+  return (node.is("Assign") || node.is("AssignVariableOp")) && node.inputs.size() == 2;
+}
+
+// Back through nodes that pass their input on.
+Wire through_identities(const Graph& graph, Wire wire) {
+  while (!wire.is_none() && (graph.node(wire.node).is("Identity") || graph.node(wire.node).is("RefIdentity"))) {
+    wire = graph.node(wire.node).inputs[0];
+  }
+  return wire;
+}
+
+void add_source(const Graph& graph, const Node& assign, Sources& sources) {
+  Wire target = through_identities(graph, assign.inputs[0]);
+  Wire value = through_identities(graph, assign.inputs[1]);
+  if (target.is_none() || value.is_none() || !is_variable(graph.node(target.node))) return;
+  const Node& restore = graph.node(value.node);
+  bool has_slices = restore.is("RestoreV2") || restore.is("RestoreSlice");
+  if ((!has_slices && !restore.is("Restore")) || restore.inputs.size() < (has_slices ? 3u : 2u)) return;
+  std::vector<std::string> keys = strings_of(graph, restore.inputs[1]);
+  std::vector<std::string> slices = has_slices ? strings_of(graph, restore.inputs[2]) : std::vector<std::string>();
+  auto slot = static_cast<size_t>(value.slot);
+  if (slot >= keys.size()) return;
+  sources.emplace(target.node, Source{keys[slot], slot < slices.size() ? slices[slot] : ""});
+}
+
+Result<Sources> sources_of(const Graph& graph, const std::string& restore_op) {
+  Sources sources;
+  std::vector<bool> counts(static_cast<size_t>(graph.id_limit()), true);
+  if (!restore_op.empty()) {
+    Result<NodeId> id = graph.find_node(restore_op);
+    if (!id.ok()) return id.status().with_context("the saver's restore op");
+    counts = ancestors(graph, std::span(&*id, 1));
+  }
+  for (NodeId id : graph.ids()) {
+    if (counts[static_cast<size_t>(id)] && assigns(graph.node(id))) add_source(graph, graph.node(id), sources);
+  }
+  return sources;
+}
+
+Fact declared_fact(const Node& node) {
+  Fact fact{node.attrs.get_or<DType>("dtype", DType::kInvalid), node.attrs.get_or<Shape>("shape", Shape::unknown()),
+            Tensor(), false};
+  // Version 1 wrote [] for "unknown" too.
+  if (node.is("Variable") && fact.shape.is_scalar()) fact.shape = Shape::unknown();
+  return fact;
+}
+
+// Where its value is, or nullopt.
+std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
+                             bool saver_decides) {
+  auto [begin, end] = sources.equal_range(id);
+  if (saver_decides && begin != end) return begin->second;
+  if (checkpoint.find(node.name) != nullptr) return Source{node.name, ""};
+  for (auto it = begin; it != end; ++it) {
+    if (checkpoint.find(it->second.key) != nullptr) return it->second;
+  }
+  return std::nullopt;
+}
+
+Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, const CheckpointReader& checkpoint) {
+  Fact expected = declared_fact(node);
+  std::string label = str_cat("variable ", quoted(node.name), " (", expected.to_string(), ")");
+  std::string key = source ? source->key : node.name;
+  const CheckpointEntry* entry = checkpoint.find(key);
+  if (entry == nullptr) {
+    std::vector<std::string> names;
+    for (const CheckpointEntry& e : checkpoint.entries()) names.push_back(e.name);
+    return not_found(label, key == node.name ? "" : str_cat(", saved as ", quoted(key), ","),
+                     " is not in the checkpoint", did_you_mean(key, names));
+  }
+  std::string stored_as = key == node.name ? "" : str_cat(" (as ", quoted(key), ")");
+  Result<Tensor> value = Tensor();
+  if (source->slice.empty()) {
+    if (entry->dtype != expected.dtype || !expected.shape.is_compatible_with(entry->shape)) {
+      return invalid_argument(label, ": the checkpoint has ", dtype_short_name(entry->dtype), entry->shape, stored_as);
+    }
+    value = checkpoint.read(key);
+  } else {
+    Result<TensorSlice::Spec> spec = TensorSlice::parse(source->slice);
+    if (!spec.ok()) return spec.status().with_context(label);
+    value = checkpoint.read_slice(key, *spec);
+  }
+  if (!value.ok()) return value.status().with_context(label);
+  if (value->dtype() != expected.dtype || !expected.shape.is_compatible_with(value->shape())) {
+    return invalid_argument(label, ": the checkpoint has ", dtype_short_name(value->dtype()), value->shape(),
+                            stored_as);
+  }
+  return value;
+}
+
+bool ends_with_data_suffix(std::string_view path, size_t& prefix_length) {
+  constexpr std::string_view kMark = ".data-";
+  size_t at = path.rfind(kMark);
+  if (at == std::string_view::npos || path.find('/', at) != std::string_view::npos) return false;
+  prefix_length = at;
+  return true;
+}
+
+}  // namespace
+
+bool is_variable(const Node& node) {
+  return node.is("VariableV2") || node.is("Variable") || is_resource_variable(node);
+}
+
+bool is_resource_variable(const Node& node) {
+  return node.is("VarHandleOp");
+}
+
+std::string variable_storage_name(const Node& node) {
+  auto name = node.attrs.get_or<std::string>("shared_name", "");
+  auto container = node.attrs.get_or<std::string>("container", "");
+  if (name.empty()) name = node.name;
+  return container.empty() ? name : str_cat(container, "/", name);
+}
+
+Result<std::string> find_checkpoint(const std::string& path) {
+  if (dir_exists(path)) {
+    if (file_exists(path_join(path, kCheckpointStateName))) return latest_checkpoint(path);
+    return not_found("Input checkpoint ", quoted(path), " is a folder without a 'checkpoint' file: give a prefix");
+  }
+  // A prefix may itself end so; the file it leads to decides.
+  if (checkpoint_exists(path) && !path.ends_with(".index")) {
+    size_t length = 0;
+    if (!ends_with_data_suffix(path, length) || !checkpoint_exists(path.substr(0, length))) return path;
+  }
+  std::vector<std::string> candidates;
+  size_t length = 0;
+  if (ends_with_data_suffix(path, length)) candidates.push_back(path.substr(0, length));
+  for (std::string_view suffix : {".index", ".meta"}) {
+    if (path.ends_with(suffix)) candidates.push_back(path.substr(0, path.size() - suffix.size()));
+  }
+  for (const std::string& candidate : candidates) {
+    if (file_exists(checkpoint_index_path(candidate))) return candidate;
+  }
+  std::vector<std::string> prefixes;
+  constexpr std::string_view kIndex = ".index";
+  for (const std::string& name : list_dir(path_dir(path)).value_or({})) {
+    if (name.ends_with(kIndex)) prefixes.push_back(name.substr(0, name.size() - kIndex.size()));
+  }
+  return not_found("Input checkpoint ", quoted(path), " doesn't exist!", did_you_mean(path_name(path), prefixes));
+}
+
+Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
+                                           const CheckpointReader& checkpoint, const VariableReadOptions& options) {
+  TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
+  std::vector<Tensor> values;
+  Problems problems;
+  for (NodeId id : variables) {
+    const Node& node = graph.node(id);
+    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    Result<Tensor> value = read_one(node, source, checkpoint);
+    if (!value.ok()) {
+      problems.add(value.status());
+    } else {
+      values.push_back(*std::move(value));
+    }
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix()))));
+  return values;
+}
+
+Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint, const VariableReadOptions& options,
+                         Session& session) {
+  TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
+  Problems problems;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (!is_variable(node) || is_resource_variable(node)) continue;
+    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    if (!source || checkpoint.find(source->key) == nullptr) continue;
+    Result<Tensor> value = read_one(node, source, checkpoint);
+    problems.add(value.status());
+    if (!value.ok()) continue;
+    std::string name = variable_storage_name(node);
+    Variable* variable =
+        session.resources().find_or_create<Variable>(name, [&] { return std::make_unique<Variable>(name); });
+    variable->set_value(*std::move(value));
+  }
+  return problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix())));
+}
+
+}  // namespace tarn

@@ -1,0 +1,47 @@
+// The values of a graph's variables in a checkpoint: which tensor belongs to which variable, and whether it fits.
+//
+//   TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint("train"));       // a folder, a prefix, any of its files
+//   TARN_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::open(prefix));
+//   Result<std::vector<Tensor>> values = read_variables(graph, variables, reader, {});
+//
+// A variable's tensor is called as its node, unless the graph's saver says otherwise: the RestoreV2 nodes that feed the
+// variables' Assigns name keys, and the parts of partitioned tensors. Used by freezing and by tools that run a graph
+// from a checkpoint.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graph/checkpoint.h"
+#include "graph/graph.h"
+#include "graph/session.h"
+
+namespace tarn {
+
+// VariableV2, Variable (reference variables) and VarHandleOp (resource variables).
+bool is_variable(const Node& node);
+bool is_resource_variable(const Node& node);
+// How sessions call its storage: shared_name or the node's name, behind the container.
+std::string variable_storage_name(const Node& node);
+
+// The prefix meant by a prefix, "<prefix>.index", "<prefix>.data-00000-of-00001", "<prefix>.meta" or a folder with a
+// `checkpoint` file. NotFound, with the nearest names, if nothing is there.
+Result<std::string> find_checkpoint(const std::string& path);
+
+struct VariableReadOptions {
+  // The saver's restore op ("save/restore_all"): its Assigns alone decide which tensor a variable gets. Empty: the
+  // variable's name first, then any RestoreV2 of the graph.
+  std::string restore_op = {};
+};
+
+// The value of each of `variables`. Errors name every variable that is missing or does not fit, at once.
+Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
+                                           const CheckpointReader& checkpoint, const VariableReadOptions& options = {});
+
+// Gives the session's variables the values that the checkpoint has for them; the others stay without one. Errors: a
+// tensor that does not fit its variable.
+Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint, const VariableReadOptions& options,
+                         Session& session);
+
+}  // namespace tarn

@@ -1,0 +1,69 @@
+// freeze_graph: TensorFlow's freeze_graph: variables become constants, the rest that no output needs goes.
+#include <gflags/gflags.h>
+
+#include "tools/support/freeze_files.h"
+#include "tools/support/main.h"
+
+DEFINE_string(input_graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
+DEFINE_string(input_saver, "", "SaverDef file whose restore op says which tensor belongs to which variable");
+DEFINE_string(input_checkpoint, "", "Checkpoint with the variables' values: a prefix, one of its files, or its folder");
+DEFINE_int32(checkpoint_version, 2, "Accepted for TensorFlow's sake: the content decides");
+DEFINE_string(output_graph, "", "File to write: .pb, or text if it ends in .pbtxt; without it nothing is written");
+DEFINE_bool(input_binary, false, "Accepted for TensorFlow's sake: the content decides");
+DEFINE_string(output_node_names, "", "Nodes that must stay, comma-separated: NAME or NAME:0");
+DEFINE_string(restore_op_name, "save/restore_all", "Accepted for TensorFlow's sake, unused");
+DEFINE_string(filename_tensor_name, "save/Const:0", "Accepted for TensorFlow's sake, unused");
+DEFINE_bool(clear_devices, true, "Nodes forget which device they were placed on");
+DEFINE_string(initializer_nodes, "", "Nodes to run after the checkpoint was restored, comma-separated");
+DEFINE_string(variable_names_whitelist, "", "Only these variables become constants, comma-separated");
+DEFINE_string(variable_names_allowlist, "", "The newer name of --variable_names_whitelist");
+DEFINE_string(variable_names_blacklist, "", "These variables stay variables, comma-separated");
+DEFINE_string(variable_names_denylist, "", "The newer name of --variable_names_blacklist");
+DEFINE_string(input_meta_graph, "", "MetaGraph (.meta) to take instead of --input_graph");
+DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph");
+DEFINE_string(saved_model_tags, "serve", "Tags of the SavedModel's graph, comma-separated");
+
+namespace {
+
+tarn::Status list(std::string_view flag, const std::string& value, std::vector<std::string>& items) {
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> more, tarn::list_flag(flag, value));
+  items.insert(items.end(), more.begin(), more.end());
+  return {};
+}
+
+tarn::Status run() {
+  tarn::FreezeFiles files;
+  files.graph = FLAGS_input_graph;
+  files.meta_graph = FLAGS_input_meta_graph;
+  files.saved_model_dir = FLAGS_input_saved_model_dir;
+  files.saver = FLAGS_input_saver;
+  files.checkpoint = FLAGS_input_checkpoint;
+  files.output = FLAGS_output_graph;
+  files.options.clear_devices = FLAGS_clear_devices;
+  TARN_RETURN_IF_ERROR(list("initializer_nodes", FLAGS_initializer_nodes, files.initializer_nodes));
+  TARN_RETURN_IF_ERROR(list("output_node_names", FLAGS_output_node_names, files.options.outputs));
+  TARN_RETURN_IF_ERROR(list("variable_names_whitelist", FLAGS_variable_names_whitelist, files.options.only));
+  TARN_RETURN_IF_ERROR(list("variable_names_allowlist", FLAGS_variable_names_allowlist, files.options.only));
+  TARN_RETURN_IF_ERROR(list("variable_names_blacklist", FLAGS_variable_names_blacklist, files.options.except));
+  TARN_RETURN_IF_ERROR(list("variable_names_denylist", FLAGS_variable_names_denylist, files.options.except));
+  TARN_ASSIGN_OR_RETURN(tarn::FrozenGraph frozen, tarn::freeze_files(files));
+  for (const std::string& warning : frozen.warnings) tarn::warn("freeze_graph", warning);
+  tarn::print("Froze ", frozen.variables, " variables.\n", frozen.graph.node_count(), " ops in the final graph.\n");
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tarn::tool_main(
+      argc, argv,
+      {.name = "freeze_graph",
+       .summary = "Turns the variables of a trained graph into constants and drops what the outputs do not need.",
+       .example = "freeze_graph --input_graph=graph.pbtxt --input_checkpoint=model.ckpt-1000 "
+                  "--output_node_names=output_node --output_graph=frozen.pb\n"
+                  "freeze_graph --input_meta_graph=model.ckpt-1000.meta --input_checkpoint=model.ckpt-1000 "
+                  "--output_node_names=output_node --output_graph=frozen.pb",
+       .required = {"output_node_names"},
+       .ranges = {{"checkpoint_version", 1, 2}}},
+      run);
+}

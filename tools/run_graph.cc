@@ -1,0 +1,46 @@
+// run_graph: runs a graph on NumPy files and writes what it gives as NumPy files.
+#include <gflags/gflags.h>
+
+#include "tools/support/graph_runner.h"
+#include "tools/support/main.h"
+
+DEFINE_string(graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content; .gz is unpacked");
+DEFINE_string(checkpoint, "", "Checkpoint with the variables' values: a prefix, one of its files, or its folder");
+DEFINE_string(feed, "", "NAME=FILE, comma-separated: NumPy .npy files, or .bin files with the bytes of a string");
+DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT");
+DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
+DEFINE_string(executor, "session", "session, or engine: what an app runs");
+DEFINE_int32(threads, 0, "Threads; by default one per core");
+
+namespace {
+
+tarn::Status run() {
+  TARN_ASSIGN_OR_RETURN(tarn::ExecutorKind executor, tarn::executor_kind_from_name(FLAGS_executor));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("feed", FLAGS_feed));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> fetches, tarn::list_flag("fetch", FLAGS_fetch));
+  TARN_ASSIGN_OR_RETURN(std::vector<tarn::NamedFeed> feeds, tarn::read_feeds("feed", feed_items));
+  TARN_ASSIGN_OR_RETURN(
+      tarn::GraphRunner runner,
+      tarn::GraphRunner::load(FLAGS_graph, FLAGS_checkpoint, {.executor = executor, .threads = FLAGS_threads}));
+  TARN_ASSIGN_OR_RETURN(std::vector<tarn::Tensor> outputs, runner.run(feeds, fetches));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> paths, tarn::write_outputs(FLAGS_out_dir, fetches, outputs));
+  for (size_t i = 0; i < fetches.size(); ++i) {
+    tarn::print(fetches[i], " ", tarn::dtype_short_name(outputs[i].dtype()), outputs[i].shape(), " -> ", paths[i],
+                "\n");
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tarn::tool_main(
+      argc, argv,
+      {.name = "run_graph",
+       .summary = "Runs a graph on NumPy files and writes what it gives as NumPy files.",
+       .example = "run_graph --graph=digits.pb --feed=input_node=image.npy --fetch=output_node --out_dir=results\n"
+                  "run_graph --graph=model.ckpt-7.meta --checkpoint=model.ckpt-7 --feed=x=x.npy --fetch=y --out_dir=.",
+       .required = {"graph", "fetch", "out_dir"},
+       .ranges = {{"threads", 1, 1024}}},
+      run);
+}

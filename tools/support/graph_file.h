@@ -1,0 +1,23 @@
+// Graph files as tools take them: whatever holds a graph, gzip-packed or not; and where results may be written.
+//
+//   TARN_ASSIGN_OR_RETURN(AnyGraph input, load_graph_file(FLAGS_input));
+//   TARN_RETURN_IF_ERROR(check_output_path("output", FLAGS_output, {FLAGS_input}));
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/graph_io.h"
+
+namespace tarn {
+
+Result<AnyGraph> load_graph_file(const std::string& path, const ReadOptions& options = {});
+
+// The file's bytes, unpacked if they are gzip.
+Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
+
+// InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
+Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
+
+}  // namespace tarn

@@ -1,0 +1,214 @@
+#include "tools/support/graph_runner.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/file.h"
+#include "graph/file_kind.h"
+#include "graph/freeze.h"
+#include "graph/npy.h"
+#include "graph/variable_values.h"
+#include "tools/support/graph_file.h"
+
+namespace tarn {
+namespace {
+
+// uint8 for quint8 and so on: files of tensors know no quantized dtypes.
+DType storage_dtype(DType dtype) {
+  switch (dtype) {
+    case DType::kQInt8: return DType::kInt8;
+    case DType::kQUInt8: return DType::kUInt8;
+    case DType::kQInt16: return DType::kInt16;
+    case DType::kQUInt16: return DType::kUInt16;
+    case DType::kQInt32: return DType::kInt32;
+    default: return dtype;
+  }
+}
+
+std::vector<NamedFeed> adapted(const Graph& graph, const std::vector<NamedFeed>& feeds) {
+  std::vector<NamedFeed> result = feeds;
+  for (NamedFeed& feed : result) {
+    Result<Wire> wire = graph.find_wire(feed.first);
+    if (!wire.ok()) continue;  // the executor says so
+    DType wanted = graph.fact(*wire).dtype;
+    if (wanted != feed.second.dtype() && storage_dtype(wanted) == feed.second.dtype()) {
+      feed.second = feed.second.reinterpreted(wanted);
+    }
+  }
+  return result;
+}
+
+std::vector<std::string> names_of(const std::vector<NamedFeed>& feeds) {
+  std::vector<std::string> names;
+  for (const NamedFeed& feed : feeds) names.push_back(feed.first);
+  return names;
+}
+
+// A copy that outlives the engine's next run.
+Result<Tensor> copy_of(const TensorView& view) {
+  TARN_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(view.dtype, *view.shape));
+  if (view.dtype == DType::kString) {
+    std::span<std::string> to = copy.mutable_flat<std::string>();
+    std::copy_n(view.as<std::string>(), to.size(), to.begin());
+  } else if (copy.byte_size() > 0) {
+    std::copy_n(view.as<char>(), copy.byte_size(), static_cast<char*>(copy.mutable_data()));
+  }
+  return copy;
+}
+
+}  // namespace
+
+Result<ExecutorKind> executor_kind_from_name(std::string_view name) {
+  if (name == "session") return ExecutorKind::kSession;
+  if (name == "engine") return ExecutorKind::kEngine;
+  return invalid_argument("there is no executor ", quoted(name), "; there are session and engine");
+}
+
+std::string_view executor_kind_name(ExecutorKind kind) {
+  return kind == ExecutorKind::kSession ? "session" : "engine";
+}
+
+Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::string& checkpoint,
+                                      GraphRunnerOptions options) {
+  GraphRunner runner;
+  runner.options_ = options;
+  runner.path_ = graph;
+  ReadOptions read;
+  read.allow_unknown_ops = true;  // those that no fetch needs are no trouble
+  TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
+  bool keep_bytes =
+      options.executor == ExecutorKind::kEngine && checkpoint.empty() && sniff(bytes).kind == FileKind::kBinaryProto;
+  if (keep_bytes) runner.file_bytes_ = std::make_shared<const std::string>(bytes);
+  TARN_ASSIGN_OR_RETURN(AnyGraph any, parse_any_graph(std::move(bytes), graph, read));
+  if (any.is_meta_graph) runner.file_bytes_ = nullptr;
+  runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
+  if (any.saver) runner.restore_op_ = any.saver->restore_op;
+  if (!checkpoint.empty()) {
+    TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(checkpoint));
+    TARN_ASSIGN_OR_RETURN(runner.checkpoint_, CheckpointReader::open(prefix));
+  }
+  if (options.executor == ExecutorKind::kSession) {
+    SessionOptions session_options;
+    session_options.threads = options.threads;
+    runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
+    if (runner.checkpoint_) {
+      TARN_RETURN_IF_ERROR(
+          restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
+    }
+  }
+  return runner;
+}
+
+std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFeed>& feeds,
+                                                      const std::vector<std::string>& fetches) const {
+  std::vector<NodeId> stops, targets;
+  for (const NamedFeed& feed : feeds) {
+    if (Result<NodeId> id = graph_->find_node(feed.first); id.ok()) stops.push_back(*id);
+  }
+  for (const std::string& fetch : fetches) {
+    if (Result<NodeId> id = graph_->find_node(fetch); id.ok()) targets.push_back(*id);
+  }
+  std::vector<bool> needed = ancestors(*graph_, targets, stops);
+  Result<std::vector<NodeId>> order = topological_order(*graph_);
+  std::vector<std::string> ops;
+  for (NodeId id : order.ok() ? *order : graph_->ids()) {
+    bool is_fed = std::find(stops.begin(), stops.end(), id) != stops.end();
+    const Node& node = graph_->node(id);
+    bool missing = needed[static_cast<size_t>(id)] && !is_fed && node.def == nullptr;
+    if (missing && std::find(ops.begin(), ops.end(), node.op) == ops.end()) ops.push_back(node.op);
+  }
+  return ops;
+}
+
+Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds,
+                                             const std::vector<std::string>& fetches) {
+  std::vector<NamedFeed> fitting = adapted(*graph_, feeds);
+  if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, fetches);
+  std::vector<Tensor> outputs;
+  TARN_RETURN_IF_ERROR(session_->Run(fitting, fetches, &outputs));
+  return outputs;
+}
+
+Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) {
+  EngineOptions options;
+  options.threads = options_.threads;
+  options.ops = &linked_ops();  // what an app has
+  options.inputs = feeds;
+  options.outputs = fetches;
+  std::shared_ptr<const std::string> bytes = file_bytes_;
+  // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
+  if (bytes == nullptr || feeds.empty()) {
+    VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, restore_op_) : no_values();
+    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
+    TARN_ASSIGN_OR_RETURN(std::string frozen_bytes, graph_bytes(frozen.graph, GraphFormat::kBinary));
+    bytes = std::make_shared<const std::string>(std::move(frozen_bytes));
+  }
+  TARN_ASSIGN_OR_RETURN(engine_, Engine::load_bytes(*bytes, bytes, path_, options));
+  engine_feeds_ = feeds;
+  engine_fetches_ = fetches;
+  return {};
+}
+
+Result<std::vector<Tensor>> GraphRunner::run_engine(const std::vector<NamedFeed>& feeds,
+                                                    const std::vector<std::string>& fetches) {
+  std::vector<std::string> names = names_of(feeds);
+  if (engine_ == nullptr || names != engine_feeds_ || fetches != engine_fetches_) {
+    TARN_RETURN_IF_ERROR(load_engine(names, fetches));
+  }
+  EngineContext context(engine_);
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    TARN_RETURN_IF_ERROR(context.set_input(static_cast<int>(i), feeds[i].second));
+  }
+  TARN_RETURN_IF_ERROR(context.run());
+  std::vector<Tensor> outputs;
+  for (size_t i = 0; i < fetches.size(); ++i) {
+    TARN_ASSIGN_OR_RETURN(const TensorView* view, context.output(static_cast<int>(i)));
+    TARN_ASSIGN_OR_RETURN(Tensor output, copy_of(*view));
+    outputs.push_back(std::move(output));
+  }
+  return outputs;
+}
+
+Result<std::vector<NamedFeed>> read_feeds(std::string_view flag, const std::vector<std::string>& items) {
+  std::vector<NamedFeed> feeds;
+  Problems problems;
+  for (const std::string& item : items) {
+    size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
+      problems.add(invalid_argument("--", flag, ": expected NAME=FILE, found ", quoted(item)));
+      continue;
+    }
+    std::string name = item.substr(0, equals);
+    bool repeated = std::any_of(feeds.begin(), feeds.end(), [&](const NamedFeed& feed) { return feed.first == name; });
+    if (repeated) problems.add(invalid_argument("--", flag, ": ", quoted(name), " is fed twice"));
+    Result<Tensor> tensor = read_tensor_file(item.substr(equals + 1));
+    problems.add(tensor.status());
+    if (tensor.ok()) feeds.emplace_back(std::move(name), *std::move(tensor));
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  return feeds;
+}
+
+Result<std::vector<std::string>> write_outputs(const std::string& dir, const std::vector<std::string>& names,
+                                               const std::vector<Tensor>& tensors) {
+  std::map<std::string, std::string> tensor_of;  // by file
+  std::vector<TensorFile> files;
+  for (size_t i = 0; i < names.size(); ++i) {
+    TARN_ASSIGN_OR_RETURN(TensorFile file, make_tensor_file(names[i], tensors[i]));
+    auto [other, is_new] = tensor_of.emplace(file.name, names[i]);
+    if (!is_new) {
+      return invalid_argument(quoted(other->second), " and ", quoted(names[i]), " would both be written to ",
+                              file.name);
+    }
+    files.push_back(std::move(file));
+  }
+  TARN_RETURN_IF_ERROR(make_dirs(dir));
+  std::vector<std::string> paths;
+  for (const TensorFile& file : files) {
+    paths.push_back(path_join(dir, file.name));
+    TARN_RETURN_IF_ERROR(write_file_atomically(paths.back(), file.bytes));
+  }
+  return paths;
+}
+
+}  // namespace tarn

@@ -1,0 +1,73 @@
+// Runs a graph file on tensors, in a session or in the engine; variables come from a checkpoint.
+//
+//   Result<GraphRunner> runner = GraphRunner::load("model.pb", "", {.executor = Executor::kEngine});
+//   Result<std::vector<Tensor>> outputs = runner->run({{"x", image}}, {"y"});
+//
+// Whatever the file holds, what goes wrong is a Status. Thread-compatible.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/checkpoint.h"
+#include "graph/graph_io.h"
+#include "graph/session.h"
+#include "runtime/engine.h"
+
+namespace tarn {
+
+enum class ExecutorKind { kSession, kEngine };
+// "session" or "engine".
+Result<ExecutorKind> executor_kind_from_name(std::string_view name);
+std::string_view executor_kind_name(ExecutorKind kind);
+
+struct GraphRunnerOptions {
+  ExecutorKind executor = ExecutorKind::kSession;
+  int threads = 0;  // 0: one per core
+};
+
+// "x" -> a tensor; names as in the graph, "x" or "x:0".
+using NamedFeed = Session::Feed;
+
+class GraphRunner {
+ public:
+  // `checkpoint` may be empty. The engine runs frozen graphs: with a checkpoint, the fetches are frozen in memory.
+  static Result<GraphRunner> load(const std::string& graph, const std::string& checkpoint, GraphRunnerOptions options);
+
+  // A feed of integers goes into a quantized Placeholder of the same width. Errors name feeds, fetches and nodes, and
+  // every op on the way that is not supported.
+  Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
+
+  const Graph& graph() const { return *graph_; }
+  // The ops that `fetches` need, given these feeds, and this binary does not have, in the order of the data's way.
+  std::vector<std::string> unsupported_ops(const std::vector<NamedFeed>& feeds,
+                                           const std::vector<std::string>& fetches) const;
+
+ private:
+  GraphRunner() = default;
+  Result<std::vector<Tensor>> run_engine(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
+  Status load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches);
+
+  GraphRunnerOptions options_;
+  std::string path_;
+  std::shared_ptr<const Graph> graph_;
+  std::string restore_op_;
+  std::optional<CheckpointReader> checkpoint_;
+  std::unique_ptr<Session> session_;
+  std::shared_ptr<const std::string> file_bytes_;  // for the engine, if the file is a GraphDef; else null
+  // The engine of the last signature.
+  std::shared_ptr<const Engine> engine_;
+  std::vector<std::string> engine_feeds_, engine_fetches_;
+};
+
+// "x=a.npy,y=b.bin": reads the files. Errors name the position, the feed or the file.
+Result<std::vector<NamedFeed>> read_feeds(std::string_view flag, const std::vector<std::string>& items);
+// Writes each tensor to `dir` (made if need be) under its name (graph/npy.h), all of them or, if one has no file form
+// or two share a name, none. Returns the paths.
+Result<std::vector<std::string>> write_outputs(const std::string& dir, const std::vector<std::string>& names,
+                                               const std::vector<Tensor>& tensors);
+
+}  // namespace tarn
