@@ -347,7 +347,7 @@ std::string tick_text(double value, double step) {
   size_t whole = text.find('.');
   if (whole == std::string::npos) whole = text.size();
   size_t first = text[0] == '-' ? 1 : 0;
-  for (size_t at = whole; at > first + 3;) text.insert(at -= 3, ",");
+  for (size_t at = whole; at > first + 3;) text.insert(at -= 3, 1, ',');
   return text;
 }
 
