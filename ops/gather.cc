@@ -1,0 +1,287 @@
+// Gather, GatherV2, and UnsortedSegmentSum, which is their gradient.
+#include "core/op.h"
+#include "ops/elementwise.h"
+#include "ops/gradients.h"
+#include "ops/support/array.h"
+
+namespace tarn {
+namespace {
+
+// params[:axis] + indices.shape[batch_dims:] + params[axis + 1:]; the first batch_dims dims of both are one.
+Result<Shape> gathered(const Shape& params, const Shape& indices, int axis, int batch_dims) {
+  Shape output;
+  for (int d = 0; d < axis; ++d) {
+    int64_t dim = params.dim(d);
+    if (d < batch_dims) {
+      if (dim != kUnknownDim && indices.dim(d) != kUnknownDim && dim != indices.dim(d)) {
+        return invalid_argument("batch dim ", d, " of params ", params.to_string(), " and indices ",
+                                indices.to_string(), " differs");
+      }
+      if (dim == kUnknownDim) dim = indices.dim(d);
+    }
+    output.add_dim(dim);
+  }
+  for (int d = batch_dims; d < indices.rank(); ++d) output.add_dim(indices.dim(d));
+  for (int d = axis + 1; d < params.rank(); ++d) output.add_dim(params.dim(d));
+  if (output.rank() > kMaxRank) return invalid_argument("the result would have ", output.rank(), " dims");
+  return output;
+}
+
+struct Axes {
+  int axis, batch_dims;
+};
+
+Result<Axes> resolve_axes(const Shape& params, const Shape& indices, int64_t axis, int64_t batch_dims) {
+  if (params.rank() < 1) return invalid_argument("params must be at least a vector, have shape ", params.to_string());
+  TARN_ASSIGN_OR_RETURN(int at, resolve_axis(axis, params.rank(), "axis"));
+  int64_t batch = batch_dims < 0 ? batch_dims + indices.rank() : batch_dims;
+  if (batch < 0 || batch > indices.rank() || batch > at) {
+    return invalid_argument("attr 'batch_dims' = ", batch_dims, " must be at most the rank of indices, ",
+                            indices.rank(), ", and the axis, ", at);
+  }
+  return Axes{at, static_cast<int>(batch)};
+}
+
+Status infer_gather(InferContext& c) {
+  bool has_axis = c.input_count() > 2;
+  if (has_axis) TARN_RETURN_IF_ERROR(expect_single(c, 2, "axis"));
+  TARN_RETURN_IF_ERROR(c.expect_rank_at_least(0, 1, "params"));
+  if (!c.shape(0).has_rank() || !c.shape(1).has_rank()) return {};
+  int64_t axis = 0, batch_dims = has_axis ? c.attr<int64_t>("batch_dims") : 0;
+  if (has_axis) {
+    std::optional<IntList> known = IntList::known(c, 2);
+    if (!known) return {};
+    TARN_ASSIGN_OR_RETURN(axis, single_int(*known, "axis"));
+  }
+  TARN_ASSIGN_OR_RETURN(Axes axes, resolve_axes(c.shape(0), c.shape(1), axis, batch_dims));
+  TARN_ASSIGN_OR_RETURN(Shape output, gathered(c.shape(0), c.shape(1), axes.axis, axes.batch_dims));
+  return set_output_checked(c, 0, output);
+}
+
+class GatherKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    batch_dims_ = c.attrs().get_or<int64_t>("batch_dims", 0);
+    return {};
+  }
+  Status run(RunContext& c) const override {
+    const TensorView& params = c.input(0);
+    const Shape& shape = *params.shape;
+    const Shape& index_shape = *c.input(1).shape;
+    int64_t given = 0;
+    if (c.input_count() > 2) {
+      TARN_ASSIGN_OR_RETURN(given, single_int(IntList::of(c.input(2)), "axis"));
+    }
+    TARN_ASSIGN_OR_RETURN(Axes axes, resolve_axes(shape, index_shape, given, batch_dims_));
+    TARN_ASSIGN_OR_RETURN(Shape output, gathered(shape, index_shape, axes.axis, axes.batch_dims));
+    IntList indices = IntList::of(c.input(1));
+    int64_t limit = shape.dim(axes.axis);
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, output));
+    if (y.count == 0) return {};
+    for (int64_t i = 0; i < indices.size(); ++i) {
+      if (indices[i] < 0 || indices[i] >= limit) {
+        return invalid_argument("indices[", i, "] = ", indices[i], " is not in [0, ", limit, ")");
+      }
+    }
+    // y[b, o, k, :] = params[b, o, indices[b, k], :]
+    int64_t batches = dim_product(shape, 0, axes.batch_dims), outer = dim_product(shape, axes.batch_dims, axes.axis);
+    int64_t inner = dim_product(shape, axes.axis + 1, shape.rank());
+    int64_t per_batch = dim_product(index_shape, axes.batch_dims, index_shape.rank());
+    int64_t rows = batches * outer * per_batch;
+    c.threads().parallel_for(rows, std::max<int64_t>(1, kElementsPerRange / inner),
+                             [&](int64_t begin, int64_t end, int) {
+                               for (int64_t row = begin; row < end; ++row) {
+                                 int64_t k = row % per_batch, block = row / per_batch;
+                                 int64_t index = indices[block / outer * per_batch + k];
+                                 copy_elements(y.dtype, mutable_element_at(y, row * inner),
+                                               element_at(params, (block * limit + index) * inner), inner);
+                               }
+                             });
+    return {};
+  }
+
+ private:
+  int64_t batch_dims_ = 0;
+};
+
+// data.shape = segment_ids.shape + the rest.
+Status infer_segment_sum(InferContext& c) {
+  TARN_RETURN_IF_ERROR(c.expect_rank(2, 0, "num_segments"));
+  const Shape& data = c.shape(0);
+  const Shape& ids = c.shape(1);
+  if (!data.has_rank() || !ids.has_rank()) return {};
+  bool fits = ids.rank() <= data.rank();
+  for (int d = 0; d < ids.rank() && fits; ++d) {
+    fits = ids.dim(d) == data.dim(d) || ids.dim(d) == kUnknownDim || data.dim(d) == kUnknownDim;
+  }
+  if (!fits) {
+    return invalid_argument("the shape of data ", data.to_string(), " must begin with that of segment_ids ",
+                            ids.to_string());
+  }
+  int64_t count = kUnknownDim;
+  if (std::optional<IntList> known = IntList::known(c, 2)) {
+    count = (*known)[0];
+    if (count < 0) return invalid_argument("num_segments must be >= 0, not ", count);
+  }
+  Shape output{count};
+  for (int d = ids.rank(); d < data.rank(); ++d) output.add_dim(data.dim(d));
+  return set_output_checked(c, 0, output);
+}
+
+template <class T>
+class SegmentSumKernel : public Kernel {
+ public:
+  Status run(RunContext& c) const override {
+    const TensorView& data = c.input(0);
+    const Shape& shape = *data.shape;
+    const Shape& id_shape = *c.input(1).shape;
+    bool fits = id_shape.rank() <= shape.rank();
+    for (int d = 0; d < id_shape.rank() && fits; ++d) fits = id_shape.dim(d) == shape.dim(d);
+    if (!fits || c.input(2).count != 1) {
+      return invalid_argument("the shape of data ", shape.to_string(), " must begin with that of segment_ids ",
+                              id_shape.to_string());
+    }
+    int64_t segments = IntList::of(c.input(2))[0];
+    if (segments < 0) return invalid_argument("num_segments must be >= 0, not ", segments);
+    Shape output{segments};
+    for (int d = id_shape.rank(); d < shape.rank(); ++d) output.add_dim(shape.dim(d));
+    TARN_RETURN_IF_ERROR(output.element_count().status());
+    IntList ids = IntList::of(c.input(1));
+    for (int64_t i = 0; i < ids.size(); ++i) {
+      if (ids[i] >= segments) return invalid_argument("segment_ids[", i, "] = ", ids[i], " is not below ", segments);
+    }
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, output));
+    zero_elements(y.dtype, y.data, y.count);
+    int64_t inner = dim_product(shape, id_shape.rank(), shape.rank());
+    const T* in = data.as<T>();
+    T* out = y.as<T>();
+    // Threads share the columns, so every sum is taken in the order of the rows.
+    c.threads().parallel_for(inner, std::max<int64_t>(1, kElementsPerRange / std::max<int64_t>(1, ids.size())),
+                             [&](int64_t begin, int64_t end, int) {
+                               for (int64_t row = 0; row < ids.size(); ++row) {
+                                 if (ids[row] < 0) continue;  // dropped, as in TensorFlow
+                                 const T* from = in + row * inner;
+                                 T* to = out + ids[row] * inner;
+                                 for (int64_t k = begin; k < end; ++k) add(to[k], from[k]);
+                               }
+                             });
+    return {};
+  }
+
+ private:
+  static void add(T& sum, T x) {
+    if constexpr (std::is_floating_point_v<T>) {
+      sum += x;
+    } else {  // wraps
+      sum = static_cast<T>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(x));
+    }
+  }
+};
+
+constexpr KernelDef kGatherKernels[] = {portable_kernel<GatherKernel>()};
+constexpr KernelDef kSegmentSumKernels[] = {
+    portable_kernel<SegmentSumKernel<float>>(DType::kFloat),
+    portable_kernel<SegmentSumKernel<double>>(DType::kDouble),
+    portable_kernel<SegmentSumKernel<int32_t>>(DType::kInt32),
+    portable_kernel<SegmentSumKernel<int64_t>>(DType::kInt64),
+};
+
+// dparams[i] = sum of the dy of every place that took row i. TensorFlow hands this on as IndexedSlices and adds them up
+// in the same way when a dense gradient is needed.
+Status gather_gradient(GradContext& c) {
+  Wire params = c.input(0), indices = c.input(1);
+  int64_t axis = 0;
+  if (c.input_count() > 2) {
+    std::optional<std::vector<int64_t>> known = constant_ints(c, c.input(2));
+    if (!known || known->size() != 1)
+      return unimplemented("the gradient of GatherV2 along an axis that is not constant");
+    axis = (*known)[0];
+    if (c.attr<int64_t>("batch_dims") != 0) return unimplemented("the gradient of GatherV2 with batch_dims");
+  }
+  int rank = c.fact(params).shape.rank(), index_rank = c.fact(indices).shape.rank();
+  if (axis < 0 && rank < 0) return unimplemented("the gradient of GatherV2 needs the rank of params");
+  if (axis < 0) axis += rank;
+  if (axis > 0 && (rank < 0 || index_rank < 0)) {
+    return unimplemented("the gradient of GatherV2 along axis ", axis, " needs the ranks of its inputs");
+  }
+  Wire dy = c.grad();
+  // Along another axis than 0: put the gathered dims first, and the axis back at the end.
+  std::vector<int64_t> back;
+  if (axis > 0) {
+    std::vector<int64_t> perm;
+    int dy_rank = rank - 1 + index_rank;
+    for (int64_t d = axis; d < axis + index_rank; ++d) perm.push_back(d);
+    for (int64_t d = 0; d < dy_rank; ++d) {
+      if (d < axis || d >= axis + index_rank) perm.push_back(d);
+    }
+    dy = c.op("Transpose", {dy, c.int_vector(perm)});
+    for (int64_t d = 0; d < rank; ++d) back.push_back(d < axis ? d + 1 : d == axis ? 0 : d);
+  }
+  int64_t at[] = {axis}, one[] = {1};
+  AttrMap shrink{{"shrink_axis_mask", 1}};
+  int64_t next[] = {axis + 1};
+  Wire rows =
+      c.op("StridedSlice", {shape_of(c, params), c.int_vector(at), c.int_vector(next), c.int_vector(one)}, shrink);
+  Wire sum = c.op("UnsortedSegmentSum", {dy, indices, rows});
+  c.set_grad(0, back.empty() ? sum : c.op("Transpose", {sum, c.int_vector(back)}));
+  return {};
+}
+
+Status segment_sum_gradient(GradContext& c) {
+  // Rows with a negative id were dropped: they would need a mask.
+  std::optional<std::vector<int64_t>> ids = constant_ints(c, c.input(1));
+  if (!ids) return unimplemented("the gradient of UnsortedSegmentSum with segment_ids that are not constant");
+  for (int64_t id : *ids) {
+    if (id < 0) return unimplemented("the gradient of UnsortedSegmentSum with negative segment_ids");
+  }
+  c.set_grad(0, c.op("Gather", {c.grad(), c.input(1)}));
+  return {};
+}
+
+constexpr std::string_view kGatherDoc = R"(Takes rows of a tensor.
+  params  Tparams[n, ...]   indices  Tindices[...], each in [0, n)   returns  Tparams[indices.shape, ...]
+  Errors: InvalidArgument naming the index, its place and n.   Source: TensorFlow array_ops Gather.)";
+constexpr std::string_view kGatherV2Doc = R"(Takes slices of a tensor along an axis.
+  params  Tparams[...]   indices  Tindices[...]   axis  Taxis, a scalar in [-rank, rank)
+  returns  params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:]
+  With batch_dims the first dims of params and indices are walked together.
+  Errors: InvalidArgument naming the index, its place and its limit.   Source: TensorFlow array_ops GatherV2.)";
+constexpr std::string_view kSegmentSumDoc = R"(Adds up the rows that carry the same id.
+  data  T[ids.shape, ...]   segment_ids  Tindices[...], below num_segments; rows with a negative id are left out
+  num_segments  Tnumsegments, a scalar   returns  T[num_segments, ...]; integers wrap
+  Source: TensorFlow math_ops UnsortedSegmentSum.)";
+
+}  // namespace
+
+extern const OpDef op_Gather, op_GatherV2, op_UnsortedSegmentSum;
+const OpDef op_Gather = {
+    .name = "Gather",
+    .inputs = "params: Tparams, indices: Tindices",
+    .outputs = "output: Tparams",
+    .attrs = "validate_indices: bool = true; Tparams: type; Tindices: {int32, int64}",
+    .infer = infer_gather,
+    .kernels = kGatherKernels,
+};
+const OpDef op_GatherV2 = {
+    .name = "GatherV2",
+    .inputs = "params: Tparams, indices: Tindices, axis: Taxis",
+    .outputs = "output: Tparams",
+    .attrs = "batch_dims: int = 0; Tparams: type; Tindices: {int16, int32, int64}; Taxis: {int32, int64}",
+    .infer = infer_gather,
+    .kernels = kGatherKernels,
+};
+const OpDef op_UnsortedSegmentSum = {
+    .name = "UnsortedSegmentSum",
+    .inputs = "data: T, segment_ids: Tindices, num_segments: Tnumsegments",
+    .outputs = "output: T",
+    .attrs =
+        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, uint16, "
+        "complex128, half, uint32, uint64}; Tindices: {int16, int32, int64}; Tnumsegments: {int32, int64} = int32",
+    .infer = infer_segment_sum,
+    .kernels = kSegmentSumKernels,
+};
+
+TARN_OP_FILE(gather, {&op_Gather, kGatherDoc, gather_gradient}, {&op_GatherV2, kGatherV2Doc, gather_gradient},
+             {&op_UnsortedSegmentSum, kSegmentSumDoc, segment_sum_gradient})
+
+}  // namespace tarn

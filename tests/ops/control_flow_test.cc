@@ -1,0 +1,60 @@
+#include <gtest/gtest.h>
+
+#include "tests/ops/harness.h"
+
+namespace tarn::testing {
+namespace {
+
+Tensors switched(const Tensors& in, const AttrMap&) {
+  bool pred = in[1].item<bool>();
+  return {pred ? Tensor() : in[0], pred ? in[0] : Tensor()};
+}
+Tensors first(const Tensors& in, const AttrMap&) {
+  return {in[0], Tensor::scalar<int32_t>(0)};
+}
+Tensors same(const Tensors& in, const AttrMap&) {
+  return {in[0]};
+}
+
+TARN_OP_CASES(control_flow) {
+  OpCases cases;
+  AttrMap frame{{"frame_name", "loop"}};
+  for (Shape shape : {Shape{2, 3}, Shape{}, Shape{0}}) {
+    std::string label = shape.to_string();
+    for (bool pred : {false, true}) {
+      cases.push_back({.op = "Switch",
+                       .label = str_cat(label, pred ? " true" : " false"),
+                       .inputs = {uniform(shape), Tensor::scalar(pred)},
+                       .reference = switched});
+    }
+    cases.push_back(
+        {.op = "Merge", .label = label, .inputs = {uniform(shape), uniform(shape, -1, 1, 2)}, .reference = first});
+    cases.push_back({.op = "Merge", .label = str_cat(label, " alone"), .inputs = {uniform(shape)}, .reference = first});
+    cases.push_back({.op = "Enter", .label = label, .attrs = frame, .inputs = {uniform(shape)}, .reference = same});
+    cases.push_back({.op = "Exit", .label = label, .inputs = {uniform(shape)}, .reference = same});
+    cases.push_back({.op = "NextIteration", .label = label, .inputs = {uniform(shape)}, .reference = same});
+    cases.push_back(
+        {.op = "LoopCond", .label = label, .inputs = {Tensor::scalar(shape.is_scalar())}, .reference = same});
+  }
+  return cases;
+}
+
+TEST(Merge, KnowsOnlyWhatItsInputsAgreeOn) {
+  const OpRegistry::Op& op = *op_table().find("Merge");
+  AttrMap attrs{{"T", DType::kFloat}, {"N", 2}};
+  NodeTypes types;
+  std::vector<InputInfo> infos(2, {DType::kFloat, false, "x"});
+  ASSERT_TRUE(op.schema.resolve("m", attrs, infos, {}, types).ok());
+  auto merged = [&](Shape a, Shape b) {
+    std::vector<Fact> inputs = {{DType::kFloat, a, {}, false}, {DType::kFloat, b, {}, false}}, outputs;
+    EXPECT_TRUE(infer_node(op, "m", attrs, types, inputs, outputs).ok());
+    return outputs[0].shape.to_string();
+  };
+
+  EXPECT_EQ(merged({2, 3}, {2, 3}), "[2,3]");
+  EXPECT_EQ(merged({2, 3}, {4, 3}), "[?,3]");
+  EXPECT_EQ(merged({2, 3}, {2}), "?");
+}
+
+}  // namespace
+}  // namespace tarn::testing
