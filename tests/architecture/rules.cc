@@ -47,7 +47,7 @@ struct LibraryRule {
 constexpr LibraryRule kLibraryRules[] = {
     {"Eigen", "(unsupported/)?Eigen/.*", "ops/eigen\\.h"},
     {"protozero", "protozero/.*", "runtime/wire(_attrs)?\\.cc"},
-    {"Boost", "boost/.*", "graph/bgl\\.h|graph/algorithms\\.cc|passes/pattern\\.cc"},
+    {"Boost", "boost/.*", "graph/(bgl\\.h|algorithms\\.cc|dot\\.cc)|passes/pattern\\.cc"},
     {"gflags", "gflags/.*", "(tools|examples)/.*"},
     {"protobuf", "google/protobuf/.*|.*\\.pb\\.h", "(graph|passes|tools|examples)/.*"},
     {"LevelDB", "leveldb/.*", "graph/.*\\.cc"},

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/file.h"
 #include "graph/algorithms.h"
 #include "graph/half.h"
 #include "tests/graph/file_ops.h"
@@ -275,6 +276,25 @@ TEST(Text, CaretStandsUnderTheSpotEvenInLongOrForeignLines) {
             std::string::npos)
       << status.message();
   EXPECT_LT(read("x = Relu(" + std::string(100'000, 'y') + "!)").status().message().size(), 400u);
+}
+
+TEST(Text, TheExamplesOfTheDocumentationAreRead) {
+  Result<std::string> page = read_file(str_cat(TARN_SOURCE_DIR, "/docs/text_format.md"));
+  ASSERT_TRUE(page.ok()) << page.status().to_string();
+  size_t begin = page->find("```\n") + 4;
+  Result<Graph> graph =
+      graph_from_text(page->substr(begin, page->find("```", begin) - begin), {.allow_unknown_ops = true});
+  ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+  EXPECT_EQ(graph->node_count(), 7);
+
+  int constants = 0;
+  for (size_t at = page->find("| `k: "); at != std::string::npos; at = page->find("| `k: ", at + 1)) {
+    std::string line = page->substr(at + 3, page->find('`', at + 3) - at - 3);
+    if (line.find("…") != std::string::npos) continue;  // base64 in part
+    EXPECT_TRUE(read(line).ok()) << read(line).status().to_string();
+    ++constants;
+  }
+  EXPECT_EQ(constants, 6);
 }
 
 TEST(Text, NestingIsLimited) {
