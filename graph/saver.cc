@@ -178,7 +178,7 @@ Status Saver::check(const std::string& path) const {
     bool fits = !item.slice.empty() || item.fact.shape.is_compatible_with(entry->shape);
     if (entry->dtype == item.fact.dtype && fits) continue;
     problems.add(invalid_argument("variable ", quoted(item.node), " is ", item.fact.to_string(),
-                                  ", the checkpoint has ", Fact{entry->dtype, entry->shape, Tensor(), false}.to_string()));
+                                  ", the checkpoint has ", dtype_short_name(entry->dtype), entry->shape.to_string()));
   }
   return problems.to_status(str_cat("restoring ", quoted(path), ": nothing was restored"));
 }

@@ -30,7 +30,7 @@ struct SessionOptions {
   int threads = 0;                                       // 0: one per core
   std::vector<Backend> backends = {Backend::kPortable};  // first choice first
   // Random ops whose two seeds are 0 take theirs from here; nullopt: from the system.
-  std::optional<uint64_t> seed;
+  std::optional<uint64_t> seed = std::nullopt;
 };
 
 class Session {
