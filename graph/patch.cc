@@ -38,7 +38,8 @@ void Patch::replace_node(NodeId old, Wire by) {
 }
 
 Status Patch::check(Wire from, Wire to, std::string_view what) const {
-  if (to.is_none() || !graph_.is_alive(from.node) || !graph_.is_alive(to.node)) return internal_error(what, ": a node of the patch is gone");
+  if (to.is_none() || !graph_.is_alive(from.node) || !graph_.is_alive(to.node))
+    return internal_error(what, ": a node of the patch is gone");
   const Fact& old_fact = graph_.fact(from);
   const Fact& new_fact = graph_.fact(to);
   if (old_fact.dtype != new_fact.dtype || !old_fact.shape.is_compatible_with(new_fact.shape)) {
@@ -55,7 +56,8 @@ Status Patch::commit() {
       if (!r.whole_node || !status_.ok()) continue;
       for (const Use& use : graph_.uses(r.from.node)) {
         if (use.input != Use::kControl && use.slot != 0) {
-          status_ = internal_error("replacing ", quoted(graph_.node(r.from.node).name), ": output ", use.slot, " is in use");
+          status_ =
+              internal_error("replacing ", quoted(graph_.node(r.from.node).name), ": output ", use.slot, " is in use");
         }
       }
     }
@@ -112,9 +114,12 @@ void Patch::sweep(std::vector<NodeId> candidates) {
   while (!candidates.empty()) {
     NodeId id = candidates.back();
     candidates.pop_back();
-    if (!graph_.is_alive(id) || !graph_.uses(id).empty() || std::find(keep_.begin(), keep_.end(), id) != keep_.end()) continue;
+    if (!graph_.is_alive(id) || !graph_.uses(id).empty() || std::find(keep_.begin(), keep_.end(), id) != keep_.end())
+      continue;
     const Node& node = graph_.node(id);
-    if (node.has_trait(kSourceOp) || node.is("PlaceholderWithDefault") || (node.has_trait(kStateful) && !node.is("RandomUniform"))) continue;
+    if (node.has_trait(kSourceOp) || node.is("PlaceholderWithDefault") ||
+        (node.has_trait(kStateful) && !node.is("RandomUniform")))
+      continue;
     for (Wire input : node.inputs) {
       if (!input.is_none()) candidates.push_back(input.node);
     }

@@ -18,12 +18,14 @@
 namespace tarn {
 namespace {
 
-bool is_batch_norm(const Node& node) { return node.is("FusedBatchNorm") || node.is("FusedBatchNormV2") || node.is("FusedBatchNormV3"); }
+bool is_batch_norm(const Node& node) {
+  return node.is("FusedBatchNorm") || node.is("FusedBatchNormV2") || node.is("FusedBatchNormV3");
+}
 
 struct Match {
   NodeId batch_norm = -1, product = -1;
-  NodeId bias = -1;               // a BiasAdd between, or none
-  std::vector<NodeId> reshapes;   // between the product and the batch norm, outermost first
+  NodeId bias = -1;              // a BiasAdd between, or none
+  std::vector<NodeId> reshapes;  // between the product and the batch norm, outermost first
 };
 
 const Tensor* constant(const Graph& graph, Wire wire) {
@@ -54,15 +56,18 @@ std::optional<Match> match(const Graph& graph, NodeId id, const std::vector<Node
   Wire at = norm.inputs[0];
   while (true) {
     const Node& node = graph.node(at.node);
-    bool shared = graph.uses(at.node).size() != 1 || std::find(outputs.begin(), outputs.end(), at.node) != outputs.end();
+    bool shared =
+        graph.uses(at.node).size() != 1 || std::find(outputs.begin(), outputs.end(), at.node) != outputs.end();
     if (at.slot != 0 || shared) return std::nullopt;
     if (node.is("BiasAdd") && found.bias < 0) {
-      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr) return std::nullopt;
+      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr)
+        return std::nullopt;
       found.bias = at.node;
     } else if (keeps_last_dim(graph, node) && found.bias < 0) {
       found.reshapes.push_back(at.node);
     } else if (node.is("Conv2D") || node.is("MatMul")) {
-      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr) return std::nullopt;
+      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr)
+        return std::nullopt;
       if (node.is("Conv2D") && !found.reshapes.empty()) return std::nullopt;
       found.product = at.node;
       return found;
@@ -87,7 +92,8 @@ Tensor scaled(const Tensor& weights, const std::vector<double>& scale, bool chan
 }
 
 template <class T>
-Status fold(Graph& graph, PassContext& context, const Match& m, std::vector<NodeId>& outputs, const std::vector<NodeId>& inputs) {
+Status fold(Graph& graph, PassContext& context, const Match& m, std::vector<NodeId>& outputs,
+            const std::vector<NodeId>& inputs) {
   const Node& norm = graph.node(m.batch_norm);
   const Node& product = graph.node(m.product);
   const Tensor& weights = *constant(graph, product.inputs[1]);
@@ -116,11 +122,16 @@ Status fold(Graph& graph, PassContext& context, const Match& m, std::vector<Node
   patch.keep(outputs);
   patch.keep(inputs);
   Wire new_weights = patch.constant(product_name + "/folded_weights", scaled<T>(weights, scale, transposed));
-  Wire new_product = patch.add({.name = product_name, .op = product.op, .inputs = {product.inputs[0], new_weights},
-                                .attrs = product.attrs, .controls = product.controls, .device = product.device});
+  Wire new_product = patch.add({.name = product_name,
+                                .op = product.op,
+                                .inputs = {product.inputs[0], new_weights},
+                                .attrs = product.attrs,
+                                .controls = product.controls,
+                                .device = product.device});
   Wire bias = patch.constant(name + "/folded_bias", Tensor::vector<T>(offset));
   if (m.reshapes.empty()) {
-    patch.replace_node(m.batch_norm, patch.add({.name = name + "/bias", .op = "BiasAdd", .inputs = {new_product, bias}}));
+    patch.replace_node(m.batch_norm,
+                       patch.add({.name = name + "/bias", .op = "BiasAdd", .inputs = {new_product, bias}}));
   } else {
     // The bias goes to the product, and the reshape nearest the batch norm takes its name.
     Wire sum = patch.add({.name = product_name + "/bias", .op = "BiasAdd", .inputs = {new_product, bias}});
@@ -137,7 +148,8 @@ Status fold(Graph& graph, PassContext& context, const Match& m, std::vector<Node
   std::optional<NodeId> now = graph.find(name);
   if (now) std::replace(outputs.begin(), outputs.end(), old, *now);
   // The new product takes the old one's name back: whoever looks for "conv1/Conv2D" finds it.
-  if (!graph.is_alive(m.product) && graph.is_alive(new_product.node)) TARN_RETURN_IF_ERROR(graph.rename(new_product.node, product_name));
+  if (!graph.is_alive(m.product) && graph.is_alive(new_product.node))
+    TARN_RETURN_IF_ERROR(graph.rename(new_product.node, product_name));
   context.changed(name, str_cat("batch norm folded into ", quoted(product_name), " (", channels, " channels)"));
   return {};
 }
@@ -167,6 +179,7 @@ constexpr std::string_view kDoc = R"(A batch norm behind a convolution or matrix
 }  // namespace
 
 extern const PassDef pass_fold_batch_norms;
-const PassDef pass_fold_batch_norms = {.name = "fold_batch_norms", .doc = kDoc, .contract = rounding(1e-5), .run = fold_batch_norms};
+const PassDef pass_fold_batch_norms = {
+    .name = "fold_batch_norms", .doc = kDoc, .contract = rounding(1e-5), .run = fold_batch_norms};
 
 }  // namespace tarn

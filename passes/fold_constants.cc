@@ -19,8 +19,10 @@ constexpr int64_t kDefaultLimit = 10 << 20;  // bytes; TensorFlow's kMaxConstant
 
 bool may_fold(const Node& node) {
   constexpr uint32_t kKeep = kStateful | kSourceOp | kNoFold | kWritesRef;
-  if (node.def == nullptr || (node.def->def->traits & kKeep) != 0 || node.def->def->needs != ServiceId::kCount) return false;
-  return !node.is("Const") && node.def->def->control == Control::kNone && !node.outputs.empty() && node.controls.empty();
+  if (node.def == nullptr || (node.def->def->traits & kKeep) != 0 || node.def->def->needs != ServiceId::kCount)
+    return false;
+  return !node.is("Const") && node.def->def->control == Control::kNone && !node.outputs.empty() &&
+         node.controls.empty();
 }
 
 // The values of all outputs, or nothing if they can't be had or are not worth it.
@@ -80,7 +82,8 @@ Status fold_constants(Graph& graph, PassContext& context) {
     patch.replace_node(id, first);
     TARN_RETURN_IF_ERROR(patch.commit());
     std::replace(outputs.begin(), outputs.end(), id, first.node);
-    context.changed(name, str_cat(op, " of constants is ", dtype_short_name((*values)[0].dtype()), (*values)[0].shape()));
+    context.changed(name,
+                    str_cat(op, " of constants is ", dtype_short_name((*values)[0].dtype()), (*values)[0].shape()));
   }
   return {};
 }

@@ -3,8 +3,8 @@
 //   Status fold(Graph& graph, PassContext& c) { … c.changed("conv1", "folded into …"); return {}; }
 //   const PassDef pass_fold_constants = {.name = "fold_constants", .doc = kDoc, .contract = exact(), .run = fold};
 //
-// A pass that finds nothing to do succeeds with no change. It changes the graph through Patch (graph/patch.h), keeps the
-// names of inputs and outputs, and terminates: each change it makes lowers a measure that its header names.
+// A pass that finds nothing to do succeeds with no change. It changes the graph through Patch (graph/patch.h), keeps
+// the names of inputs and outputs, and terminates: each change it makes lowers a measure that its header names.
 #pragma once
 
 #include <span>
@@ -24,9 +24,15 @@ struct PassContract {
   double max_relative_difference = 0;
   std::string to_string() const;
 };
-constexpr PassContract exact() { return {}; }
-constexpr PassContract rounding(double epsilon) { return {PassContract::Kind::kRounding, epsilon}; }
-constexpr PassContract quantizing(double epsilon) { return {PassContract::Kind::kQuantizing, epsilon}; }
+constexpr PassContract exact() {
+  return {};
+}
+constexpr PassContract rounding(double epsilon) {
+  return {PassContract::Kind::kRounding, epsilon};
+}
+constexpr PassContract quantizing(double epsilon) {
+  return {PassContract::Kind::kQuantizing, epsilon};
+}
 
 // What a pass is told and what it reports.
 class PassContext {

@@ -48,7 +48,9 @@ std::vector<std::string> pass_names() {
 
 namespace {
 
-bool is_word(char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-' || c == ':'; }
+bool is_word(char c) {
+  return isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.' || c == '/' || c == '-' || c == ':';
+}
 
 // A number where the text is one, true/false, else a string.
 AttrValue argument_value(const std::string& text) {
@@ -83,10 +85,12 @@ Result<std::vector<PipelineStep>> parse_pipeline(std::string_view text) {
   for (skip(" \t\n,"); i < text.size(); skip(" \t\n,")) {
     size_t at = i;
     std::string name = word();
-    if (name.empty()) return invalid_argument("pipeline, character ", at + 1, ": expected a pass, found '", text[at], "'");
+    if (name.empty())
+      return invalid_argument("pipeline, character ", at + 1, ": expected a pass, found '", text[at], "'");
     const PassDef* pass = find_pass(name);
     if (pass == nullptr) {
-      return not_found("pipeline, character ", at + 1, ": there is no pass ", quoted(name), did_you_mean(name, pass_names()));
+      return not_found("pipeline, character ", at + 1, ": there is no pass ", quoted(name),
+                       did_you_mean(name, pass_names()));
     }
     PipelineStep step{pass, {}};
     if (i < text.size() && text[i] == '(') {
@@ -101,7 +105,8 @@ Result<std::vector<PipelineStep>> parse_pipeline(std::string_view text) {
         skip(" ");
         step.args.set(key, argument_value(word()));
       }
-      if (i >= text.size()) return invalid_argument("pipeline, character ", at + 1, ": '(' of ", name, " is never closed");
+      if (i >= text.size())
+        return invalid_argument("pipeline, character ", at + 1, ": '(' of ", name, " is never closed");
       ++i;
     }
     pipeline.push_back(std::move(step));
@@ -193,7 +198,8 @@ Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph) c
   auto add = [&](NodeId id) -> Status {
     Fact fact = graph.node(id).outputs[0];
     if (!fact.shape.has_rank()) {
-      return invalid_argument("input ", quoted(graph.node(id).name), " has no shape to make values for: give --verify_feed");
+      return invalid_argument("input ", quoted(graph.node(id).name),
+                              " has no shape to make values for: give --verify_feed");
     }
     for (int d = 0; d < fact.shape.rank(); ++d) {
       if (fact.shape.dim(d) < 0) fact.shape.set_dim(d, kUnknownAs);

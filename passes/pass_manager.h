@@ -52,8 +52,9 @@ struct PassManagerOptions {
 class PassManager {
  public:
   explicit PassManager(PassManagerOptions options) : options_(std::move(options)) {}
-  // Changes `graph`. Before the first and after each pass the graph is checked (every node judged anew, outputs there, no
-  // cycle). An error names the pass; with verify, a difference beyond the pass's contract is an error naming pass and node.
+  // Changes `graph`. Before the first and after each pass the graph is checked (every node judged anew, outputs there,
+  // no cycle). An error names the pass; with verify, a difference beyond the pass's contract is an error naming pass
+  // and node.
   Result<std::vector<PassReport>> run(Graph& graph, const std::vector<PipelineStep>& pipeline);
 
  private:
@@ -68,8 +69,8 @@ class PassManager {
 
 // Seeded values for a tensor of this dtype: floats uniform in [0, 1), integers 0 or 1, bools false, strings empty.
 Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed);
-// Largest |a - b| relative to the largest magnitude in `a` (1 if a is all zeros); infinity where dtype or shape differ, or
-// where one is NaN and the other is not.
+// Largest |a - b| relative to the largest magnitude in `a` (1 if a is all zeros); infinity where dtype or shape differ,
+// or where one is NaN and the other is not.
 double relative_difference(const Tensor& a, const Tensor& b);
 
 }  // namespace tarn

@@ -21,7 +21,9 @@ constexpr int64_t kMinimumSize = 1024;  // elements; TensorFlow's default
 constexpr double kLevels = 256;
 
 // Rounds half away from zero, as TensorFlow's MIN_FIRST does.
-double round_away(double v) { return std::round(v); }
+double round_away(double v) {
+  return std::round(v);
+}
 
 struct Quantized {
   Tensor values;
@@ -66,8 +68,11 @@ Status quantize_weights(Graph& graph, PassContext& context) {
     Wire values = patch.constant(name + "_quantized_const", q->values);
     Wire low = patch.constant(name + "_quantized_min", Tensor::scalar<float>(q->min));
     Wire high = patch.constant(name + "_quantized_max", Tensor::scalar<float>(q->max));
-    Wire restored = patch.add({.name = name + "/dequantized", .op = "Dequantize", .inputs = {values, low, high},
-                               .attrs = {{"mode", "MIN_FIRST"}, {"T", DType::kQUInt8}}, .controls = controls});
+    Wire restored = patch.add({.name = name + "/dequantized",
+                               .op = "Dequantize",
+                               .inputs = {values, low, high},
+                               .attrs = {{"mode", "MIN_FIRST"}, {"T", DType::kQUInt8}},
+                               .controls = controls});
     patch.replace_node(id, restored);
     TARN_RETURN_IF_ERROR(patch.commit());
     context.changed(name, str_cat("f32", q->values.shape(), " in 8 bits, ", q->min, " to ", q->max));
@@ -89,8 +94,8 @@ extern const PassDef pass_quantize_weights;
 const PassDef pass_quantize_weights = {
     .name = "quantize_weights",
     .doc = kDoc,
-    // Half a step of every weight; how much of it reaches an output depends on the network: 5 % of its range is the most
-    // that is taken for quantization rather than for a defect.
+    // Half a step of every weight; how much of it reaches an output depends on the network: 5 % of its range is the
+    // most that is taken for quantization rather than for a defect.
     .contract = quantizing(0.05),
     .run = quantize_weights,
 };

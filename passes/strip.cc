@@ -50,13 +50,15 @@ class Strip {
       const Node& node = graph_.node(inputs_[i]);
       if (node.is("Placeholder")) continue;
       if (node.outputs.size() != 1) {
-        return invalid_argument("input ", quoted(node.name), " has ", node.outputs.size(), " outputs; an input must have one");
+        return invalid_argument("input ", quoted(node.name), " has ", node.outputs.size(),
+                                " outputs; an input must have one");
       }
       Patch patch(graph_);
       patch.keep(outputs_);
       Fact fact = node.outputs[0];
       std::string name = node.name;
-      Wire placeholder = patch.add({.name = name + "/input", .op = "Placeholder", .attrs = {{"dtype", fact.dtype}, {"shape", fact.shape}}});
+      Wire placeholder = patch.add(
+          {.name = name + "/input", .op = "Placeholder", .attrs = {{"dtype", fact.dtype}, {"shape", fact.shape}}});
       patch.replace_node(inputs_[i], placeholder);
       TARN_RETURN_IF_ERROR(patch.commit());
       inputs_[i] = placeholder.node;
@@ -93,9 +95,12 @@ class Strip {
     drop_idle_controls(id);
     const Node& node = graph_.node(id);
     if (is_public(id)) return {};
-    if (node.is("Identity") || node.is("StopGradient") || node.is("PreventGradient") || node.is("CheckNumerics") || node.is("Snapshot")) {
+    if (node.is("Identity") || node.is("StopGradient") || node.is("PreventGradient") || node.is("CheckNumerics") ||
+        node.is("Snapshot")) {
       // As a control input it may pin a branch or an order; then it stays.
-      if (!node.controls.empty() || has_control_users(id) || node.outputs[0].is_ref != graph_.fact(node.inputs[0]).is_ref) return {};
+      if (!node.controls.empty() || has_control_users(id) ||
+          node.outputs[0].is_ref != graph_.fact(node.inputs[0]).is_ref)
+        return {};
       return splice(id, node.inputs[0], "passed its input through");
     }
     if (node.is("PlaceholderWithDefault")) return splice(id, node.inputs[0], "takes its default");
@@ -195,7 +200,8 @@ class Strip {
         if (std::find(outputs_.begin(), outputs_.end(), use.node) != outputs_.end()) return false;
         if (seen[static_cast<size_t>(use.node)]) continue;
         seen[static_cast<size_t>(use.node)] = true;
-        for (size_t slot = 0; slot < std::max<size_t>(1, user.outputs.size()); ++slot) stack.push_back({use.node, static_cast<int>(slot)});
+        for (size_t slot = 0; slot < std::max<size_t>(1, user.outputs.size()); ++slot)
+          stack.push_back({use.node, static_cast<int>(slot)});
       }
     }
     return true;
@@ -211,7 +217,8 @@ class Strip {
     if (node.is("Add") || node.is("AddV2") || node.is("Sub") || node.is("Mul")) {
       return is_mask(node.inputs[0], depth + 1) || is_mask(node.inputs[1], depth + 1);
     }
-    if (node.is("GreaterEqual") || node.is("Less")) return is_mask(node.inputs[0], depth + 1) || is_mask(node.inputs[1], depth + 1);
+    if (node.is("GreaterEqual") || node.is("Less"))
+      return is_mask(node.inputs[0], depth + 1) || is_mask(node.inputs[1], depth + 1);
     return false;
   }
   bool is_boolean_or_floored_mask(Wire wire) const {
@@ -234,7 +241,8 @@ class Strip {
     Wire kept;
     if (node.is("Mul")) {
       for (int i = 0; i < 2 && kept.is_none(); ++i) {
-        if (is_boolean_or_floored_mask(node.inputs[static_cast<size_t>(i)])) kept = before_scaling(node.inputs[static_cast<size_t>(1 - i)]);
+        if (is_boolean_or_floored_mask(node.inputs[static_cast<size_t>(i)]))
+          kept = before_scaling(node.inputs[static_cast<size_t>(1 - i)]);
       }
     } else if (is_boolean_or_floored_mask(node.inputs[0])) {
       const Tensor* zero = constant_of(node.inputs[2]);

@@ -1,0 +1,15 @@
+// docs/ops.md and docs/passes.md, written from the tables: what is in them is what is in this binary.
+#pragma once
+
+#include <string>
+
+#include "core/op_schema.h"
+
+namespace tarn {
+
+// One section an op: signature, dtypes with kernels, gradient, doc text.
+std::string ops_markdown(const OpRegistry& ops);
+// One section a pass: contract and doc text.
+std::string passes_markdown();
+
+}  // namespace tarn
