@@ -90,14 +90,14 @@ Status make_plan(const Shape& input, const Bounds& bounds, const Masks& masks, P
   if (taken > input.rank()) {
     return invalid_argument("the slice takes ", taken, " dims, the input ", input.to_string(), " has ", input.rank());
   }
-  int d = 0;
+  unsigned d = 0;  // unsigned: gcc 12 imagines a negative one when optimizing
   Shape output;
   auto whole_dims = [&](int n) {
     for (; n > 0; --n, ++d) {
       plan.begin[d] = 0;
       plan.stride[d] = 1;
-      plan.size[d] = input.dim(d);
-      output.add_dim(input.dim(d));
+      plan.size[d] = input.dim(static_cast<int>(d));
+      output.add_dim(plan.size[d]);
     }
   };
   for (int i = 0; i < bounds.count; ++i) {
@@ -106,7 +106,7 @@ Status make_plan(const Shape& input, const Bounds& bounds, const Masks& masks, P
     } else if ((masks.new_axis >> i & 1) != 0) {
       output.add_dim(1);
     } else {
-      TARN_RETURN_IF_ERROR(plan_dim(input.dim(d), d, i, bounds, masks, plan));
+      TARN_RETURN_IF_ERROR(plan_dim(input.dim(static_cast<int>(d)), static_cast<int>(d), i, bounds, masks, plan));
       if ((masks.shrink_axis >> i & 1) == 0) output.add_dim(plan.size[d]);
       ++d;
     }
