@@ -158,7 +158,10 @@ def dequantize(g):
     for dtype, codes in CODES.items():
         for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
             for low, high in LIMITS if dtype in ("quint8", "qint8") else LIMITS[:2]:
-                g.add("Dequantize", Quantized(codes, dtype), F32(low), F32(high), mode=mode, terms=2)
+                # TensorFlow takes a qint32 to float and from there to int: 2^31 - 1 becomes 2^31, which no int holds.
+                overflows = dtype == "qint32" and mode == "SCALED"
+                note = "2^31 - 1 as a float to int: undefined in C++, values of x86-64" if overflows else ""
+                g.add("Dequantize", Quantized(codes, dtype), F32(low), F32(high), mode=mode, terms=2, note=note)
     g.add(
         "Dequantize",
         Quantized(np.arange(256), "quint8"),
