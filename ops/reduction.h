@@ -42,6 +42,8 @@ class ReductionWalk {
  public:
   ReductionWalk(const ReductionPlan::Dims& dims, int rank, int64_t start) : dims_(dims), rank_(rank) {
     for (int d = rank_ - 1; d >= 0; --d) {
+      index_[d] = 0;
+      if (start == 0) continue;  // sizes may be 0: nothing to walk through
       index_[d] = start % dims_.size[d];
       start /= dims_.size[d];
       offset_ += index_[d] * dims_.stride[d];
