@@ -11,6 +11,7 @@
 // Ends:    every change removes a batch norm.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "graph/patch.h"
 #include "passes/pass.h"
@@ -40,129 +41,154 @@ bool keeps_last_dim(const Graph& graph, const Node& node) {
   return in.rank() >= 1 && out.rank() >= 1 && in.dim(-1) > 0 && in.dim(-1) == out.dim(-1);
 }
 
-// Walks up from the batch norm; nullopt where something stands in the way.
-std::optional<Match> match(const Graph& graph, NodeId id, const std::vector<NodeId>& outputs) {
+// What must stay as it is: an output's value, an input's place.
+struct Public {
+  std::vector<NodeId> outputs, inputs;
+  bool has(NodeId id) const {
+    return std::find(outputs.begin(), outputs.end(), id) != outputs.end() ||
+           std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+  }
+};
+
+bool is_nhwc(const Node& node) {
+  return node.attrs.get_or<std::string>("data_format", "NHWC") == "NHWC";
+}
+
+// Only output 0 of the batch norm is used, it is for inference, and its parameters are constant.
+bool may_fold(const Graph& graph, NodeId id, const PassContext& context, const Public& open) {
   const Node& norm = graph.node(id);
-  if (!is_batch_norm(norm) || norm.attrs.get_or<bool>("is_training", true)) return std::nullopt;
-  if (norm.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC") return std::nullopt;
-  for (int i = 1; i < 5; ++i) {
-    if (constant(graph, norm.inputs[static_cast<size_t>(i)]) == nullptr) return std::nullopt;
-  }
-  for (const Use& use : graph.uses(id)) {
-    if (use.input != Use::kControl && use.slot != 0) return std::nullopt;
-  }
+  if (!is_batch_norm(norm) || norm.attrs.get_or<bool>("is_training", true) || !is_nhwc(norm)) return false;
+  if (context.wants_other_outputs(norm.name)) return false;
+  if (std::find(open.inputs.begin(), open.inputs.end(), id) != open.inputs.end()) return false;
+  const std::vector<Use>& uses = graph.uses(id);
+  bool first_only =
+      std::all_of(uses.begin(), uses.end(), [](const Use& use) { return use.input == Use::kControl || use.slot == 0; });
+  return first_only && std::all_of(norm.inputs.begin() + 1, norm.inputs.end(),
+                                   [&](Wire wire) { return constant(graph, wire) != nullptr; });
+}
+
+// Walks up from the batch norm; nullopt where something stands in the way.
+std::optional<Match> match(const Graph& graph, NodeId id, const PassContext& context, const Public& open) {
+  if (!may_fold(graph, id, context, open)) return std::nullopt;
   Match found;
   found.batch_norm = id;
-  Wire at = norm.inputs[0];
-  while (true) {
+  for (Wire at = graph.node(id).inputs[0];; at = graph.node(at.node).inputs[0]) {
     const Node& node = graph.node(at.node);
-    bool shared =
-        graph.uses(at.node).size() != 1 || std::find(outputs.begin(), outputs.end(), at.node) != outputs.end();
-    if (at.slot != 0 || shared) return std::nullopt;
-    if (node.is("BiasAdd") && found.bias < 0) {
-      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr)
-        return std::nullopt;
-      found.bias = at.node;
-    } else if (keeps_last_dim(graph, node) && found.bias < 0) {
-      found.reshapes.push_back(at.node);
-    } else if (node.is("Conv2D") || node.is("MatMul")) {
-      if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC" || constant(graph, node.inputs[1]) == nullptr)
-        return std::nullopt;
+    if (at.slot != 0 || graph.uses(at.node).size() != 1 || open.has(at.node) || !is_nhwc(node)) return std::nullopt;
+    bool is_product = node.is("Conv2D") || node.is("MatMul");
+    bool has_constant = is_product || node.is("BiasAdd");
+    if (has_constant && constant(graph, node.inputs[1]) == nullptr) return std::nullopt;
+    if (is_product) {
       if (node.is("Conv2D") && !found.reshapes.empty()) return std::nullopt;
+      if (node.outputs[0].dtype != DType::kFloat) return std::nullopt;
       found.product = at.node;
       return found;
+    }
+    if (found.bias >= 0 || !node.controls.empty()) return std::nullopt;
+    if (node.is("BiasAdd")) {
+      found.bias = at.node;
+    } else if (keeps_last_dim(graph, node)) {
+      found.reshapes.push_back(at.node);
     } else {
       return std::nullopt;
     }
-    at = node.inputs[0];
   }
 }
 
-// W * s along the output channels: the last dim, or the first of a transposed MatMul weight.
-template <class T>
-Tensor scaled(const Tensor& weights, const std::vector<double>& scale, bool channels_first) {
-  Tensor result = weights;
-  std::span<T> values = result.mutable_flat<T>();
-  size_t channels = scale.size();
-  size_t per_channel = channels_first ? values.size() / channels : 1;
-  for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<T>(values[i] * scale[channels_first ? i / per_channel : i % channels]);
-  }
-  return result;
-}
+struct Folded {
+  Tensor weights, bias;
+};
 
-template <class T>
-Status fold(Graph& graph, PassContext& context, const Match& m, std::vector<NodeId>& outputs,
-            const std::vector<NodeId>& inputs) {
-  const Node& norm = graph.node(m.batch_norm);
-  const Node& product = graph.node(m.product);
+// nullopt where sizes or values do not allow it.
+std::optional<Folded> folded_values(const Graph& graph, const Match& m) {
+  const Node &norm = graph.node(m.batch_norm), &product = graph.node(m.product);
   const Tensor& weights = *constant(graph, product.inputs[1]);
-  bool transposed = product.is("MatMul") && product.attrs.get_or<bool>("transpose_b", false);
-  int64_t channels = transposed ? weights.shape().dim(0) : weights.shape().dim(-1);
-  std::span<const float> gamma = constant(graph, norm.inputs[1])->flat<float>();
-  std::span<const float> beta = constant(graph, norm.inputs[2])->flat<float>();
-  std::span<const float> mean = constant(graph, norm.inputs[3])->flat<float>();
-  std::span<const float> variance = constant(graph, norm.inputs[4])->flat<float>();
-  auto count = static_cast<size_t>(channels);
-  if (gamma.size() != count || beta.size() != count || mean.size() != count || variance.size() != count) return {};
+  bool channels_first = product.is("MatMul") && product.attrs.get_or<bool>("transpose_b", false);
+  auto channels = static_cast<size_t>(weights.shape().dim(channels_first ? 0 : -1));
+  std::span<const float> parameters[4];  // gamma, beta, mean, variance
+  for (size_t i = 0; i < 4; ++i) {
+    const Tensor& parameter = *constant(graph, norm.inputs[i + 1]);
+    if (parameter.dtype() != DType::kFloat || parameter.element_count() != static_cast<int64_t>(channels))
+      return std::nullopt;
+    parameters[i] = parameter.flat<float>();
+  }
+  auto [gamma, beta, mean, variance] = parameters;
+  std::span<const float> old_bias;
+  if (m.bias >= 0) old_bias = constant(graph, graph.node(m.bias).inputs[1])->flat<float>();
   double epsilon = norm.attrs.get<float>("epsilon");
-  std::vector<double> scale(count);
-  std::vector<T> offset(count);
-  std::span<const T> old_bias;
-  if (m.bias >= 0) old_bias = constant(graph, graph.node(m.bias).inputs[1])->flat<T>();
-  for (size_t c = 0; c < count; ++c) {
+  std::vector<double> scale(channels);
+  std::vector<float> bias(channels);
+  for (size_t c = 0; c < channels; ++c) {
+    // s = gamma / sqrt(var + epsilon);  b' = beta + (b - mean) * s
     scale[c] = gamma[c] / std::sqrt(variance[c] + epsilon);
-    if (!std::isfinite(scale[c])) return {};  // a variance of -epsilon or NaN weights: left for the run to show
-    double bias = old_bias.empty() ? 0 : static_cast<double>(old_bias[c]);
-    offset[c] = static_cast<T>(beta[c] + (bias - mean[c]) * scale[c]);
+    if (!std::isfinite(scale[c])) return std::nullopt;  // a variance of -epsilon, NaN weights: left for the run to show
+    double old = old_bias.empty() ? 0 : static_cast<double>(old_bias[c]);
+    bias[c] = static_cast<float>(beta[c] + (old - mean[c]) * scale[c]);
   }
-  std::string name = norm.name;
-  std::string product_name = product.name;
+  // W' = W * s along the output channels: the last dim, or the first of a transposed MatMul weight.
+  Tensor scaled = weights;
+  std::span<float> values = scaled.mutable_flat<float>();
+  size_t per_channel = channels_first && channels > 0 ? values.size() / channels : 1;
+  for (size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<float>(values[i] * scale[channels_first ? i / per_channel : i % channels]);
+  }
+  return Folded{std::move(scaled), Tensor::vector<float>(bias)};
+}
+
+Status fold(Graph& graph, PassContext& context, const Match& m, const Folded& values, Public& open) {
+  // Copies: adding nodes moves the graph's.
+  const Node norm = graph.node(m.batch_norm), product = graph.node(m.product);
   Patch patch(graph);
-  patch.keep(outputs);
-  patch.keep(inputs);
-  Wire new_weights = patch.constant(product_name + "/folded_weights", scaled<T>(weights, scale, transposed));
-  Wire new_product = patch.add({.name = product_name,
-                                .op = product.op,
-                                .inputs = {product.inputs[0], new_weights},
-                                .attrs = product.attrs,
-                                .controls = product.controls,
-                                .device = product.device});
-  Wire bias = patch.constant(name + "/folded_bias", Tensor::vector<T>(offset));
-  if (m.reshapes.empty()) {
-    patch.replace_node(m.batch_norm,
-                       patch.add({.name = name + "/bias", .op = "BiasAdd", .inputs = {new_product, bias}}));
-  } else {
-    // The bias goes to the product, and the reshape nearest the batch norm takes its name.
-    Wire sum = patch.add({.name = product_name + "/bias", .op = "BiasAdd", .inputs = {new_product, bias}});
-    for (auto it = m.reshapes.rbegin(); it != m.reshapes.rend(); ++it) {
-      const Node& reshape = graph.node(*it);
-      NodeSpec spec{.name = reshape.name, .op = reshape.op, .inputs = reshape.inputs, .attrs = reshape.attrs};
-      spec.inputs[0] = sum;
-      sum = patch.add(std::move(spec));
-    }
-    patch.replace_node(m.batch_norm, sum);
+  patch.keep(open.outputs);
+  patch.keep(open.inputs);
+  NodeSpec new_product{.name = product.name,
+                       .op = product.op,
+                       .inputs = product.inputs,
+                       .attrs = product.attrs,
+                       .controls = product.controls,
+                       .device = product.device};
+  new_product.inputs[1] = patch.constant(product.name + "/folded_weights", values.weights);
+  Wire folded = patch.add(std::move(new_product));
+  Wire bias = patch.constant(norm.name + "/folded_bias", values.bias);
+  // The bias goes to the product; of what stood between, the node nearest the batch norm takes its name and controls.
+  bool is_last = m.reshapes.empty();
+  std::string sum_name = is_last ? norm.name : product.name;
+  Wire last = patch.add({.name = sum_name + "/bias",
+                         .op = "BiasAdd",
+                         .inputs = {folded, bias},
+                         .controls = is_last ? norm.controls : std::vector<NodeId>(),
+                         .device = norm.device});
+  for (size_t i = m.reshapes.size(); i-- > 0;) {
+    const Node reshape = graph.node(m.reshapes[i]);
+    NodeSpec spec{.name = reshape.name,
+                  .op = reshape.op,
+                  .inputs = reshape.inputs,
+                  .attrs = reshape.attrs,
+                  .device = reshape.device};
+    spec.inputs[0] = last;
+    if (i == 0) spec.controls = norm.controls;
+    last = patch.add(std::move(spec));
   }
-  NodeId old = m.batch_norm;
+  patch.replace_node(m.batch_norm, last);
   TARN_RETURN_IF_ERROR(patch.commit());
-  std::optional<NodeId> now = graph.find(name);
-  if (now) std::replace(outputs.begin(), outputs.end(), old, *now);
+  std::replace(open.outputs.begin(), open.outputs.end(), m.batch_norm, last.node);
   // The new product takes the old one's name back: whoever looks for "conv1/Conv2D" finds it.
-  if (!graph.is_alive(m.product) && graph.is_alive(new_product.node))
-    TARN_RETURN_IF_ERROR(graph.rename(new_product.node, product_name));
-  context.changed(name, str_cat("batch norm folded into ", quoted(product_name), " (", channels, " channels)"));
+  TARN_RETURN_IF_ERROR(graph.rename(folded.node, product.name));
+  context.changed(norm.name, str_cat("batch norm folded into ", quoted(product.name), " (", values.bias.element_count(),
+                                     " channels)"));
   return {};
 }
 
 Status fold_batch_norms(Graph& graph, PassContext& context) {
-  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
-  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
+  Public open;
+  TARN_ASSIGN_OR_RETURN(open.outputs, context.find(graph, context.outputs));
+  TARN_ASSIGN_OR_RETURN(open.inputs, context.find(graph, context.inputs));
   for (NodeId id : graph.ids()) {
     if (!graph.is_alive(id)) continue;
-    std::optional<Match> found = match(graph, id, outputs);
+    std::optional<Match> found = match(graph, id, context, open);
     if (!found) continue;
-    if (graph.node(found->product).outputs[0].dtype != DType::kFloat) continue;
-    TARN_RETURN_IF_ERROR(fold<float>(graph, context, *found, outputs, inputs));
+    std::optional<Folded> values = folded_values(graph, *found);
+    if (values) TARN_RETURN_IF_ERROR(fold(graph, context, *found, *values, open));
   }
   return {};
 }

@@ -17,22 +17,33 @@ namespace {
 
 constexpr int64_t kDefaultLimit = 10 << 20;  // bytes; TensorFlow's kMaxConstantSize
 
+// Says something of its input's shape alone.
+bool reads_shape_only(const Node& node) {
+  return node.is("Shape") || node.is("ShapeN") || node.is("Size") || node.is("Rank");
+}
+
 bool may_fold(const Node& node) {
   constexpr uint32_t kKeep = kStateful | kSourceOp | kNoFold | kWritesRef;
   if (node.def == nullptr || (node.def->def->traits & kKeep) != 0 || node.def->def->needs != ServiceId::kCount)
     return false;
+  // Weights in 8 bits stay so: they are dequantized as the graph loads.
+  if (node.is("Dequantize")) return false;
   return !node.is("Const") && node.def->def->control == Control::kNone && !node.outputs.empty() &&
          node.controls.empty();
 }
 
-// The values of all outputs, or nothing if they can't be had or are not worth it.
-std::optional<std::vector<Tensor>> evaluate(const Graph& graph, const Node& node, int64_t limit) {
-  std::vector<Tensor> values;
-  for (const Fact& fact : node.outputs) {
-    if (!fact.has_value() || fact.is_ref) break;
-    values.push_back(fact.value);
+// The values of all outputs, or nothing if they can't be had or are not worth it. `depends_on_input`: by node.
+std::optional<std::vector<Tensor>> evaluate(const Graph& graph, NodeId id, const std::vector<bool>& depends_on_input,
+                                            int64_t limit) {
+  const Node& node = graph.node(id);
+  if (reads_shape_only(node)) {
+    std::vector<Tensor> values;
+    for (const Fact& fact : node.outputs) {
+      if (fact.has_value()) values.push_back(fact.value);
+    }
+    if (values.size() == node.outputs.size()) return values;
   }
-  if (values.size() == node.outputs.size()) return values;
+  if (depends_on_input[static_cast<size_t>(id)]) return std::nullopt;
   if (node.inputs.empty()) return std::nullopt;
   std::vector<Tensor> inputs;
   int64_t input_bytes = 0;
@@ -57,16 +68,34 @@ std::optional<std::vector<Tensor>> evaluate(const Graph& graph, const Node& node
   return *std::move(result);
 }
 
+// Inputs of the graph and all that follows from them, even if an input is a Const now.
+std::vector<bool> descendants(const Graph& graph, const std::vector<NodeId>& inputs) {
+  std::vector<bool> reached(static_cast<size_t>(graph.id_limit()), false);
+  std::vector<NodeId> stack = inputs;
+  while (!stack.empty()) {
+    NodeId id = stack.back();
+    stack.pop_back();
+    if (reached[static_cast<size_t>(id)]) continue;
+    reached[static_cast<size_t>(id)] = true;
+    // What is known of a shape is known whatever is fed.
+    for (const Use& use : graph.uses(id)) {
+      if (!reads_shape_only(graph.node(use.node))) stack.push_back(use.node);
+    }
+  }
+  return reached;
+}
+
 Status fold_constants(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
   auto limit = context.args.get_or<int64_t>("max_constant_size_in_bytes", kDefaultLimit);
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
+  std::vector<bool> depends_on_input = descendants(graph, inputs);
   for (NodeId id : order) {
     if (!graph.is_alive(id) || std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
     const Node& node = graph.node(id);
-    if (!may_fold(node)) continue;
-    std::optional<std::vector<Tensor>> values = evaluate(graph, node, limit);
+    if (!may_fold(node) || context.wants_other_outputs(node.name)) continue;
+    std::optional<std::vector<Tensor>> values = evaluate(graph, id, depends_on_input, limit);
     if (!values) continue;
     std::string name = node.name;
     std::string op = node.op;

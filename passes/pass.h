@@ -10,13 +10,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graph/graph.h"
 
 namespace tarn {
 
-// What a pass promises about the outputs.
+// What a pass promises about the outputs, given what it assumed (PassContext::assume). Floating outputs are held to it;
+// under a rounding or quantizing contract others (an ArgMax) may tip where it was close.
 struct PassContract {
   enum class Kind { kExact, kRounding, kQuantizing };
   Kind kind = Kind::kExact;
@@ -44,6 +46,15 @@ class PassContext {
 
   // The node ids of inputs and outputs in a graph. Errors name those that are missing, with the nearest names.
   Result<std::vector<NodeId>> find(const Graph& graph, const std::vector<std::string>& names) const;
+
+  // Whether an output of this node beyond the first is asked for ("bn:1").
+  bool wants_other_outputs(std::string_view node_name) const;
+
+  // The pass takes this tensor to have this value at inference (dropout's keep probability: 1). Verification feeds it.
+  void assume(std::string tensor_name, Tensor value) {
+    assumptions.emplace_back(std::move(tensor_name), std::move(value));
+  }
+  std::vector<std::pair<std::string, Tensor>> assumptions;
 
   // Reports one change, for the printed list.
   void changed(std::string_view node, std::string_view what) {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <random>
 
+#include "core/tensor_name.h"
+
 namespace tarn {
 
 std::string PassContract::to_string() const {
@@ -31,6 +33,13 @@ Result<std::vector<NodeId>> PassContext::find(const Graph& graph, const std::vec
   }
   TARN_RETURN_IF_ERROR(problems.to_status(""));
   return ids;
+}
+
+bool PassContext::wants_other_outputs(std::string_view node_name) const {
+  return std::any_of(outputs.begin(), outputs.end(), [&](const std::string& output) {
+    Result<TensorName> name = parse_tensor_name(output);
+    return name.ok() && name->node == node_name && name->slot > 0;
+  });
 }
 
 const PassDef* find_pass(std::string_view name) {
@@ -180,51 +189,80 @@ double relative_difference(const Tensor& a, const Tensor& b) {
   return a.identical_to(b) ? 0 : std::numeric_limits<double>::infinity();
 }
 
+namespace {
+
+// With everything known anew from the inputs on: what a pass changed may tell or untell values and shapes further down.
+Status refresh_facts(Graph& graph) {
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
+  Problems problems;
+  for (NodeId id : order) problems.add(graph.reinfer(id));
+  return problems.to_status("");
+}
+
+}  // namespace
+
+namespace {
+
+// "x" and "x:0" are one.
+bool same_tensor(std::string_view a, std::string_view b) {
+  Result<TensorName> x = parse_tensor_name(a), y = parse_tensor_name(b);
+  return x.ok() && y.ok() && x->node == y->node && x->slot == y->slot;
+}
+
+}  // namespace
+
 Status PassManager::check(const Graph& graph) const {
   Problems problems;
-  Graph copy = graph;
-  for (NodeId id : copy.ids()) problems.add(copy.reinfer(id));
   for (const std::vector<std::string>* names : {&options_.inputs, &options_.outputs}) {
-    for (const std::string& name : *names) problems.add(graph.find_node(name).status());
+    for (const std::string& name : *names) problems.add(graph.find_wire(name).status());
   }
-  problems.add(topological_order(graph).status());
   return problems.to_status("");
+}
+
+Result<std::vector<Session::Feed>> PassManager::sample_feeds(const Graph& graph, int64_t batch, int64_t size) const {
+  std::vector<std::string> names = options_.inputs;
+  if (names.empty()) {
+    for (NodeId id : graph.ids()) {
+      if (graph.node(id).is("Placeholder")) names.push_back(graph.node(id).name);
+    }
+  }
+  std::vector<Session::Feed> feeds;
+  for (const std::string& name : names) {
+    TARN_ASSIGN_OR_RETURN(Wire wire, graph.find_wire(name));
+    Fact fact = graph.fact(wire);
+    if (!fact.shape.has_rank()) {
+      return invalid_argument("input ", quoted(name), " has no known rank: no values can be made for it");
+    }
+    for (int d = 0; d < fact.shape.rank(); ++d) {
+      if (fact.shape.dim(d) < 0) fact.shape.set_dim(d, d == 0 ? batch : size);
+    }
+    TARN_ASSIGN_OR_RETURN(Tensor tensor, sample_tensor(fact.dtype, fact.shape, options_.seed + feeds.size()));
+    feeds.emplace_back(name, std::move(tensor));
+  }
+  return feeds;
 }
 
 Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph) const {
   if (!options_.feeds.empty()) return options_.feeds;
-  constexpr int64_t kUnknownAs = 2;
-  std::vector<Session::Feed> feeds;
-  auto add = [&](NodeId id) -> Status {
-    Fact fact = graph.node(id).outputs[0];
-    if (!fact.shape.has_rank()) {
-      return invalid_argument("input ", quoted(graph.node(id).name),
-                              " has no shape to make values for: give --verify_feed");
-    }
-    for (int d = 0; d < fact.shape.rank(); ++d) {
-      if (fact.shape.dim(d) < 0) fact.shape.set_dim(d, kUnknownAs);
-    }
-    TARN_ASSIGN_OR_RETURN(Tensor tensor, sample_tensor(fact.dtype, fact.shape, options_.seed + feeds.size()));
-    feeds.emplace_back(graph.node(id).name, std::move(tensor));
-    return {};
+  // Unknown sizes: the first of these that the graph runs with. Images may need to be large, sequences not.
+  struct Sizes {
+    int64_t batch, other;
   };
-  if (!options_.inputs.empty()) {
-    for (const std::string& name : options_.inputs) {
-      TARN_ASSIGN_OR_RETURN(NodeId id, graph.find_node(name));
-      TARN_RETURN_IF_ERROR(add(id));
-    }
-    return feeds;
+  constexpr Sizes kTried[] = {{2, 16}, {2, 64}, {1, 299}, {2, 2}, {1, 1}};
+  Status first_error;
+  for (const Sizes& sizes : kTried) {
+    TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds, sample_feeds(graph, sizes.batch, sizes.other));
+    Status status = outputs_of(graph, feeds).status();
+    if (status.ok()) return feeds;
+    first_error.update(status);
   }
-  for (NodeId id : graph.ids()) {
-    if (graph.node(id).is("Placeholder")) TARN_RETURN_IF_ERROR(add(id));
-  }
-  return feeds;
+  return first_error.with_context("verification: the graph does not run on made-up inputs");
 }
 
 Result<std::vector<Tensor>> PassManager::outputs_of(const Graph& graph, const std::vector<Session::Feed>& feeds) const {
   std::vector<Session::Feed> present;
   for (const Session::Feed& feed : feeds) {
-    if (graph.find_node(feed.first).ok()) present.push_back(feed);
+    if (graph.find_wire(feed.first).ok()) present.push_back(feed);
   }
   SessionOptions options;
   options.threads = 1;
@@ -235,15 +273,23 @@ Result<std::vector<Tensor>> PassManager::outputs_of(const Graph& graph, const st
   return outputs;
 }
 
-Status PassManager::compare(const PassDef& pass, const Graph& before, const Graph& after,
-                            const std::vector<Session::Feed>& feeds, PassReport& report) const {
+Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
+                            std::vector<Session::Feed> feeds, PassReport& report) const {
+  for (const auto& [name, value] : context.assumptions) {
+    std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+    feeds.emplace_back(name, value);
+  }
   Result<std::vector<Tensor>> a = outputs_of(before, feeds);
   if (!a.ok()) return a.status().with_context("running the graph before the pass");
   Result<std::vector<Tensor>> b = outputs_of(after, feeds);
   if (!b.ok()) return b.status().with_context("running the graph after the pass");
   report.verified = true;
   for (size_t i = 0; i < a->size(); ++i) {
-    double difference = relative_difference((*a)[i], (*b)[i]);
+    const Tensor &x = (*a)[i], &y = (*b)[i];
+    double difference = relative_difference(x, y);
+    bool same_form = x.dtype() == y.dtype() && x.shape() == y.shape();
+    bool may_tip = pass.contract.kind != PassContract::Kind::kExact && same_form && !dtype_is_floating(x.dtype());
+    if (may_tip) continue;
     report.max_relative_difference = std::max(report.max_relative_difference, difference);
     if (difference <= pass.contract.max_relative_difference) continue;
     return internal_error("output ", quoted(options_.outputs[i]), " differs by ", difference,
@@ -255,32 +301,34 @@ Status PassManager::compare(const PassDef& pass, const Graph& before, const Grap
 
 Result<std::vector<PassReport>> PassManager::run(Graph& graph, const std::vector<PipelineStep>& pipeline) {
   std::vector<PassReport> reports;
-  TARN_RETURN_IF_ERROR(check(graph).with_context("the graph before any pass"));
+  Status good = refresh_facts(graph);
+  if (good.ok()) good = check(graph);
+  TARN_RETURN_IF_ERROR(good.with_context("the graph before any pass"));
   std::vector<Session::Feed> feeds;
   if (options_.verify) {
     TARN_ASSIGN_OR_RETURN(feeds, make_feeds(graph));
   }
   for (const PipelineStep& step : pipeline) {
-    std::string context = str_cat("pass ", step.pass->name);
     PassReport report;
     report.pass = step.pass->name;
     report.nodes_before = graph.node_count();
     std::optional<Graph> before;
     if (options_.verify) before = graph;
-    PassContext pass_context;
-    pass_context.inputs = options_.inputs;
-    pass_context.outputs = options_.outputs;
-    pass_context.args = step.args;
+    PassContext context;
+    context.inputs = options_.inputs;
+    context.outputs = options_.outputs;
+    context.args = step.args;
     auto begin = std::chrono::steady_clock::now();
-    Status status = step.pass->run(graph, pass_context);
+    Status status = step.pass->run(graph, context);
     report.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+    if (status.ok()) status = refresh_facts(graph);
     if (status.ok()) status = check(graph);
     report.nodes_after = graph.node_count();
-    report.changes = pass_context.changes;
-    report.notes = std::move(pass_context.notes);
-    if (status.ok() && options_.verify) status = compare(*step.pass, *before, graph, feeds, report);
+    report.changes = context.changes;
+    report.notes = context.notes;
+    if (status.ok() && options_.verify) status = compare(*step.pass, context, *before, graph, feeds, report);
     if (status.ok() && options_.after_pass) status = options_.after_pass(report, graph);
-    if (!status.ok()) return status.with_context(context);
+    if (!status.ok()) return status.with_context(str_cat("pass ", step.pass->name));
     reports.push_back(std::move(report));
   }
   return reports;

@@ -42,7 +42,7 @@ struct PassReport {
 struct PassManagerOptions {
   std::vector<std::string> inputs, outputs;  // node or tensor names; no inputs: every Placeholder
   bool verify = false;
-  // What verification feeds; empty: seeded random values for every Placeholder, unknown dims as 2.
+  // What verification feeds; empty: seeded random values for every input, unknown sizes such that the graph runs.
   std::vector<Session::Feed> feeds;
   uint64_t seed = 1;
   // Called after each pass, with the graph as it left it: for dumps and progress.
@@ -52,17 +52,18 @@ struct PassManagerOptions {
 class PassManager {
  public:
   explicit PassManager(PassManagerOptions options) : options_(std::move(options)) {}
-  // Changes `graph`. Before the first and after each pass the graph is checked (every node judged anew, outputs there,
-  // no cycle). An error names the pass; with verify, a difference beyond the pass's contract is an error naming pass
-  // and node.
+  // Changes `graph`. Before the first and after each pass every node is judged anew (its facts with it) and the inputs
+  // and outputs must be there. An error names the pass; with verify, a difference beyond the pass's contract is an
+  // error naming pass and output.
   Result<std::vector<PassReport>> run(Graph& graph, const std::vector<PipelineStep>& pipeline);
 
  private:
   Result<std::vector<Tensor>> outputs_of(const Graph& graph, const std::vector<Session::Feed>& feeds) const;
   Result<std::vector<Session::Feed>> make_feeds(const Graph& graph) const;
+  Result<std::vector<Session::Feed>> sample_feeds(const Graph& graph, int64_t batch, int64_t size) const;
   Status check(const Graph& graph) const;
-  Status compare(const PassDef& pass, const Graph& before, const Graph& after, const std::vector<Session::Feed>& feeds,
-                 PassReport& report) const;
+  Status compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
+                 std::vector<Session::Feed> feeds, PassReport& report) const;
 
   PassManagerOptions options_;
 };

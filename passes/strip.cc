@@ -8,10 +8,14 @@
 //          - Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot: unless it is an input or output, or a
 //            control edge hangs on it
 //          - Switch whose predicate is constant: the branch taken replaces it; Merge of what is left is spliced out
-//          - dropout, in the forms TensorFlow 1.x wrote: x * (1/keep) masked by RandomUniform: x
-// Keeps:   the names of inputs and outputs.   Contract: exact (what is cut is the identity at inference).
-// Ends:    every change removes a node.
+//          - dropout, in the forms TensorFlow wrote: x / keep * floor(keep + u), x * scale * (u >= rate) and so on, u a
+//            RandomUniform and the scale 1 / keep: x. Unless keep is an input.
+// Keeps:   the names of inputs and outputs.   Contract: exact (what is cut is the identity at inference, where dropout
+//          keeps everything: verification feeds keep = 1).
+// Ends:    every change removes a node or a use of one.
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "graph/patch.h"
 #include "passes/pass.h"
@@ -40,9 +44,7 @@ class Strip {
   }
 
  private:
-  bool is_public(NodeId id) const {
-    return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end() || is_input(id);
-  }
+  bool is_output(NodeId id) const { return std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end(); }
   bool is_input(NodeId id) const { return std::find(inputs_.begin(), inputs_.end(), id) != inputs_.end(); }
 
   Status cut_at_inputs() {
@@ -69,43 +71,54 @@ class Strip {
 
   void drop_unneeded() {
     std::vector<bool> needed = ancestors(graph_, outputs_, inputs_);
-    Result<std::vector<NodeId>> order = topological_order(graph_);
-    std::vector<NodeId> all = order.ok() ? *order : graph_.ids();
     int dropped = 0;
-    for (auto it = all.rbegin(); it != all.rend(); ++it) {
-      if (needed[static_cast<size_t>(*it)] || is_input(*it)) continue;
-      if (!graph_.uses(*it).empty()) continue;  // within a loop; its consumer goes first next time
-      graph_.remove(*it);
+    std::vector<NodeId> unneeded;
+    for (NodeId id : graph_.ids()) {
+      if (!needed[static_cast<size_t>(id)] && !is_input(id)) unneeded.push_back(id);
+    }
+    // Nothing that is needed uses them: cut loose first, they can go in any order, loops too.
+    for (NodeId id : unneeded) {
+      for (size_t i = 0; i < graph_.node(id).inputs.size(); ++i) graph_.set_input(id, static_cast<int>(i), Wire{});
+      graph_.set_controls(id, {});
+    }
+    for (NodeId id : unneeded) {
+      graph_.remove(id);
       ++dropped;
     }
     if (dropped > 0) context_.changed("graph", str_cat(dropped, " nodes that no output needs"));
   }
 
-  // Waiting for a constant orders nothing: such edges are what is left of the pivots of folded branches.
+  // Waiting for a constant, or for nothing, orders nothing: such edges are what is left of the pivots of folded
+  // branches.
+  bool is_idle(NodeId control) const {
+    const Node& node = graph_.node(control);
+    if (node.is("NoOp")) return node.controls.empty();
+    return node.outputs.size() == 1 && constant_of({control, 0}, true) != nullptr;
+  }
   void drop_idle_controls(NodeId id) {
     std::vector<NodeId> controls = graph_.node(id).controls;
-    size_t removed = std::erase_if(controls, [&](NodeId control) {
-      const Node& before = graph_.node(control);
-      return before.outputs.size() == 1 && before.controls.empty() && constant_of({control, 0}) != nullptr;
-    });
-    if (removed > 0) graph_.set_controls(id, std::move(controls));
+    size_t removed = std::erase_if(controls, [&](NodeId control) { return is_idle(control); });
+    if (removed == 0) return;
+    graph_.set_controls(id, std::move(controls));
+    context_.changed(graph_.node(id).name, "no longer waits for constants");
   }
 
   Status visit(NodeId id) {
     drop_idle_controls(id);
     const Node& node = graph_.node(id);
-    if (is_public(id)) return {};
+    if (is_input(id)) return {};
+    if (node.is("Mul") || node.is("SelectV2") || node.is("Select")) return drop_dropout(id);
+    if (is_output(id)) return {};
     if (node.is("Identity") || node.is("StopGradient") || node.is("PreventGradient") || node.is("CheckNumerics") ||
         node.is("Snapshot")) {
       // As a control input it may pin a branch or an order; then it stays.
-      if (!node.controls.empty() || has_control_users(id) ||
-          node.outputs[0].is_ref != graph_.fact(node.inputs[0]).is_ref)
-        return {};
+      bool orders = !node.controls.empty() || has_control_users(id);
+      if (orders || node.outputs[0].is_ref != graph_.fact(node.inputs[0]).is_ref) return {};
       return splice(id, node.inputs[0], "passed its input through");
     }
-    if (node.is("PlaceholderWithDefault")) return splice(id, node.inputs[0], "takes its default");
+    if (node.is("PlaceholderWithDefault") && node.controls.empty())
+      return splice(id, node.inputs[0], "takes its default");
     if (node.is("Switch")) return fold_switch(id);
-    if (node.is("Mul") || node.is("SelectV2") || node.is("Select")) return drop_dropout(id);
     return {};
   }
 
@@ -114,68 +127,55 @@ class Strip {
     return std::any_of(uses.begin(), uses.end(), [](const Use& use) { return use.input == Use::kControl; });
   }
 
+  // Users of `id` get `by`. If `id` is an output its name must stay: it becomes an Identity.
   Status splice(NodeId id, Wire by, std::string_view why) {
     std::string name = graph_.node(id).name;
     Patch patch(graph_);
     patch.keep(outputs_);
     patch.keep(inputs_);
+    if (is_output(id)) by = patch.add({.name = name + "/identity", .op = "Identity", .inputs = {by}});
     patch.replace_node(id, by);
     TARN_RETURN_IF_ERROR(patch.commit());
+    std::replace(outputs_.begin(), outputs_.end(), id, by.node);
     context_.changed(name, why);
     return {};
   }
 
-  // The constant behind a wire, through nodes that only pass it on.
-  const Tensor* constant_of(Wire wire) const {
+  // The constant behind a wire, through nodes that only pass it on; with `at_once`, one that nothing delays.
+  const Tensor* constant_of(Wire wire, bool at_once = false) const {
     while (true) {
       const Node& node = graph_.node(wire.node);
-      if (is_input(wire.node)) return nullptr;
+      if (is_input(wire.node) || (at_once && !node.controls.empty())) return nullptr;
       if (node.is("Const")) return &node.outputs[0].value;
-      if ((node.is("Identity") || node.is("PlaceholderWithDefault")) && node.controls.empty()) {
-        wire = node.inputs[0];
-        continue;
-      }
-      return nullptr;
+      if (!node.is("Identity") && !node.is("PlaceholderWithDefault")) return nullptr;
+      wire = node.inputs[0];
     }
   }
 
+  // --- branches whose predicate is constant -------------------------------------------------------------------------
   Status fold_switch(NodeId id) {
     const Tensor* predicate = constant_of(graph_.node(id).inputs[1]);
     if (predicate == nullptr || predicate->dtype() != DType::kBool || predicate->element_count() != 1) return {};
     int taken = predicate->item<bool>() ? 1 : 0;
-    Wire data = graph_.node(id).inputs[0];
-    // The untaken side must end in Merges alone, or the graph needs a value that never comes.
+    // The side not taken must end in Merges alone, or an output waits for a value that never comes.
     std::vector<std::pair<NodeId, int>> dead_merge_inputs;
     if (!find_dead_merges({id, 1 - taken}, dead_merge_inputs)) return {};
+    bool changes = graph_.use_count({id, taken}) > 0 || !dead_merge_inputs.empty();
+    if (!changes) return {};
     std::string name = graph_.node(id).name;
     for (auto [merge, input] : dead_merge_inputs) {
       if (!graph_.is_alive(merge)) continue;  // reached twice
       Wire alive = graph_.node(merge).inputs[static_cast<size_t>(1 - input)];
-      if (graph_.use_count({merge, 1}) > 0) return {};
-      if (is_public(merge)) {
-        // Its name must stay: it becomes an Identity of the branch taken.
-        Patch patch(graph_);
-        patch.keep(outputs_);
-        Wire identity = patch.add({.name = graph_.node(merge).name + "/taken", .op = "Identity", .inputs = {alive}});
-        patch.replace_node(merge, identity);
-        TARN_RETURN_IF_ERROR(patch.commit());
-        std::replace(outputs_.begin(), outputs_.end(), merge, identity.node);
-      } else {
-        Patch patch(graph_);
-        patch.keep(outputs_);
-        patch.keep(inputs_);
-        patch.keep(std::span<const NodeId>(&id, 1));
-        patch.replace_node(merge, alive);
-        TARN_RETURN_IF_ERROR(patch.commit());
-      }
+      TARN_RETURN_IF_ERROR(splice(merge, alive, "has one branch left"));
     }
-    if (!graph_.is_alive(id)) return {};
-    Patch patch(graph_);
-    patch.keep(outputs_);
-    patch.keep(inputs_);
-    patch.replace({id, taken}, data);
-    patch.remove_if_unused(id);
-    TARN_RETURN_IF_ERROR(patch.commit());
+    Wire data = graph_.is_alive(id) ? graph_.node(id).inputs[0] : Wire{};
+    if (!data.is_none()) {
+      Patch patch(graph_);
+      patch.keep(outputs_);
+      patch.keep(inputs_);
+      patch.replace({id, taken}, data);
+      TARN_RETURN_IF_ERROR(patch.commit());
+    }
     context_.changed(name, str_cat("its predicate is always ", taken == 1 ? "true" : "false"));
     return {};
   }
@@ -193,11 +193,11 @@ class Strip {
         if (control ? wire.node == dead.node : use.slot != wire.slot && wire.node == dead.node) continue;
         const Node& user = graph_.node(use.node);
         if (user.is("Merge")) {
-          if (control || user.inputs.size() != 2) return false;
+          if (control || !has_two_ways(use.node)) return false;
           merges.emplace_back(use.node, use.input);
           continue;
         }
-        if (std::find(outputs_.begin(), outputs_.end(), use.node) != outputs_.end()) return false;
+        if (is_output(use.node)) return false;
         if (seen[static_cast<size_t>(use.node)]) continue;
         seen[static_cast<size_t>(use.node)] = true;
         for (size_t slot = 0; slot < std::max<size_t>(1, user.outputs.size()); ++slot)
@@ -207,51 +207,151 @@ class Strip {
     return true;
   }
 
+  // A Merge of two branches (not of a loop) whose second output, the number of the input taken, nobody asks for.
+  bool has_two_ways(NodeId merge) const {
+    const Node& node = graph_.node(merge);
+    return node.inputs.size() == 2 && graph_.use_count({merge, 1}) == 0 && !context_.wants_other_outputs(node.name) &&
+           std::none_of(node.inputs.begin(), node.inputs.end(),
+                        [&](Wire wire) { return wire.is_none() || graph_.node(wire.node).is("NextIteration"); });
+  }
+
   // --- dropout ------------------------------------------------------------------------------------------------------
-  // The mask: made of a RandomUniform and constants by comparing or flooring.
-  bool is_mask(Wire wire, int depth = 0) const {
-    const Node& node = graph_.node(wire.node);
-    if (depth > 6) return false;
-    if (node.is("RandomUniform")) return true;
-    if (node.is("Floor") || node.is("Cast") || node.is("Identity")) return is_mask(node.inputs[0], depth + 1);
-    if (node.is("Add") || node.is("AddV2") || node.is("Sub") || node.is("Mul")) {
-      return is_mask(node.inputs[0], depth + 1) || is_mask(node.inputs[1], depth + 1);
+  // A scalar as 1 - x, or x; x is a wire or a number.
+  struct Scalar {
+    Wire wire;
+    std::optional<double> number;
+    bool is_complement = false;  // 1 - x
+    Scalar complement() const {
+      Scalar other = *this;
+      if (number) {
+        other.number = 1 - *number;
+      } else {
+        other.is_complement = !is_complement;
+      }
+      return other;
     }
-    if (node.is("GreaterEqual") || node.is("Less"))
-      return is_mask(node.inputs[0], depth + 1) || is_mask(node.inputs[1], depth + 1);
-    return false;
+    bool equals(const Scalar& other) const {
+      constexpr double kNear = 1e-5;  // of float32 arithmetic on numbers about 1
+      if (number && other.number) return std::abs(*number - *other.number) <= kNear * std::abs(*number);
+      return !number && !other.number && wire == other.wire && is_complement == other.is_complement;
+    }
+  };
+
+  std::optional<double> number_of(Wire wire) const {
+    const Tensor* value = constant_of(wire);
+    if (value == nullptr || value->element_count() != 1) return std::nullopt;
+    if (value->dtype() == DType::kFloat) return value->item<float>();
+    if (value->dtype() == DType::kDouble) return value->item<double>();
+    return std::nullopt;
   }
-  bool is_boolean_or_floored_mask(Wire wire) const {
+  bool is_number(Wire wire, double number) const { return number_of(wire) == number; }
+
+  // Nothing for what depends on an input of the graph: whoever feeds it decides.
+  std::optional<Scalar> scalar_of(Wire wire) const {
+    while (graph_.node(wire.node).is("Identity") || graph_.node(wire.node).is("PlaceholderWithDefault")) {
+      if (is_input(wire.node)) return std::nullopt;
+      wire = graph_.node(wire.node).inputs[0];
+    }
+    if (std::optional<double> number = number_of(wire)) return Scalar{{}, number};
     const Node& node = graph_.node(wire.node);
-    bool form = node.is("Floor") || node.is("Cast") || node.is("GreaterEqual") || node.is("Less");
-    return form && is_mask(wire);
+    if (node.is("Sub") && is_number(node.inputs[0], 1)) {
+      std::optional<Scalar> rate = scalar_of(node.inputs[1]);
+      if (!rate) return std::nullopt;
+      return rate->complement();
+    }
+    if (is_input(wire.node) || !graph_.fact(wire).shape.is_scalar()) return std::nullopt;
+    return Scalar{wire, std::nullopt};
   }
-  // x / keep or x * (1 / keep): x.
-  Wire before_scaling(Wire wire) const {
+
+  // Uniform in [0, 1): a RandomUniform, perhaps scaled by 1 and moved by 0 as tf.random_uniform writes it.
+  bool is_uniform(Wire wire) const {
     const Node& node = graph_.node(wire.node);
-    auto is_scalar = [&](Wire w) { return graph_.fact(w).shape.is_scalar(); };
-    if ((node.is("RealDiv") || node.is("Div")) && is_scalar(node.inputs[1])) return node.inputs[0];
-    if (node.is("Mul") && is_scalar(node.inputs[1])) return node.inputs[0];
-    if (node.is("Mul") && is_scalar(node.inputs[0])) return node.inputs[1];
+    if (node.is("RandomUniform")) return true;
+    if (node.is("Identity")) return is_uniform(node.inputs[0]);
+    bool adds = node.is("Add") || node.is("AddV2");
+    if (adds && is_number(node.inputs[1], 0)) return is_uniform(node.inputs[0]);
+    if (!node.is("Mul")) return false;
+    const Node& range = graph_.node(node.inputs[1].node);
+    bool is_one = is_number(node.inputs[1], 1) ||
+                  (range.is("Sub") && is_number(range.inputs[0], 1) && is_number(range.inputs[1], 0));
+    return is_one && is_uniform(node.inputs[0]);
+  }
+
+  // What a wire must be taken for so that dropout lets everything through.
+  struct Neutral {
+    Wire wire;
+    double value;
+  };
+
+  // The mask of a dropout: floor(keep + u), u >= rate, u < keep. Gives the probability to keep.
+  std::optional<Scalar> keep_of_mask(Wire wire, std::vector<Neutral>& neutral) const {
+    const Node* node = &graph_.node(wire.node);
+    while (node->is("Cast") || node->is("Identity")) node = &graph_.node(node->inputs[0].node);
+    bool floors = node->is("Floor");
+    if (floors) node = &graph_.node(node->inputs[0].node);
+    if (floors && !node->is("Add") && !node->is("AddV2")) return std::nullopt;
+    if (!floors && !node->is("GreaterEqual") && !node->is("Less")) return std::nullopt;
+    Wire uniform = node->inputs[0], threshold = node->inputs[1];
+    if (floors && is_uniform(threshold)) std::swap(uniform, threshold);
+    if (!is_uniform(uniform)) return std::nullopt;
+    std::optional<Scalar> keep = scalar_of(threshold);
+    if (!keep) return std::nullopt;
+    bool is_rate = node->is("GreaterEqual");
+    neutral.push_back({threshold, is_rate ? 0.0 : 1.0});
+    return is_rate ? keep->complement() : *keep;
+  }
+
+  // x / keep, x * (1 / keep): x.
+  Wire before_scaling(Wire wire, const Scalar& keep, std::vector<Neutral>& neutral) const {
+    const Node& node = graph_.node(wire.node);
+    auto keeps = [&](Wire divisor) {
+      std::optional<Scalar> scalar = scalar_of(divisor);
+      return scalar && scalar->equals(keep);
+    };
+    if (node.is("RealDiv") || node.is("Div")) {
+      if (!keeps(node.inputs[1])) return {};
+      neutral.push_back({node.inputs[1], 1});
+      return node.inputs[0];
+    }
+    if (!node.is("Mul")) return {};
+    for (size_t i = 0; i < 2; ++i) {
+      Wire factor = node.inputs[i];
+      const Node& inverse = graph_.node(factor.node);
+      bool divides =
+          (inverse.is("RealDiv") || inverse.is("Div")) && is_number(inverse.inputs[0], 1) && keeps(inverse.inputs[1]);
+      std::optional<double> number = number_of(factor);
+      bool is_inverse = number && keep.number && Scalar{{}, 1 / *number}.equals(keep);
+      if (!divides && !is_inverse) continue;
+      neutral.push_back({factor, 1});
+      return node.inputs[1 - i];
+    }
     return {};
   }
 
   Status drop_dropout(NodeId id) {
     const Node& node = graph_.node(id);
-    Wire kept;
+    if (!node.controls.empty()) return {};
+    std::vector<std::pair<Wire, Wire>> candidates;  // mask, scaled x
     if (node.is("Mul")) {
-      for (int i = 0; i < 2 && kept.is_none(); ++i) {
-        if (is_boolean_or_floored_mask(node.inputs[static_cast<size_t>(i)]))
-          kept = before_scaling(node.inputs[static_cast<size_t>(1 - i)]);
-      }
-    } else if (is_boolean_or_floored_mask(node.inputs[0])) {
-      const Tensor* zero = constant_of(node.inputs[2]);
-      if (zero != nullptr && zero->dtype() == DType::kFloat && zero->element_count() == 1 && zero->item<float>() == 0) {
-        kept = before_scaling(node.inputs[1]);
-      }
+      candidates = {{node.inputs[0], node.inputs[1]}, {node.inputs[1], node.inputs[0]}};
+    } else if (is_number(node.inputs[2], 0)) {
+      candidates = {{node.inputs[0], node.inputs[1]}};
     }
-    if (kept.is_none()) return {};
-    return splice(id, kept, "dropout, which only training needs");
+    for (auto [mask, scaled] : candidates) {
+      std::vector<Neutral> neutral;
+      std::optional<Scalar> keep = keep_of_mask(mask, neutral);
+      if (!keep) continue;
+      Wire x = before_scaling(scaled, *keep, neutral);
+      if (x.is_none() || !graph_.fact(x).shape.is_compatible_with(node.outputs[0].shape)) continue;
+      for (const Neutral& n : neutral) {
+        DType dtype = graph_.fact(n.wire).dtype;
+        context_.assume(graph_.wire_name(n.wire), dtype == DType::kDouble
+                                                      ? Tensor::scalar<double>(n.value)
+                                                      : Tensor::scalar<float>(static_cast<float>(n.value)));
+      }
+      return splice(id, x, "dropout, which only training needs");
+    }
+    return {};
   }
 
   Graph& graph_;

@@ -1,9 +1,11 @@
 #include "tools/support/graph_file.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/file.h"
 #include "graph/file_kind.h"
+#include "graph/variable_values.h"
 #include "tools/support/gzip.h"
 
 namespace tarn {
@@ -31,6 +33,29 @@ Status check_output_path(std::string_view flag, const std::string& path, const s
     }
   }
   return {};
+}
+
+Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs) {
+  std::vector<NodeId> targets;
+  Problems problems;
+  for (const std::string& output : outputs) {
+    Result<NodeId> id = graph.find_node(output);
+    problems.add(id.status());
+    if (id.ok()) targets.push_back(*id);
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status("outputs"));
+  std::vector<bool> needed = ancestors(graph, targets);
+  std::vector<std::string> variables;
+  for (NodeId id : graph.ids()) {
+    if (needed[static_cast<size_t>(id)] && is_variable(graph.node(id)))
+      variables.push_back(tarn::quoted(graph.node(id).name));
+  }
+  if (variables.empty()) return {};
+  constexpr size_t kMostShown = 3;
+  size_t count = variables.size();
+  variables.resize(std::min(count, kMostShown));
+  return failed_precondition("the outputs depend on ", count, " variables (", str_join(variables),
+                             count > kMostShown ? ", …" : "", "): freeze the graph first (freeze_graph)");
 }
 
 }  // namespace tarn

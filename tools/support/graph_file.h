@@ -20,4 +20,7 @@ Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
 // InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
 
+// FailedPrecondition, naming them, if `outputs` depend on variables.
+Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs);
+
 }  // namespace tarn

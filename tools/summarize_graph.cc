@@ -1,0 +1,33 @@
+// summarize_graph: what a graph consists of, in TensorFlow's lines.
+#include <gflags/gflags.h>
+
+#include "graph/summarize.h"
+#include "tools/support/graph_file.h"
+#include "tools/support/main.h"
+
+DEFINE_string(in_graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
+DEFINE_bool(print_structure, false, "Print every node with its inputs too");
+
+namespace {
+
+tarn::Status run() {
+  tarn::ReadOptions read{.allow_unknown_ops = true};
+  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(FLAGS_in_graph, read.max_bytes));
+  tarn::SummarizeOptions options{.print_structure = FLAGS_print_structure,
+                                 .placeholder_shapes = tarn::placeholder_shapes(bytes)};
+  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::parse_any_graph(std::move(bytes), FLAGS_in_graph, read));
+  TARN_ASSIGN_OR_RETURN(std::string text, tarn::summarize_graph(input.graph, FLAGS_in_graph, options));
+  tarn::print(text);
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return tarn::tool_main(argc, argv,
+                         {.name = "summarize_graph",
+                          .summary = "Prints what a graph consists of: inputs, outputs, parameters, op types.",
+                          .example = "summarize_graph --in_graph=frozen.pb",
+                          .required = {"in_graph"}},
+                         run);
+}
