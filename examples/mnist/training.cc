@@ -87,11 +87,12 @@ Result<History> train(Session& session, const Mnist& data, const TrainOptions& o
     history.loss.push_back(loss);
     history.accuracy.push_back(accuracy);
     progress.update(step, str_cat("loss ", fixed_text(loss, 3), "  acc ", fixed_text(100 * accuracy, 1), " %"));
-    if (options.test_each_epoch && (batch.ends_epoch || step == steps)) {
-      TARN_ASSIGN_OR_RETURN(TestResult test, test_digits(session, data));
+    if (batch.ends_epoch || step == steps) {
+      TARN_ASSIGN_OR_RETURN(history.test, test_digits(session, data));
       history.test_step.push_back(static_cast<double>(step));
-      history.test_accuracy.push_back(test.accuracy());
-      progress.print_above(str_cat("step ", step, ": ", percent(test.accuracy()), " of the test digits", data.note()));
+      history.test_accuracy.push_back(history.test.accuracy());
+      progress.print_above(
+          str_cat("step ", step, ": ", percent(history.test.accuracy()), " of the test digits", data.note()));
     }
   }
   history.steps = steps;

@@ -1,7 +1,7 @@
 // What the MNIST programs share around their models: the training loop, the test, the curve.
 //
 //   Result<History> history = train(session, data, {.train_op = train.name(), .steps = 1000, .batch = 100, .seed = 1});
-//   Result<TestResult> test = test_digits(session, data);        // test->accuracy()
+//   print(percent(history->test.accuracy()));                    // of the 10,000 test digits
 //   TARN_RETURN_IF_ERROR(write_curve(out_dir, "beginners", *history, data));
 //
 // Models are known by the names of their nodes: input_node and labels are fed, and `training` if there is one;
@@ -31,19 +31,8 @@ struct TrainOptions {
   int64_t epochs = 0;
   int64_t batch = 100;
   uint64_t seed = 1;
-  bool test_each_epoch = true;
   bool profile = false;  // print afterwards which ops took the time
 };
-
-struct History {
-  int64_t steps = 0;
-  double seconds = 0;                            // without the tests
-  std::vector<double> step, loss, accuracy;      // of each step's batch, 0 to 1
-  std::vector<double> test_step, test_accuracy;  // of each epoch's end
-};
-
-// Shows a progress bar on standard error.
-Result<History> train(Session& session, const Mnist& data, const TrainOptions& options);
 
 struct TestResult {
   std::vector<int> predicted;      // of each test digit
@@ -51,6 +40,17 @@ struct TestResult {
   int64_t right = 0;
   double accuracy() const { return static_cast<double>(right) / static_cast<double>(predicted.size()); }
 };
+
+struct History {
+  int64_t steps = 0;
+  double seconds = 0;                            // without the tests
+  std::vector<double> step, loss, accuracy;      // of each step's batch, 0 to 1
+  std::vector<double> test_step, test_accuracy;  // of each epoch's end, and of the last step
+  TestResult test;                               // after the last step
+};
+
+// Shows a progress bar on standard error.
+Result<History> train(Session& session, const Mnist& data, const TrainOptions& options);
 
 // scores f32[N,10] of test digits in order -> what they say.  labels i64[≥ N].
 void add_predictions(const Tensor& scores, const Tensor& labels, TestResult& result);
