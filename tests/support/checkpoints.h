@@ -15,6 +15,12 @@ inline bool says(const Status& status, std::initializer_list<std::string_view> p
   }
   return !status.ok();
 }
+// The same for parts given one by one.
+template <class... Parts>
+bool says(const Status& status, std::string_view first, const Parts&... rest) {
+  return says(status, {first, std::string_view(rest)...});
+}
+
 #define EXPECT_SAYS(status, ...) EXPECT_TRUE(says(status, __VA_ARGS__)) << (status).to_string()
 
 // Opens the checkpoint and reads all of it.
