@@ -87,7 +87,7 @@ TEST(Saver, WithoutVariablesIsTheScopesError) {
 
   Saver saver(root);
 
-  EXPECT_SAYS(root.status(), "no variables");
+  EXPECT_SAYS(root.status(), {"no variables"});
 }
 
 TEST(Saver, SavesFourFilesAndRestoresInAnotherSession) {
@@ -160,7 +160,8 @@ TEST(Saver, RestoreListsEveryMissingAndUnfittingVariableAndChangesNothing) {
 
   Status status = model.saver->Restore(*model.session, dir.file("m"));
 
-  EXPECT_SAYS(status, dir.file("m"), "variable 'weight'", "did you mean 'weights'", "variable 'b'", "f32[]", "f32[2]");
+  EXPECT_SAYS(status,
+              {dir.file("m"), "variable 'weight'", "did you mean 'weights'", "variable 'b'", "f32[]", "f32[2]"});
   EXPECT_EQ(model.values(), "f32[3]{6, 6, 6} f32[]{6}");
 }
 
@@ -177,7 +178,7 @@ TEST(Saver, RestoreOfADamagedValueChangesNothing) {
 
   Status status = model.saver->Restore(*model.session, *path);
 
-  EXPECT_SAYS(status, "'w'");
+  EXPECT_SAYS(status, {"'w'"});
   EXPECT_EQ(model.values(), "f32[3]{2, 2, 2} f32[]{2}");
 }
 
@@ -190,7 +191,7 @@ TEST(Saver, RefusesASessionOnAGraphWithoutItsNodes) {
 
   Result<std::string> path = saver.Save(session, dir.file("m"));
 
-  EXPECT_SAYS(path.status(), "before the Session");
+  EXPECT_SAYS(path.status(), {"before the Session"});
   EXPECT_EQ(names_in(dir.path()), "");
 }
 
