@@ -69,7 +69,9 @@ Recognizer in_session(std::shared_ptr<Session> session) {
 }
 
 Result<Recognizer> in_engine(const std::string& path, int threads) {
-  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, Engine::load_file(path, {.threads = threads}));
+  EngineOptions options;
+  options.threads = threads;
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Engine> engine, Engine::load_file(path, options));
   auto context = std::make_shared<EngineContext>(engine);
   return Recognizer([context](const Tensor& images) -> Result<Tensor> {
     TARN_RETURN_IF_ERROR(context->set_input(kInput, images));
