@@ -49,13 +49,18 @@ Status Patch::check(Wire from, Wire to, std::string_view what) const {
   return {};
 }
 
+bool Patch::is_replaced(Wire wire) const {
+  return std::any_of(replacements_.begin(), replacements_.end(),
+                     [&](const Replacement& r) { return !r.whole_node && r.from == wire; });
+}
+
 Status Patch::commit() {
   if (status_.ok()) {
     for (const Replacement& r : replacements_) {
       status_.update(check(r.from, r.to, "replacing"));
       if (!r.whole_node || !status_.ok()) continue;
       for (const Use& use : graph_.uses(r.from.node)) {
-        if (use.input != Use::kControl && use.slot != 0) {
+        if (use.input != Use::kControl && use.slot != 0 && !is_replaced({r.from.node, use.slot})) {
           status_ =
               internal_error("replacing ", quoted(graph_.node(r.from.node).name), ": output ", use.slot, " is in use");
         }

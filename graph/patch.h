@@ -31,8 +31,8 @@ class Patch {
 
   // Users of `from` get `to`. dtypes must agree and shapes not contradict.
   void replace(Wire from, Wire to);
-  // The users of output 0 of `old` (its only used one) get `by`, control users follow; `old` is removed. If by's node
-  // is one that this patch added, it takes the name of `old`.
+  // The users of output 0 of `old` (others must be replaced or unused) get `by`, control users follow; `old` is
+  // removed. If by's node is one that this patch added, it takes the name of `old`.
   void replace_node(NodeId old, Wire by);
   // Takes a node out once everything above is done, with what only it used: constants and pure nodes without users, but
   // never one of `keep`.
@@ -44,6 +44,7 @@ class Patch {
  private:
   void undo();
   Status check(Wire from, Wire to, std::string_view what) const;
+  bool is_replaced(Wire wire) const;
   void sweep(std::vector<NodeId> candidates);
 
   struct Replacement {

@@ -220,10 +220,22 @@ Status PassManager::check(const Graph& graph) const {
 }
 
 Result<std::vector<Session::Feed>> PassManager::sample_feeds(const Graph& graph, int64_t batch, int64_t size) const {
+  // Placeholders that the outputs need must be fed, whether they were named as inputs or not.
+  std::vector<NodeId> inputs, outputs;
+  for (const std::string& name : options_.inputs) {
+    TARN_ASSIGN_OR_RETURN(Wire wire, graph.find_wire(name));
+    inputs.push_back(wire.node);
+  }
+  for (const std::string& name : options_.outputs) {
+    TARN_ASSIGN_OR_RETURN(Wire wire, graph.find_wire(name));
+    outputs.push_back(wire.node);
+  }
+  std::vector<bool> needed = ancestors(graph, outputs, inputs);
   std::vector<std::string> names = options_.inputs;
-  if (names.empty()) {
-    for (NodeId id : graph.ids()) {
-      if (graph.node(id).is("Placeholder")) names.push_back(graph.node(id).name);
+  for (NodeId id : graph.ids()) {
+    bool is_named = std::find(inputs.begin(), inputs.end(), id) != inputs.end();
+    if (graph.node(id).is("Placeholder") && needed[static_cast<size_t>(id)] && !is_named) {
+      names.push_back(graph.node(id).name);
     }
   }
   std::vector<Session::Feed> feeds;

@@ -72,6 +72,13 @@ Status prune(State& state) {
     return it == feeds.end() ? -1 : it->second;
   };
 
+  // Who waits for a Placeholder that is fed waits for nothing.
+  auto is_fed_placeholder = [&](int node) {
+    if (feed_of({node, 0}) < 0) return false;
+    const OpRegistry::Op* op = state.options.ops->find(source.op(node));
+    return op != nullptr && (op->def->traits & kSourceOp) != 0;
+  };
+
   enum : char { kNew, kOpen, kDone };
   std::vector<char> state_of(static_cast<size_t>(source.node_count()), kNew);
   std::vector<int> work_index(static_cast<size_t>(source.node_count()), -1);
@@ -99,6 +106,7 @@ Status prune(State& state) {
         size_t i = frame.next++;
         if (i < inputs.size() && feed_of(inputs[i]) >= 0) continue;
         int next = i < inputs.size() ? inputs[i].node : controls[i - inputs.size()];
+        if (i >= inputs.size() && is_fed_placeholder(next)) continue;
         if (state_of[static_cast<size_t>(next)] == kDone) continue;
         if (state_of[static_cast<size_t>(next)] == kOpen) {
           return invalid_argument("the graph has a cycle: ", cycle_text(source, path, next));
@@ -113,7 +121,9 @@ Status prune(State& state) {
       node.name = source.name(frame.node);
       node.op_name = source.op(frame.node);
       for (Wire wire : inputs) node.inputs.push_back(to_work(wire));
-      for (int control : controls) node.controls.push_back(work_index[static_cast<size_t>(control)]);
+      for (int control : controls) {
+        if (!is_fed_placeholder(control)) node.controls.push_back(work_index[static_cast<size_t>(control)]);
+      }
       work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
       state.nodes.push_back(std::move(node));
       state_of[static_cast<size_t>(frame.node)] = kDone;

@@ -53,6 +53,18 @@ float fetch_scalar(Session& session, const std::string& name, const std::vector<
   return status.ok() ? out[0].item<float>() : -1e30f;
 }
 
+TEST(Session, WaitsForNothingWhereTheControlInputIsAFedPlaceholder) {
+  TestGraph g;
+  Wire x = g.placeholder("x", {});
+  Wire one = g.scalar("one", 1);
+  g.add("Neg", "y", {one}, {}, {x.node});
+  Session session(*g.graph(), one_thread());
+
+  EXPECT_EQ(fetch_scalar(session, "y", {{"x", Tensor::scalar<float>(5)}}), -1);
+  std::vector<Tensor> out;
+  EXPECT_EQ(session.Run({}, {"y"}, &out).code(), Code::kInvalidArgument);  // as in TensorFlow: it must be fed
+}
+
 TEST(Session, RunsWhatTheFetchNeedsAndNothingElse) {
   TestGraph g;
   Wire x = g.placeholder("x", {-1});
