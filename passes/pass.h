@@ -22,7 +22,9 @@ namespace tarn {
 struct PassContract {
   enum class Kind { kExact, kRounding, kQuantizing };
   Kind kind = Kind::kExact;
-  // Largest difference between outputs before and after, relative to the output's largest magnitude.
+  // Largest difference between outputs before and after, relative to the output's largest magnitude. Of a quantizing
+  // pass: between the constants that it changed. How much of that reaches the outputs is the network's doing; it is
+  // reported, not judged.
   double max_relative_difference = 0;
   std::string to_string() const;
 };
@@ -59,9 +61,11 @@ class PassContext {
   // Reports one change, for the printed list.
   void changed(std::string_view node, std::string_view what) {
     ++changes;
+    changed_nodes.emplace_back(node);
     if (notes.size() < 1000) notes.push_back(str_cat(printable(node), ": ", what));
   }
   int changes = 0;
+  std::vector<std::string> changed_nodes;
   std::vector<std::string> notes;
 };
 

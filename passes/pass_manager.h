@@ -37,6 +37,8 @@ struct PassReport {
   // With verify: the largest difference of any output, relative to that output's largest magnitude.
   bool verified = false;
   double max_relative_difference = 0;
+  // The same for the constants that a quantizing pass changed.
+  double max_constant_difference = 0;
 };
 
 struct PassManagerOptions {
@@ -58,18 +60,19 @@ class PassManager {
   Result<std::vector<PassReport>> run(Graph& graph, const std::vector<PipelineStep>& pipeline);
 
  private:
-  Result<std::vector<Tensor>> outputs_of(const Graph& graph, const std::vector<Session::Feed>& feeds) const;
+  // Feeds that the graph has no place for are left out.
+  Result<std::vector<Tensor>> fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
+                                    const std::vector<std::string>& names) const;
   Result<std::vector<Session::Feed>> make_feeds(const Graph& graph) const;
-  Result<std::vector<Session::Feed>> sample_feeds(const Graph& graph, int64_t batch, int64_t size) const;
   Status check(const Graph& graph) const;
   Status compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
                  std::vector<Session::Feed> feeds, PassReport& report) const;
+  Status compare_constants(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
+                           PassReport& report) const;
 
   PassManagerOptions options_;
 };
 
-// Seeded values for a tensor of this dtype: floats uniform in [0, 1), integers 0 or 1, bools false, strings empty.
-Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed);
 // Largest |a - b| relative to the largest magnitude in `a` (1 if a is all zeros); infinity where dtype or shape differ,
 // or where one is NaN and the other is not.
 double relative_difference(const Tensor& a, const Tensor& b);

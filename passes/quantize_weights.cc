@@ -3,9 +3,11 @@
 // Before:  w = Const(float)
 // After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
 // When:    a float Const with at least `minimum_size` (1024) elements, all finite
-// Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  N = 256;  scale = (N - 1) / (max - min)
-//          q = clamp(round(w * scale) - round(min * scale), 0, 255): TensorFlow's MIN_FIRST, with its node names
-// Keeps:   the name w.   Contract: quantizing: a weight moves by half a step, (max - min) / 510.
+// Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  s = (max - min) / 255
+//          Dequantize gives q * s + m with m = round(min / s) * s, so q = clamp(round((w - m) / s), 0, 255):
+//          TensorFlow's MIN_FIRST, with its node names. In float32 as there: where min / s is about a half, which way
+//          it rounds counts
+// Keeps:   the name w.   Contract: quantizing: a weight moves by at most half a step, (max - min) / 510.
 // Ends:    every change replaces a float Const.
 // Source:  TensorFlow tools/graph_transforms quantize_weights.
 #include <algorithm>
@@ -18,12 +20,7 @@ namespace tarn {
 namespace {
 
 constexpr int64_t kMinimumSize = 1024;  // elements; TensorFlow's default
-constexpr double kLevels = 256;
-
-// Rounds half away from zero, as TensorFlow's MIN_FIRST does.
-double round_away(double v) {
-  return std::round(v);
-}
+constexpr float kMostLevel = 255;
 
 struct Quantized {
   Tensor values;
@@ -42,10 +39,13 @@ std::optional<Quantized> quantize(const Tensor& weights) {
   Result<Tensor> bytes = Tensor::allocate(DType::kQUInt8, weights.shape());
   if (!bytes.ok()) return std::nullopt;
   auto* q = static_cast<uint8_t*>(bytes->mutable_data());
-  double scale = (kLevels - 1) / (static_cast<double>(high) - low);
-  double offset = round_away(low * scale);
+  // As TensorFlow's Dequantize computes them (QuantizedToFloatStruct).
+  float scale = (high - low) / kMostLevel;
+  float offset = std::round(low / scale) * scale;
+  if (!std::isfinite(scale) || scale == 0 || !std::isfinite(offset)) return std::nullopt;
   for (size_t i = 0; i < w.size(); ++i) {
-    q[i] = static_cast<uint8_t>(std::clamp(round_away(w[i] * scale) - offset, 0.0, kLevels - 1));
+    q[i] = static_cast<uint8_t>(
+        std::clamp(std::round((static_cast<double>(w[i]) - offset) / scale), 0.0, double{kMostLevel}));
   }
   return Quantized{*std::move(bytes), low, high};
 }
@@ -84,8 +84,8 @@ constexpr std::string_view kDoc = R"(Float weights become 8-bit constants that a
   Before:  w = Const(float)
   After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
   When:    a float Const with at least minimum_size (default 1024) elements, all finite, that is not an output
-  Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  scale = 255 / (max - min)
-           q = clamp(round(w * scale) - round(min * scale), 0, 255): TensorFlow's MIN_FIRST, with its node names
+  Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  s = (max - min) / 255;  m = round(min / s) * s
+           q = clamp(round((w - m) / s), 0, 255): TensorFlow's MIN_FIRST, with its node names
   Keeps:   the name w.)";
 
 }  // namespace
@@ -94,9 +94,9 @@ extern const PassDef pass_quantize_weights;
 const PassDef pass_quantize_weights = {
     .name = "quantize_weights",
     .doc = kDoc,
-    // Half a step of every weight; how much of it reaches an output depends on the network: 5 % of its range is the
-    // most that is taken for quantization rather than for a defect.
-    .contract = quantizing(0.05),
+    // Half a step is (max - min) / 510, and max - min at most twice the largest magnitude; the rest is float32
+    // rounding.
+    .contract = quantizing(1.0 / 255 + 1e-5),
     .run = quantize_weights,
 };
 

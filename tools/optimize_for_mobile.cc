@@ -36,6 +36,7 @@ tarn::Status print_report(const tarn::PassReport& report) {
               nodes_text(report.nodes_before, report.nodes_after), ", ", tarn::fixed_text(report.milliseconds, 1),
               " ms");
   if (report.verified) tarn::print(", largest difference ", report.max_relative_difference);
+  if (report.max_constant_difference > 0) tarn::print(" (of a weight ", report.max_constant_difference, ")");
   tarn::print("\n");
   if (!FLAGS_print_passes) return {};
   for (const std::string& note : report.notes) tarn::print("  ", note, "\n");
@@ -51,9 +52,11 @@ tarn::Status run() {
   options.verify = FLAGS_verify;
   options.after_pass = [](const tarn::PassReport& report, const tarn::Graph&) { return print_report(report); };
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
-  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, {.allow_unknown_ops = true}));
+  tarn::ReadOptions read{.allow_unknown_ops = true};
+  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(FLAGS_input, read.max_bytes));
+  size_t bytes_before = bytes.size();
+  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::parse_any_graph(std::move(bytes), FLAGS_input, read));
   tarn::Graph graph = std::move(input.graph);
-  TARN_ASSIGN_OR_RETURN(uint64_t bytes_before, tarn::file_size(FLAGS_input));
   int nodes_before = graph.node_count();
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
