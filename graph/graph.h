@@ -10,6 +10,7 @@
 // Thread-compatible.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -127,8 +128,9 @@ class Graph {
   void drop_uses(NodeId id);
 
   const OpRegistry* ops_;
-  std::vector<Node> nodes_;
-  std::vector<std::vector<Use>> uses_;
+  // Deques: a Node& or a list of uses stays good while nodes are added.
+  std::deque<Node> nodes_;
+  std::deque<std::vector<Use>> uses_;
   std::unordered_map<std::string, NodeId, Hash, std::equal_to<>> by_name_;
   mutable std::unordered_map<std::string, int, Hash, std::equal_to<>> next_suffix_;  // for unique_name
   int alive_ = 0;

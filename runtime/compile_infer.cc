@@ -293,7 +293,8 @@ bool worth_folding(const State& state, const WorkNode& node) {
 }
 
 void fold(State& state, WorkNode& node) {
-  constexpr uint32_t kKeep = kStateful | kSourceOp | kNoFold | kWritesRef;
+  // kNoFold is for passes: here it is known what is fed.
+  constexpr uint32_t kKeep = kStateful | kSourceOp | kWritesRef;
   if (!state.options.fold || (node.traits() & kKeep) != 0 || node.op->def->needs != ServiceId::kCount ||
       node.may_be_dead() || node.never_runs || node.facts.empty()) {
     return;
