@@ -3,6 +3,7 @@
 // Before:  x -> Identity -> CheckNumerics -> Switch(training = false) / Merge -> dropout -> y, a trainer beside it
 // After:   x -> y
 // When:    - nodes that no output needs: always
+//          - `_class`, which names nodes that may be gone: always
 //          - an input that is not a Placeholder becomes one, of the tensor's own dtype and shape, with its name
 //          - PlaceholderWithDefault that is not an input: its default
 //          - Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot: unless it is an input or output, or a
@@ -32,6 +33,7 @@ class Strip {
     TARN_ASSIGN_OR_RETURN(inputs_, context_.find(graph_, context_.inputs));
     TARN_RETURN_IF_ERROR(cut_at_inputs());
     drop_unneeded();
+    forget_colocation();
     // Each round opens up the next: a folded Switch leaves a Merge with one input, and so on.
     for (int before = -1; before != context_.changes;) {
       before = context_.changes;
@@ -86,6 +88,18 @@ class Strip {
       ++dropped;
     }
     if (dropped > 0) context_.changed("graph", str_cat(dropped, " nodes that no output needs"));
+  }
+
+  // `_class: loc:@x` asks for a place beside x: nothing to a graph that runs in one place, and TensorFlow refuses the
+  // file once x is gone.
+  void forget_colocation() {
+    int forgot = 0;
+    for (NodeId id : graph_.ids()) {
+      if (graph_.node(id).attrs.find("_class") == nullptr) continue;
+      graph_.erase_attr(id, "_class");
+      ++forgot;
+    }
+    if (forgot > 0) context_.changed("graph", str_cat(forgot, " nodes forget beside which they were placed"));
   }
 
   // Waiting for a constant, or for nothing, orders nothing: such edges are what is left of the pivots of folded
@@ -362,7 +376,7 @@ class Strip {
 constexpr std::string_view kDoc = R"(Only what the outputs need at inference stays.
   Before:  x -> Identity -> CheckNumerics -> Switch(training = false) / Merge -> dropout -> y, a trainer beside it
   After:   x -> y
-  When:    nodes that no output needs; an input that is not a Placeholder becomes one of the tensor's own dtype and shape;
+  When:    nodes that no output needs; `_class` attrs; an input that is not a Placeholder becomes one of the tensor's own dtype and shape;
            PlaceholderWithDefault that is no input takes its default; Identity, StopGradient, PreventGradient,
            CheckNumerics, Snapshot that are neither input nor output and order nothing; a Switch whose predicate is constant,
            with its Merge; dropout in the forms TensorFlow 1.x wrote

@@ -127,15 +127,16 @@ bool within_tolerance(const Tensor& got, const Tensor& expected, Tolerance toler
                          dtype_short_name(expected.dtype()), expected.shape());
     return false;
   }
-  constexpr Tolerance kEqual{0, 0};
+  // Integers are equal, unless the case allows whole steps (an image in 8 bits, atol 3).
+  const Tolerance steps{std::floor(tolerance.atol), 0};
   switch (expected.dtype()) {
     case DType::kFloat: return compare_values<float>(got, expected, tolerance, largest, difference);
     case DType::kDouble: return compare_values<double>(got, expected, tolerance, largest, difference);
-    case DType::kInt32: return compare_values<int32_t>(got, expected, kEqual, largest, difference);
-    case DType::kInt64: return compare_values<int64_t>(got, expected, kEqual, largest, difference);
-    case DType::kUInt8: return compare_values<uint8_t>(got, expected, kEqual, largest, difference);
-    case DType::kInt8: return compare_values<int8_t>(got, expected, kEqual, largest, difference);
-    case DType::kBool: return compare_values<bool>(got, expected, kEqual, largest, difference);
+    case DType::kInt32: return compare_values<int32_t>(got, expected, steps, largest, difference);
+    case DType::kInt64: return compare_values<int64_t>(got, expected, steps, largest, difference);
+    case DType::kUInt8: return compare_values<uint8_t>(got, expected, steps, largest, difference);
+    case DType::kInt8: return compare_values<int8_t>(got, expected, steps, largest, difference);
+    case DType::kBool: return compare_values<bool>(got, expected, steps, largest, difference);
     default: break;
   }
   if (got.identical_to(expected)) {

@@ -26,7 +26,7 @@ struct CaseSet {
 struct ModelCase {
   std::string name, kind;         // kind: frozen, ckpt_v2, ckpt_v1, saved_model
   std::string graph, checkpoint;  // paths; checkpoint may be empty
-  double atol = 0, rtol = 0;      // |got - expected| <= atol + rtol * |expected|; integers must be equal
+  double atol = 0, rtol = 0;      // |got - expected| <= atol + rtol * |expected|; of integers <= atol
   std::vector<CaseSet> sets;      // none: there is no golden
 };
 

@@ -1,0 +1,353 @@
+#include "graph/freeze.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/text.h"
+#include "graph/variable_values.h"
+#include "tests/support/checkpoints.h"
+#include "tests/support/file_faults.h"
+
+namespace tarn {
+namespace {
+
+Graph graph_of(std::string_view text) {
+  Result<Graph> graph = graph_from_text(text, {.allow_unknown_ops = true});
+  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
+  return graph.ok() ? *std::move(graph) : Graph();
+}
+
+// Every variable is 7, of its declared shape.
+VariableValues sevens(std::vector<std::string>* asked = nullptr) {
+  return [asked](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    std::vector<Tensor> values;
+    for (NodeId id : variables) {
+      if (asked != nullptr) asked->push_back(graph.node(id).name);
+      values.push_back(*tensor_from_text(str_cat("f32", graph.node(id).attrs.get_or<Shape>("shape", Shape()), "fill(7)")));
+    }
+    return values;
+  };
+}
+
+std::string frozen_text(std::string_view text, std::vector<std::string> outputs) {
+  Result<FrozenGraph> frozen = freeze(graph_of(text), {.outputs = std::move(outputs)}, sevens());
+  return frozen.ok() ? "\n" + graph_to_text(frozen->graph) : frozen.status().to_string();
+}
+
+TEST(Freeze, TurnsVariablesIntoConstantsAndKeepsWhatTheOutputsNeed) {
+  std::vector<std::string> asked;
+  Graph graph = graph_of(R"(
+x: f32[?,2] = Placeholder
+zeros: f32[2,3] = zeros
+w: ref(f32[2,3]) = VariableV2 {shape=[2,3], dtype=f32} on "/gpu:0"
+w/Assign: ref(f32[2,3]) = Assign(w, zeros) {_class=["loc:@w"]}
+w/read: f32[2,3] = Identity(w) {_class=["loc:@w"]}
+step: ref(f32[]) = VariableV2 {shape=[], dtype=f32}
+step/add: ref(f32[]) = AssignAdd(step, one)
+one: f32[] = 1
+y: f32[?,3] = MatMul(x, w/read)
+loss: f32[] = Sum(y, axes)
+axes: i32[2] = {0, 1}
+)");
+
+  Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"y:0"}}, sevens(&asked));
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ("\n" + graph_to_text(frozen->graph), R"(
+x: f32[?,2] = Placeholder
+w: f32[2,3] = fill(7)
+w/read: f32[2,3] = Identity(w)
+y: f32[?,3] = MatMul(x, w/read)
+)");
+  EXPECT_EQ(frozen->variables, 1);
+  EXPECT_EQ(asked, std::vector<std::string>{"w"}) << "only what the outputs need is read";
+  EXPECT_TRUE(frozen->warnings.empty());
+}
+
+TEST(Freeze, ReferencesThroughBranchesBecomeValues) {
+  EXPECT_EQ(frozen_text(R"(
+training: bool[] = Placeholder {shape=[]}
+v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+switch: (ref(f32[2]), ref(f32[2])) = RefSwitch(v, training)
+same: ref(f32[2]) = RefIdentity(switch:1)
+merge: (ref(f32[2]), i32[]) = RefMerge(switch, same)
+y: f32[2] = Neg(merge)
+)",
+                        {"y"}),
+            R"(
+training: bool[] = Placeholder
+v: f32[2] = {7, 7}
+switch: (f32[2], f32[2]) = Switch(v, training)
+same: f32[2] = Identity(switch:1)
+merge: (f32[2], i32[]) = Merge(switch, same)
+y: f32[2] = Neg(merge)
+)");
+}
+
+// What layers.batch_normalization leaves behind when the update ops are made part of the forward pass.
+TEST(Freeze, BatchNormUpdatesThatAreOnlyWaitedForBecomeTheVariablesValue) {
+  EXPECT_EQ(frozen_text(R"(
+x: f32[2] = Placeholder
+mean: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+mean/read: f32[2] = Identity(mean)
+decay: f32[] = 0.1
+diff: f32[2] = Sub(mean/read, x)
+delta: f32[2] = Mul(diff, decay)
+update: ref(f32[2]) = AssignSub(mean, delta) {_class=["loc:@mean"], use_locking=true}
+set: ref(f32[2]) = Assign(mean, x)
+sum: f32[2] = Add(x, mean/read, ^update, ^set)
+y: f32[2] = Relu(sum)
+)",
+                        {"y"}),
+            R"(
+x: f32[2] = Placeholder
+mean: f32[2] = {7, 7}
+mean/read: f32[2] = Identity(mean)
+update: f32[2] = Identity(mean)
+set: f32[2] = Identity(mean)
+sum: f32[2] = Add(x, mean/read, ^update, ^set)
+y: f32[2] = Relu(sum)
+)");
+}
+
+TEST(Freeze, UpdatesThatAnOutputReadsBecomeTheValueTheyWouldGive) {
+  EXPECT_EQ(frozen_text(R"(
+x: f32[2] = Placeholder
+a: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+set: ref(f32[2]) = Assign(a, x) {use_locking=true, validate_shape=false}
+b: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+add: ref(f32[2]) = AssignAdd(b, x)
+c: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+sub: ref(f32[2]) = AssignSub(c, x)
+ready: bool[] = IsVariableInitialized(c)
+y: f32[2] = AddN(set, add, sub)
+)",
+                        {"y", "ready"}),
+            R"(
+x: f32[2] = Placeholder
+set: f32[2] = Identity(x)
+b: f32[2] = {7, 7}
+add: f32[2] = Add(b, x)
+c: f32[2] = {7, 7}
+sub: f32[2] = Sub(c, x)
+ready: bool[] = true
+y: f32[2] = AddN(set, add, sub)
+)");
+}
+
+TEST(Freeze, ResourceVariablesAndTheirReadersBecomeValues) {
+  EXPECT_EQ(frozen_text(R"(
+i: i32[3] = Placeholder
+on: bool[] = Placeholder {shape=[]}
+v = VarHandleOp {dtype=f32, shape=shape[4,2], shared_name="v"}
+split = Switch(v, on) {T=resource}
+v/Read/ReadVariableOp = ReadVariableOp(split:1) {dtype=f32}
+rows = ResourceGather(v, i) {dtype=f32, Tindices=i32, validate_indices=true}
+update = AssignSubVariableOp(v, v/Read/ReadVariableOp) {dtype=f32}
+y = Neg(rows, ^update) {T=f32}
+)",
+                        {"y", "v/Read/ReadVariableOp"}),
+            R"(
+i: i32[3] = Placeholder
+on: bool[] = Placeholder
+v: f32[4,2] = fill(7)
+split: (f32[4,2], f32[4,2]) = Switch(v, on)
+v/Read/ReadVariableOp: f32[4,2] = Identity(split:1)
+rows/axis: i32[] = 0
+rows: f32[3,2] = GatherV2(v, i, rows/axis)
+update = NoOp
+y: f32[3,2] = Neg(rows, ^update)
+)");
+}
+
+TEST(Freeze, OpsItDoesNotKnowAreKept) {
+  EXPECT_EQ(frozen_text(R"(
+x: f32[2] = Placeholder
+v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+odd = NewFangledOp(x, v) {T=f32, mode="odd"}
+y = NewerOp(odd:1) {T=f32}
+)",
+                        {"y"}),
+            R"(
+x: f32[2] = Placeholder
+v: f32[2] = {7, 7}
+odd = NewFangledOp(x, v) {T=f32, mode="odd"}
+y = NewerOp(odd:1) {T=f32}
+)");
+}
+
+TEST(Freeze, WhatHasNoFrozenFormIsNamed) {
+  constexpr std::string_view kText = R"(
+i: i32[1] = Placeholder
+x: f32[1,2] = Placeholder
+v: ref(f32[4,2]) = VariableV2 {shape=[4,2], dtype=f32}
+s = ScatterUpdate(v, i, x) {T=f32, Tindices=i32}
+t = ScatterAdd(v, i, x) {T=f32, Tindices=i32}
+y = Neg(s) {T=f32}
+z = Neg(t) {T=f32}
+w = Neg(x, ^s) {T=f32}
+)";
+
+  Result<FrozenGraph> read = freeze(graph_of(kText), {.outputs = {"y", "z"}}, sevens());
+  Result<FrozenGraph> waited_for = freeze(graph_of(kText), {.outputs = {"w"}}, sevens());
+
+  EXPECT_SAYS(read.status(), {"ScatterUpdate 's'", "ScatterAdd 't'", "no frozen form"});
+  EXPECT_TRUE(waited_for.ok()) << waited_for.status().to_string();
+}
+
+TEST(Freeze, ListsSayWhichVariablesAreFrozen) {
+  constexpr std::string_view kText = R"(
+a: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+b: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+y: f32[2] = Add(a, b)
+)";
+  Graph graph = graph_of(kText);
+
+  Result<FrozenGraph> only = freeze(graph, {.outputs = {"y"}, .only = {"a"}}, sevens());
+  Result<FrozenGraph> except = freeze(graph, {.outputs = {"y"}, .except = {"a"}}, sevens());
+  Result<FrozenGraph> wrong = freeze(graph, {.outputs = {"y"}, .only = {"aa", "y"}}, sevens());
+
+  EXPECT_EQ(only->variables, 1);
+  EXPECT_EQ(only->graph.node(*only->graph.find("b")).op, "VariableV2");
+  EXPECT_EQ(only->warnings.size(), 1u);
+  EXPECT_EQ(except->graph.node(*except->graph.find("a")).op, "VariableV2");
+  EXPECT_EQ(except->graph.node(*except->graph.find("b")).op, "Const");
+  EXPECT_SAYS(wrong.status(), {"'aa' is no variable", "'y' is no variable", "did you mean 'a'"});
+}
+
+TEST(Freeze, OutputsThatAreNotThereAreAllNamedWithTheirNeighbours) {
+  Graph graph = graph_of("softmax: f32[2] = Placeholder\n");
+
+  Status status = freeze(graph, {.outputs = {"softmx", "logits:0"}}, sevens()).status();
+
+  EXPECT_SAYS(status, {"'softmx'", "did you mean 'softmax'", "'logits'"});
+  EXPECT_SAYS(freeze(graph, {}, sevens()).status(), {"You need to supply the name of a node"});
+}
+
+// --- values from checkpoints ----------------------------------------------------------------------------------------
+constexpr std::string_view kTwoVariables = R"(
+w: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+b: ref(f32[]) = VariableV2 {shape=[], dtype=f32}
+y: f32[2] = Add(w, b)
+)";
+
+TEST(VariableValues, ComeFromTheTensorOfTheSameName) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})},
+                                               {"b", Tensor::scalar<float>(3)},
+                                               {"w/Adam", Tensor::scalar<float>(9)}})
+                  .ok());
+
+  Result<FrozenGraph> frozen =
+      freeze(graph_of(kTwoVariables), {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))));
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ("\n" + graph_to_text(frozen->graph), "\nw: f32[2] = {1, 2}\nb: f32[] = 3\ny: f32[2] = Add(w, b)\n");
+}
+
+TEST(VariableValues, EveryMissingOrMismatchingVariableIsNamedAtOnce) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"),
+                               {{"w", Tensor::from<float>({3}, {1, 2, 3})}, {"model/b", Tensor::scalar<float>(3)}})
+                  .ok());
+
+  Status status =
+      freeze(graph_of(kTwoVariables), {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))))
+          .status();
+
+  EXPECT_SAYS(status, {"2 problems", "variable 'w' (f32[2]): the checkpoint has f32[3]",
+                       "variable 'b' (f32[]) is not in the checkpoint", "did you mean 'model/b'"});
+}
+
+TEST(VariableValues, TheSaversNodesSayUnderWhichNameAVariableIsSaved) {
+  constexpr std::string_view kSaver = R"(
+w: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+save/Const: str[] = "model"
+save/names: str[1] = {"w/ExponentialMovingAverage"}
+save/slices: str[1] = {""}
+save/RestoreV2: f32? = RestoreV2(save/Const, save/names, save/slices) {dtypes=[f32]}
+save/Assign: ref(f32[2]) = Assign(w, save/RestoreV2)
+save/restore_all = NoOp(^save/Assign)
+y: f32[2] = Neg(w)
+)";
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("both"), {{"w", Tensor::from<float>({2}, {1, 2})},
+                                                  {"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})}})
+                  .ok());
+  ASSERT_TRUE(
+      write_checkpoint(dir.file("average"), {{"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})}}).ok());
+  auto w_of = [&](const std::string& prefix, const std::string& restore_op) -> std::string {
+    VariableValues values = checkpoint_values(*CheckpointReader::open(dir.file(prefix)), restore_op);
+    Result<FrozenGraph> frozen = freeze(graph_of(kSaver), {.outputs = {"y"}}, values);
+    if (!frozen.ok()) return frozen.status().to_string();
+    return frozen->graph.node(*frozen->graph.find("w")).attrs.get<Tensor>("value").to_string();
+  };
+
+  EXPECT_EQ(w_of("both", ""), "f32[2]{1, 2}");
+  EXPECT_EQ(w_of("both", "save/restore_all"), "f32[2]{3, 4}");
+  EXPECT_EQ(w_of("average", ""), "f32[2]{3, 4}") << "nothing is saved under the variable's own name";
+  EXPECT_NE(w_of("both", "save/restore_al").find("did you mean 'save/restore_all'"), std::string::npos);
+}
+
+TEST(VariableValues, APartitionedVariablesPartsAreReadFromTheWholeTensor) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({3, 1}, {1, 2, 3})}}).ok());
+  Graph graph = graph_of(R"(
+w/part_0: ref(f32[2,1]) = VariableV2 {shape=[2,1], dtype=f32}
+w/part_1: ref(f32[1,1]) = VariableV2 {shape=[1,1], dtype=f32}
+name: str[] = "model"
+names: str[2] = {"w", "w"}
+slices: str[2] = {"3 1 0,2:0,1", "3 1 2,1:0,1"}
+restore: (f32?, f32?) = RestoreV2(name, names, slices) {dtypes=[f32, f32]}
+assign_0: ref(f32[2,1]) = Assign(w/part_0, restore)
+assign_1: ref(f32[1,1]) = Assign(w/part_1, restore:1)
+axis: i32[] = 0
+y: f32[3,1] = ConcatV2(w/part_0, w/part_1, axis)
+)");
+
+  Result<FrozenGraph> frozen =
+      freeze(graph, {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))));
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  auto value = [&](std::string_view name) {
+    return frozen->graph.node(*frozen->graph.find(name)).attrs.get<Tensor>("value").to_string();
+  };
+  EXPECT_EQ(value("w/part_0"), "f32[2,1]{1, 2}");
+  EXPECT_EQ(value("w/part_1"), "f32[1,1]{3}");
+}
+
+TEST(VariableValues, InitializersRunAfterTheCheckpointIsRestored) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})}}).ok());
+  Graph graph = graph_of(str_cat(kTwoVariables, R"(
+twice: f32[2] = Add(w, w)
+sum: f32[] = Sum(twice, axis)
+axis: i32[1] = {0}
+init: ref(f32[]) = Assign(b, sum)
+)"));
+
+  Result<FrozenGraph> frozen =
+      freeze(graph, {.outputs = {"y"}}, initialized_values(*CheckpointReader::open(dir.file("c")), {"init"}));
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ(frozen->graph.node(*frozen->graph.find("b")).attrs.get<Tensor>("value").item<float>(), 6);
+}
+
+TEST(FindCheckpoint, TakesAPrefixAnyOfItsFilesOrAFolder) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("-model.ckpt-7"), {{"w", Tensor::scalar<float>(1)}}).ok());
+  std::string prefix = dir.file("-model.ckpt-7");
+
+  for (std::string_view suffix : {"", ".index", ".data-00000-of-00001", ".meta"}) {
+    Result<std::string> found = find_checkpoint(str_cat(prefix, suffix));
+    ASSERT_TRUE(found.ok()) << found.status().to_string();
+    EXPECT_EQ(*found, prefix) << suffix;
+  }
+  EXPECT_SAYS(find_checkpoint(dir.path()).status(), {"folder without a 'checkpoint' file"});
+  ASSERT_TRUE(write_file_atomically(dir.file("checkpoint"), "model_checkpoint_path: \"-model.ckpt-7\"\n").ok());
+  EXPECT_EQ(*find_checkpoint(dir.path()), prefix);
+  EXPECT_SAYS(find_checkpoint(dir.file("-model.ckpt-8")).status(),
+              {"Input checkpoint", "doesn't exist!", "did you mean '-model.ckpt-7'"});
+}
+
+}  // namespace
+}  // namespace tarn
