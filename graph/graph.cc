@@ -138,6 +138,10 @@ Result<Wire> Graph::find_wire(std::string_view tensor_name) const {
   std::optional<NodeId> id = find(parts.node);
   if (!id) return not_found("node ", quoted(parts.node), " is not in the graph", did_you_mean(parts.node, names()));
   const Node& found = node(*id);
+  if (found.outputs.empty() && found.def == nullptr) {
+    return unimplemented("op ", quoted(found.op), " of node ", quoted(found.name), " is not supported")
+        .with_node(found.name);
+  }
   if (found.outputs.empty())
     return invalid_argument(node_label(found.op, found.name), " has no output to fetch or feed");
   if (parts.slot >= static_cast<int>(found.outputs.size())) {

@@ -146,11 +146,7 @@ Result<std::string> find_checkpoint(const std::string& path) {
     if (file_exists(path_join(path, kCheckpointStateName))) return latest_checkpoint(path);
     return not_found("Input checkpoint ", quoted(path), " is a folder without a 'checkpoint' file: give a prefix");
   }
-  // A prefix may itself end so; the file it leads to decides.
-  if (checkpoint_exists(path) && !path.ends_with(".index")) {
-    size_t length = 0;
-    if (!ends_with_data_suffix(path, length) || !checkpoint_exists(path.substr(0, length))) return path;
-  }
+  if (file_exists(checkpoint_index_path(path))) return path;  // a prefix may itself end like one of its files
   std::vector<std::string> candidates;
   size_t length = 0;
   if (ends_with_data_suffix(path, length)) candidates.push_back(path.substr(0, length));
@@ -160,6 +156,7 @@ Result<std::string> find_checkpoint(const std::string& path) {
   for (const std::string& candidate : candidates) {
     if (file_exists(checkpoint_index_path(candidate))) return candidate;
   }
+  if (file_exists(path)) return path;  // version 1, or nothing of the kind: whoever opens it says so
   std::vector<std::string> prefixes;
   constexpr std::string_view kIndex = ".index";
   for (const std::string& name : list_dir(path_dir(path)).value_or({})) {
