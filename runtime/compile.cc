@@ -96,7 +96,7 @@ class Lowering {
       for (size_t slot = 0; slot < outputs; ++slot)
         step.outputs.push_back(value_of({tail_index, static_cast<int>(slot)}));
       step.kind = kind_of(node);
-      if (control == Control::kSwitch || control == Control::kMerge) program_->has_branches = true;
+      if (step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge) program_->has_branches = true;
     }
     for (size_t i = 0; i < step.inputs.size(); ++i) {
       if (program_->values[static_cast<size_t>(step.inputs[i])].fact.is_ref)
