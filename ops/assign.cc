@@ -54,6 +54,9 @@ class AssignUpdateKernel : public Kernel {
   Status run(RunContext& c) const override {
     Variable* variable = c.variable(0);
     const TensorView& value = c.input(1);
+    if (!variable->is_initialized()) {
+      return failed_precondition("Attempting to use uninitialized value ", variable->name());
+    }
     const Shape& shape = variable->value().shape();
     if (!(shape == *value.shape)) {
       return invalid_argument("variable ", quoted(variable->name()), " has shape ", shape.to_string(),

@@ -38,6 +38,17 @@ TARN_OP_CASES(assign) {
   return cases;
 }
 
+TEST(AssignAdd, NeedsAValueToAddTo) {
+  Variable fresh("w");
+  Variable* variables[] = {&fresh, nullptr};
+
+  Result<Tensors> y =
+      evaluate_op(op_table(), "AssignAdd", {}, std::vector{iota({2}), iota({2})}, {.variables = variables});
+
+  EXPECT_EQ(y.status().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(y.status().message(), "AssignAdd 'evaluate': Attempting to use uninitialized value w");
+}
+
 class AssignTo : public ::testing::Test {
  protected:
   Result<Tensors> assign(const Tensor& value, AttrMap attrs = {}) {
