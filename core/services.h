@@ -1,5 +1,5 @@
-// What a kernel may need beyond tensors. A session installs these; the engine installs only resources, so an op that
-// needs another one (SaveV2 …) is refused at load, by node name.
+// What a kernel may need beyond tensors. A session installs these; the engine has no checkpoints, so an op that needs
+// them (SaveV2 …) is refused at load, by node name.
 #pragma once
 
 #include <span>

@@ -1,6 +1,8 @@
 #include "runtime/engine.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 
 #include "core/file.h"
 #include "core/tensor_name.h"
@@ -23,6 +25,22 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
   for (const std::string& other : names) shown.push_back(quoted(other));
   return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ", str_join(shown), ")");
 }
+
+// Seeds for random ops that have none of their own, other ones in every context: dropout that a model still has runs.
+class ContextSeeds : public RandomSeeds {
+ public:
+  uint64_t next_seed() override {
+    // SplitMix64 on clock, address and count: nothing here can fail as a system's random device can.
+    auto now = static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+    uint64_t x = now ^ reinterpret_cast<uintptr_t>(this) ^ (count_.fetch_add(1) * 0x9e3779b97f4a7c15u);
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  }
+
+ private:
+  std::atomic<uint64_t> count_ = 0;
+};
 
 }  // namespace
 
@@ -206,6 +224,8 @@ EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
       feeds_(engine_->inputs_.size()),
       is_set_(engine_->inputs_.size(), 0) {
   services_.set_resources(&resources_);
+  seeds_ = std::make_unique<ContextSeeds>();
+  services_.set<RandomSeeds>(seeds_.get());
 }
 
 EngineContext::~EngineContext() = default;

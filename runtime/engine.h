@@ -102,6 +102,7 @@ class EngineContext {
   std::shared_ptr<const Engine> engine_;
   ThreadPool pool_;
   ResourceMap resources_;
+  std::unique_ptr<RandomSeeds> seeds_;
   Services services_;
   std::vector<Tensor> held_;        // inputs set as tensors
   std::vector<Shape> shapes_;
