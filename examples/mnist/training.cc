@@ -61,10 +61,16 @@ Result<Mnist> load_digits(const std::string& data_dir) {
   return load_mnist({.data_dir = data_dir, .log = log});
 }
 
+int64_t steps_of(const Mnist& data, const TrainOptions& options) {
+  if (options.steps > 0) return options.steps;
+  const int64_t count = data.train_images.shape()[0];
+  return options.epochs * ((count + options.batch - 1) / options.batch);
+}
+
 Result<History> train(Session& session, const Mnist& data, const TrainOptions& options) {
   TARN_ASSIGN_OR_RETURN(Batches batches, Batches::create(data.train_images, data.train_labels,
                                                          {.batch_size = options.batch, .seed = options.seed}));
-  const int64_t steps = options.steps > 0 ? options.steps : options.epochs * batches.per_epoch();
+  const int64_t steps = steps_of(data, options);
   const bool has_flag = session.graph().find(kTraining).has_value();
   Progress progress({.total = steps, .label = str_cat("training", data.note())});
   History history;

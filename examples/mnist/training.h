@@ -26,13 +26,16 @@ constexpr char kTraining[] = "training";   // bool, false unless fed
 Result<Mnist> load_digits(const std::string& data_dir);
 
 struct TrainOptions {
-  std::string train_op;
+  std::string train_op = {};
   int64_t steps = 0;  // 0: as many as the epochs have
   int64_t epochs = 0;
   int64_t batch = 100;
   uint64_t seed = 1;
   bool profile = false;  // print afterwards which ops took the time
 };
+
+// How many steps that makes.
+int64_t steps_of(const Mnist& data, const TrainOptions& options);
 
 struct TestResult {
   std::vector<int> predicted;      // of each test digit

@@ -58,6 +58,17 @@ Tensor cast_input(const Tensor& x, DType dtype) {
   return to_dtype(scaled, dtype);
 }
 
+// A copy with `fill` behind its elements, where a kernel may read but must not care what it finds.
+Tensor with_slack(const Tensor& x, uint8_t fill) {
+  if (x.dtype() == DType::kString) return copy_of(x);
+  constexpr size_t kSlack = 4096;
+  std::shared_ptr<Buffer> buffer = *Buffer::allocate(DType::kUInt8, static_cast<int64_t>(x.byte_size() + kSlack));
+  auto* memory = static_cast<uint8_t*>(buffer->data());
+  if (x.byte_size() > 0) std::memcpy(memory, x.data(), x.byte_size());
+  std::memset(memory + x.byte_size(), fill, kSlack);
+  return Tensor::view(x.dtype(), x.shape(), memory, buffer);
+}
+
 class WatchedContext : public RunContext {
  public:
   WatchedContext(const BoundCase& bound, const RunOptions& options, std::span<const Fact> outputs, size_t scratch_bytes,
@@ -70,10 +81,10 @@ class WatchedContext : public RunContext {
         outputs_(outputs.size()),
         shapes_(outputs.size()),
         guarded_(outputs.size()) {
-    for (const Tensor& input : bound.inputs) tensors_.push_back(copy_of(input));
+    for (const Tensor& input : bound.inputs) tensors_.push_back(with_slack(input, options.fill));
     for (size_t i = 0; i < tensors_.size(); ++i) {
       Tensor& t = tensors_[i];
-      views_.push_back({t.dtype(), &t.shape(), t.mutable_data(), t.element_count()});
+      views_.push_back({t.dtype(), &t.shape(), const_cast<void*>(t.data()), t.element_count()});
       if (variables[i] != nullptr && variables[i]->is_initialized()) {
         const Tensor& value = variables[i]->value();
         views_[i] = {value.dtype(), &value.shape(), const_cast<void*>(value.data()), value.element_count()};

@@ -44,7 +44,7 @@ struct RunOptions {
   int threads = 1;
   const Services* services = nullptr;
   std::vector<std::pair<int, int>> reuse = {};  // (input, output) pairs that share memory, where sizes agree
-  uint8_t fill = 0xA5;                          // what outputs hold before run()
+  uint8_t fill = 0xA5;                          // what outputs hold before run(), and the memory behind inputs
   int64_t most_output_bytes = int64_t{1} << 26;
 };
 

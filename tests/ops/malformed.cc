@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <climits>
 #include <csignal>
 #include <cstring>
@@ -103,6 +104,12 @@ class Trial {
       if (!runs) continue;
       Outcome outcome = run_op(op_, broken, {.known = known});
       if (!outcome.status.ok()) refused(outcome.status, what);
+      // Accepted: then the result must follow from the inputs, not from memory that nobody wrote or nobody gave.
+      Outcome again = run_op(op_, broken, {.known = known, .fill = 0x5A});
+      for (size_t i = 0; outcome.status.ok() && i < outcome.outputs.size() && i < again.outputs.size(); ++i) {
+        bool same = !outcome.outputs[i].is_valid() || outcome.outputs[i].identical_to(again.outputs[i]);
+        if (!same) report.problems.push_back(str_cat(what, ": output ", i, " depends on memory that is not an input"));
+      }
       for (const std::string& violation : outcome.violations) report.problems.push_back(str_cat(what, ": ", violation));
     }
   }
@@ -160,7 +167,13 @@ class Trial {
     if (x.element_count() == 0 || (!is_index && !is_float)) return;
     std::vector<size_t> places;
     for (size_t k = 0; k < static_cast<size_t>(x.element_count()) && k < 4; ++k) places.push_back(k);
-    for (int64_t value : kExtremes) {
+    // The first value too large for an index is the size of some dim.
+    std::vector<int64_t> values(std::begin(kExtremes), std::end(kExtremes));
+    for (const Tensor& other : bound_.inputs)
+      values.insert(values.end(), other.shape().dims().begin(), other.shape().dims().end());
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+    for (int64_t value : values) {
       if (dtype == DType::kInt32 && (value > INT32_MAX || value < INT32_MIN)) continue;
       auto put = [&](Tensor& t, size_t k) {
         if (dtype == DType::kInt32) t.mutable_flat<int32_t>()[k] = static_cast<int32_t>(value);
