@@ -76,7 +76,7 @@ failed=()
 for model in "${models[@]}"; do
   case "${model}" in
     # Of this file's 32 kB, 0.6 are names of nodes and attributes, which no quantization makes smaller.
-    beginners) flags=(91.5 27 beginners --steps=1000 --batch=100 --seed=2) ;;
+    beginners) flags=(91.5 27 beginners --steps=1000 --batch=100 --seed=3) ;;
     experts) flags=(97 26 experts --steps=2000 --batch=50 --learning_rate=1e-4 --seed=1) ;;
     keras_cnn) flags=(99.1 26 keras_cnn --epochs=12 --seed=1) ;;
     keras_cnn_batch_norm) flags=(99.1 26 keras_cnn --batch_norm --epochs=12 --seed=1) ;;

@@ -1,7 +1,7 @@
 // A digit classifier in an app, in C++: load the optimized file, show it a digit, print what it says.
 //
 //   keras_cnn --batch_norm --epochs=2 --out_dir=out
-//   freeze_graph --input_graph=out/graph.pbtxt --input_checkpoint=out/model.ckpt-938 --output_node_names=output_node
+//   freeze_graph --input_graph=out/graph.pbtxt --input_checkpoint=out --output_node_names=output_node
 //     --output_graph=out/frozen.pb
 //   optimize_for_mobile --input=out/frozen.pb --output=out/model.pb --input_names=input_node --output_names=output_node
 //   freeze_and_run out/model.pb examples/freeze_and_run/seven.pgm
