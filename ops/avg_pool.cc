@@ -1,6 +1,7 @@
 // AvgPool and AvgPoolGrad.
 #include "core/op.h"
 #include "ops/gradients.h"
+#include "ops/support/array.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -30,9 +31,9 @@ Status infer_avg_pool_grad(InferContext& c) {
   if (c.shape(0).is_fully_known() && c.shape(0).dim(0) != 4) {
     return invalid_argument("'orig_input_shape' must hold 4 sizes, holds ", c.shape(0).dim(0));
   }
-  std::optional<std::vector<int64_t>> sizes = c.int_value(0);
+  std::optional<IntList> sizes = IntList::known(c, 0);
   if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape input, shape_from_sizes(*sizes, "orig_input_shape"));
+  TARN_ASSIGN_OR_RETURN(Shape input, shape_from(*sizes, "orig_input_shape"));
   TARN_RETURN_IF_ERROR(grad_geometry(window, input, c.shape(1)).status());
   return c.set_output(0, input);
 }
@@ -66,7 +67,7 @@ class AvgPoolGradKernel : public Kernel {
   }
   Status run(RunContext& c) const override {
     const TensorView& dy = c.input(1);
-    TARN_ASSIGN_OR_RETURN(Shape input, shape_from_sizes(c.input(0), "orig_input_shape"));
+    TARN_ASSIGN_OR_RETURN(Shape input, shape_from(IntList::of(c.input(0)), "orig_input_shape"));
     TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, grad_geometry(window_, input, *dy.shape));
     TARN_ASSIGN_OR_RETURN(TensorView dx, c.output(0, input));
     if (dx.count == 0) return {};
@@ -91,21 +92,15 @@ constexpr KernelDef kGradKernels[] = {
     portable_kernel<AvgPoolGradKernel<double>>(DType::kDouble),
 };
 
-AttrMap window_attrs(const GradContext& c) {
-  AttrMap attrs;
-  for (std::string_view name : {"ksize", "strides", "padding", "data_format"}) attrs.set(name, *c.attrs().find(name));
-  return attrs;
-}
-
 Status avg_pool_gradient(GradContext& c) {
   // dx = dy / (cells of the window inside the image), spread over them
-  c.set_grad(0, c.op("AvgPoolGrad", {shape_of(c, c.input(0)), c.grad()}, window_attrs(c)));
+  c.set_grad(0, c.op("AvgPoolGrad", {shape_of(c, c.input(0)), c.grad()}, kept_attrs(c, kPoolAttrs)));
   return {};
 }
 
 Status avg_pool_grad_gradient(GradContext& c) {
   // AvgPool is linear, so the gradient of its transpose is AvgPool itself
-  c.set_grad(1, c.op("AvgPool", {c.grad()}, window_attrs(c)));
+  c.set_grad(1, c.op("AvgPool", {c.grad()}, kept_attrs(c, kPoolAttrs)));
   return {};
 }
 

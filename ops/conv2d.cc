@@ -91,11 +91,7 @@ constexpr KernelDef kKernels[] = {
 };
 
 Status conv2d_gradient(GradContext& c) {
-  AttrMap attrs;
-  for (std::string_view name :
-       {"strides", "padding", "use_cudnn_on_gpu", "explicit_paddings", "data_format", "dilations"}) {
-    attrs.set(name, *c.attrs().find(name));
-  }
+  AttrMap attrs = kept_attrs(c, kConvAttrs);
   Wire x = c.input(0), filter = c.input(1);
   // dx = dy convolved with the filter turned around
   c.set_grad(0, c.op("Conv2DBackpropInput", {shape_of(c, x), filter, c.grad()}, attrs));

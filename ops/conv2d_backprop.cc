@@ -3,6 +3,7 @@
 
 #include "core/op.h"
 #include "ops/gradients.h"
+#include "ops/support/array.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -44,9 +45,9 @@ Status infer_backprop_input(InferContext& c) {
   TARN_RETURN_IF_ERROR(judge_sizes(c, 0, "input_sizes"));
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 4, "filter"));
   TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
-  std::optional<std::vector<int64_t>> sizes = c.int_value(0);
+  std::optional<IntList> sizes = IntList::known(c, 0);
   if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape shape, shape_from_sizes(*sizes, "input_sizes"));
+  TARN_ASSIGN_OR_RETURN(Shape shape, shape_from(*sizes, "input_sizes"));
   TARN_ASSIGN_OR_RETURN(Shape input, input_shape(window, shape, c.shape(1), c.shape(2)));
   TARN_RETURN_IF_ERROR(backprop_geometry(window, input, c.shape(1), c.shape(2)).status());
   return c.set_output(0, input);
@@ -57,9 +58,9 @@ Status infer_backprop_filter(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 4, "input"));
   TARN_RETURN_IF_ERROR(judge_sizes(c, 1, "filter_sizes"));
   TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
-  std::optional<std::vector<int64_t>> sizes = c.int_value(1);
+  std::optional<IntList> sizes = IntList::known(c, 1);
   if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape filter, shape_from_sizes(*sizes, "filter_sizes"));
+  TARN_ASSIGN_OR_RETURN(Shape filter, shape_from(*sizes, "filter_sizes"));
   TARN_RETURN_IF_ERROR(backprop_geometry(window, c.shape(0), filter, c.shape(2)).status());
   return c.set_output(0, filter);
 }
@@ -83,7 +84,7 @@ class BackpropInputKernel : public Kernel {
   }
   Status run(RunContext& c) const override {
     const TensorView &filter = c.input(1), &dy = c.input(2);
-    TARN_ASSIGN_OR_RETURN(Shape sizes, shape_from_sizes(c.input(0), "input_sizes"));
+    TARN_ASSIGN_OR_RETURN(Shape sizes, shape_from(IntList::of(c.input(0)), "input_sizes"));
     TARN_ASSIGN_OR_RETURN(Shape input, input_shape(window_, sizes, *filter.shape, *dy.shape));
     TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, backprop_geometry(window_, input, *filter.shape, *dy.shape));
     TARN_ASSIGN_OR_RETURN(TensorView dx, c.output(0, input));
@@ -116,7 +117,7 @@ class BackpropFilterKernel : public Kernel {
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &dy = c.input(2);
-    TARN_ASSIGN_OR_RETURN(Shape filter, shape_from_sizes(c.input(1), "filter_sizes"));
+    TARN_ASSIGN_OR_RETURN(Shape filter, shape_from(IntList::of(c.input(1)), "filter_sizes"));
     TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, backprop_geometry(window_, *x.shape, filter, *dy.shape));
     TARN_ASSIGN_OR_RETURN(TensorView dfilter, c.output(0, filter));
     if (is_empty(g)) {
@@ -142,18 +143,9 @@ constexpr KernelDef kFilterKernels[] = {
     portable_kernel<BackpropFilterKernel<double>>(DType::kDouble),
 };
 
-AttrMap window_attrs(const GradContext& c) {
-  AttrMap attrs;
-  for (std::string_view name :
-       {"strides", "padding", "use_cudnn_on_gpu", "explicit_paddings", "data_format", "dilations"}) {
-    attrs.set(name, *c.attrs().find(name));
-  }
-  return attrs;
-}
-
 // The op is linear in the filter and in dy, and Conv2D is what it is the transpose of.
 Status backprop_input_gradient(GradContext& c) {
-  AttrMap attrs = window_attrs(c);
+  AttrMap attrs = kept_attrs(c, kConvAttrs);
   Wire filter = c.input(1), dy = c.input(2);
   // dfilter = patches(ddx)^T * dy,  ddy = conv(ddx, filter)
   c.set_grad(1, c.op("Conv2DBackpropFilter", {c.grad(), shape_of(c, filter), dy}, attrs));
@@ -162,7 +154,7 @@ Status backprop_input_gradient(GradContext& c) {
 }
 
 Status backprop_filter_gradient(GradContext& c) {
-  AttrMap attrs = window_attrs(c);
+  AttrMap attrs = kept_attrs(c, kConvAttrs);
   Wire x = c.input(0), dy = c.input(2);
   // dx = dy convolved with ddfilter turned around,  ddy = conv(x, ddfilter)
   c.set_grad(0, c.op("Conv2DBackpropInput", {shape_of(c, x), c.grad(), dy}, attrs));

@@ -6,21 +6,10 @@
 namespace tarn {
 namespace {
 
-Result<Shape> shape_from(const IntList& dims) {
-  if (dims.size() > kMaxRank) return invalid_argument("dims has ", dims.size(), " elements, at most ", kMaxRank);
-  Shape shape;
-  for (int64_t i = 0; i < dims.size(); ++i) {
-    if (dims[i] < 0) return invalid_argument("dims[", i, "] must be >= 0, not ", dims[i]);
-    shape.add_dim(dims[i]);
-  }
-  TARN_RETURN_IF_ERROR(shape.element_count().status());
-  return shape;
-}
-
 Status infer_fill(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "dims"));
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 0, "value"));
-  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims));
+  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims, "dims"));
   const Shape& dims = c.shape(0);
   if (dims.rank() != 1 || dims.dim(0) == kUnknownDim) return {};
   if (dims.dim(0) > kMaxRank) return invalid_argument("dims has ", dims.dim(0), " elements, at most ", kMaxRank);
@@ -32,7 +21,7 @@ class FillKernel : public Kernel {
   Status run(RunContext& c) const override {
     if (c.input(0).shape->rank() != 1) return invalid_argument("input 'dims' must have rank 1");
     if (c.input(1).shape->rank() != 0) return invalid_argument("input 'value' must be a scalar");
-    TARN_ASSIGN_OR_RETURN(Shape shape, shape_from(IntList::of(c.input(0))));
+    TARN_ASSIGN_OR_RETURN(Shape shape, shape_from(IntList::of(c.input(0)), "dims"));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     fill_elements(y.dtype, y.data, c.input(1).data, y.count, c.threads());
     return {};

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/op.h"
@@ -25,11 +27,16 @@ Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv);
 // The integers of a constant wire; nullopt if it is not constant.
 std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire);
 
-// The shape of `wire` as int32 or int64: a constant where it is known (so that the tensor need not be kept for it), else
-// a Shape.
+// The shape of `wire` as int32 or int64: a constant where it is known (so that the tensor need not be kept for it),
+// else a Shape.
 Wire shape_of(GradContext& c, Wire wire, DType dtype = DType::kInt32);
 // The gradient of output i, or zeros of the output's shape where nothing reaches it.
 Wire grad_or_zeros(GradContext& c, int i);
+// Those of the forward op's attrs that its gradient op has too.
+AttrMap kept_attrs(const GradContext& c, std::span<const std::string_view> names);
+inline constexpr std::string_view kConvAttrs[] = {"strides",           "padding",     "use_cudnn_on_gpu",
+                                                  "explicit_paddings", "data_format", "dilations"};
+inline constexpr std::string_view kPoolAttrs[] = {"ksize", "strides", "padding", "data_format"};
 // int32 or int64.
 Wire int_scalar(GradContext& c, int64_t value, DType dtype = DType::kInt32);
 Wire int_list(GradContext& c, std::span<const int64_t> values, DType dtype = DType::kInt32);

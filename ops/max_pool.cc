@@ -3,6 +3,7 @@
 
 #include "core/op.h"
 #include "ops/elementwise.h"
+#include "ops/gradients.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -114,10 +115,8 @@ constexpr KernelDef kGradKernels[] = {
 };
 
 Status max_pool_gradient(GradContext& c) {
-  AttrMap attrs;
-  for (std::string_view name : {"ksize", "strides", "padding", "data_format"}) attrs.set(name, *c.attrs().find(name));
   // dx = dy at the first largest cell of each window
-  c.set_grad(0, c.op("MaxPoolGrad", {c.input(0), c.output(0), c.grad()}, attrs));
+  c.set_grad(0, c.op("MaxPoolGrad", {c.input(0), c.output(0), c.grad()}, kept_attrs(c, kPoolAttrs)));
   return {};
 }
 

@@ -115,21 +115,10 @@ struct Truncated {
   }
 };
 
-Result<Shape> shape_from(const IntList& dims) {
-  if (dims.size() > kMaxRank) return invalid_argument("shape has ", dims.size(), " dims, at most ", kMaxRank);
-  Shape shape;
-  for (int64_t d = 0; d < dims.size(); ++d) {
-    if (dims[d] < 0) return invalid_argument("shape[", d, "] must be >= 0, not ", dims[d]);
-    shape.add_dim(dims[d]);
-  }
-  TARN_RETURN_IF_ERROR(shape.element_count().status());
-  return shape;
-}
-
 Status infer_random(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "shape"));
   for (int i = 1; i < c.input_count(); ++i) TARN_RETURN_IF_ERROR(c.expect_rank(i, 0, i == 1 ? "minval" : "maxval"));
-  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims));
+  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims, "shape"));
   const Shape& dims = c.shape(0);
   if (dims.rank() != 1 || dims.dim(0) == kUnknownDim) return {};
   if (dims.dim(0) > kMaxRank) return invalid_argument("shape has ", dims.dim(0), " dims, at most ", kMaxRank);
@@ -150,7 +139,7 @@ class RandomKernel : public Kernel {
     if (c.input(0).shape->rank() != 1) {
       return invalid_argument("input 'shape' must have rank 1, has shape ", c.input(0).shape->to_string());
     }
-    TARN_ASSIGN_OR_RETURN(Shape shape, shape_from(IntList::of(c.input(0))));
+    TARN_ASSIGN_OR_RETURN(Shape shape, shape_from(IntList::of(c.input(0)), "shape"));
     return c.output(0, shape);
   }
 

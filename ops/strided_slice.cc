@@ -176,17 +176,6 @@ Status infer_strided_slice(InferContext& c) {
   return set_output_checked(c, 0, plan.output);
 }
 
-Result<Shape> shape_from(const IntList& dims) {
-  if (dims.size() > kMaxRank) return invalid_argument("shape has ", dims.size(), " dims, at most ", kMaxRank);
-  Shape shape;
-  for (int64_t d = 0; d < dims.size(); ++d) {
-    if (dims[d] < 0) return invalid_argument("shape[", d, "] must be >= 0, not ", dims[d]);
-    shape.add_dim(dims[d]);
-  }
-  TARN_RETURN_IF_ERROR(shape.element_count().status());
-  return shape;
-}
-
 Status infer_grad(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "shape"));
   TARN_ASSIGN_OR_RETURN(std::optional<Bounds> bounds, known_bounds(c, 1));
@@ -196,7 +185,7 @@ Status infer_grad(InferContext& c) {
     if (shape.rank() != 1 || shape.dim(0) == kUnknownDim || shape.dim(0) > kMaxRank) return {};
     return c.set_output(0, Shape::unknown_of_rank(static_cast<int>(shape.dim(0))));
   }
-  TARN_ASSIGN_OR_RETURN(Shape output, shape_from(*dims));
+  TARN_ASSIGN_OR_RETURN(Shape output, shape_from(*dims, "shape"));
   if (bounds) {
     Plan plan;
     TARN_RETURN_IF_ERROR(make_plan(output, *bounds, Masks::of(c.attrs()), plan));
@@ -264,7 +253,7 @@ class StridedSliceGradKernel : public Kernel {
   }
   Status run(RunContext& c) const override {
     if (c.input(0).shape->rank() != 1) return invalid_argument("input 'shape' must have rank 1");
-    TARN_ASSIGN_OR_RETURN(Shape whole, shape_from(IntList::of(c.input(0))));
+    TARN_ASSIGN_OR_RETURN(Shape whole, shape_from(IntList::of(c.input(0)), "shape"));
     TARN_ASSIGN_OR_RETURN(Bounds bounds, bounds_of(c, 1));
     Plan plan;
     TARN_RETURN_IF_ERROR(make_plan(whole, bounds, masks_, plan));

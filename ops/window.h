@@ -57,8 +57,4 @@ Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeomet
 // What the kernels of ops/kernels call the activation of an epilogue.
 kernels::Activation kernel_activation(Activation activation);
 
-// A shape from the values of a 'sizes' input. Errors: negative sizes, products that overflow.
-Result<Shape> shape_from_sizes(std::span<const int64_t> sizes, std::string_view name);
-Result<Shape> shape_from_sizes(const TensorView& sizes, std::string_view name);
-
 }  // namespace tarn

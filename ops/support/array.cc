@@ -88,6 +88,17 @@ Status expect_single(const InferContext& c, int input, std::string_view name) {
   return invalid_argument("input '", name, "' must be a scalar, has shape ", shape.to_string());
 }
 
+Result<Shape> shape_from(const IntList& dims, std::string_view name) {
+  if (dims.size() > kMaxRank) return invalid_argument(name, " has ", dims.size(), " dims, at most ", kMaxRank);
+  Shape shape;
+  for (int64_t d = 0; d < dims.size(); ++d) {
+    if (dims[d] < 0) return invalid_argument(name, "[", d, "] must be >= 0, not ", dims[d]);
+    shape.add_dim(dims[d]);
+  }
+  TARN_RETURN_IF_ERROR(shape.element_count().status());
+  return shape;
+}
+
 void row_strides(const Shape& shape, std::span<int64_t> strides) {
   int64_t stride = 1;
   for (int d = shape.rank() - 1; d >= 0; --d) {

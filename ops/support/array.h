@@ -45,6 +45,9 @@ Result<int> resolve_axis(int64_t axis, int rank, std::string_view name);
 Result<int64_t> single_int(const IntList& values, std::string_view name);
 Status expect_single(const InferContext& c, int input, std::string_view name);
 
+// The shape that an input called `name` holds. Errors: too many dims, negative ones, a product that overflows.
+Result<Shape> shape_from(const IntList& dims, std::string_view name);
+
 // Elements from one to the other dim of each axis step; 1 for the last. `strides` has room for the rank.
 void row_strides(const Shape& shape, std::span<int64_t> strides);
 // Product of dims [begin, end) of a shape that exists in memory.

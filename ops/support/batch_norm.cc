@@ -1,5 +1,7 @@
 #include "ops/batch_norm.h"
 
+#include "ops/gradients.h"
+
 namespace tarn {
 
 int batch_norm_channel_dim(const AttrMap& attrs, const Shape& x) {
@@ -55,8 +57,8 @@ Status expect_channels(const Shape& vector, int64_t channels, std::string_view n
 
 Status batch_norm_gradient(GradContext& c, std::string_view grad_op) {
   if (c.grad(0).is_none()) return {};
-  AttrMap attrs;
-  for (std::string_view name : {"epsilon", "data_format", "is_training"}) attrs.set(name, *c.attrs().find(name));
+  static constexpr std::string_view kKept[] = {"epsilon", "data_format", "is_training"};
+  AttrMap attrs = kept_attrs(c, kKept);
   // Statistics: those of the batch, which the op kept; at inference those that were given.
   bool is_training = c.attr<bool>("is_training");
   Wire mean = is_training ? c.output(3) : c.input(3);

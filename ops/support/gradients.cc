@@ -79,4 +79,10 @@ std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wir
   return *std::move(values);
 }
 
+AttrMap kept_attrs(const GradContext& c, std::span<const std::string_view> names) {
+  AttrMap attrs;
+  for (std::string_view name : names) attrs.set(name, *c.attrs().find(name));
+  return attrs;
+}
+
 }  // namespace tarn

@@ -218,20 +218,4 @@ kernels::Activation kernel_activation(Activation activation) {
   return kernels::Activation::kNone;
 }
 
-Result<Shape> shape_from_sizes(std::span<const int64_t> sizes, std::string_view name) {
-  for (int64_t size : sizes) {
-    if (size < 0) return invalid_argument("'", name, "' holds the negative size ", size);
-  }
-  TARN_ASSIGN_OR_RETURN(Shape shape, Shape::make(sizes));
-  TARN_RETURN_IF_ERROR(judge_product(shape));
-  return shape;
-}
-
-Result<Shape> shape_from_sizes(const TensorView& sizes, std::string_view name) {
-  int64_t wide[kMaxRank];
-  if (sizes.count > kMaxRank) return invalid_argument("'", name, "' holds ", sizes.count, " sizes");
-  for (int64_t i = 0; i < sizes.count; ++i) wide[i] = sizes.as<int32_t>()[i];
-  return shape_from_sizes(std::span<const int64_t>(wide, static_cast<size_t>(sizes.count)), name);
-}
-
 }  // namespace tarn
