@@ -1,6 +1,8 @@
 // optimize_for_mobile: makes a frozen graph small and fast: strip, fold, quantize.
 #include <gflags/gflags.h>
 
+#include <cstdio>
+
 #include "core/file.h"
 #include "passes/pass_manager.h"
 #include "tools/support/graph_file.h"
@@ -31,12 +33,18 @@ std::string nodes_text(int before, int after) {
   return tarn::str_cat(before, " -> ", after, " nodes");
 }
 
+std::string short_text(double difference) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3g", difference);
+  return text;
+}
+
 tarn::Status print_report(const tarn::PassReport& report) {
   tarn::print(report.pass, ": ", report.changes, report.changes == 1 ? " change, " : " changes, ",
               nodes_text(report.nodes_before, report.nodes_after), ", ", tarn::fixed_text(report.milliseconds, 1),
               " ms");
-  if (report.verified) tarn::print(", largest difference ", report.max_relative_difference);
-  if (report.max_constant_difference > 0) tarn::print(" (of a weight ", report.max_constant_difference, ")");
+  if (report.verified) tarn::print(", largest difference ", short_text(report.max_relative_difference));
+  if (report.max_constant_difference > 0) tarn::print(" (of a weight ", short_text(report.max_constant_difference), ")");
   tarn::print("\n");
   if (!FLAGS_print_passes) return {};
   for (const std::string& note : report.notes) tarn::print("  ", note, "\n");
