@@ -4,6 +4,8 @@ import tensorflow as tf
 
 tf1 = tf.compat.v1
 tf1.disable_eager_execution()
+tf1.logging.set_verbosity(tf1.logging.ERROR)
+tf1.disable_resource_variables()  # tf.Variable makes reference variables, as in TensorFlow 1.x
 
 
 def read_graph_def(path):
@@ -28,8 +30,8 @@ def import_graph(path_or_def):
     return graph
 
 
-def one_thread():
-    return tf1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+def one_thread(devices=1):
+    return tf1.ConfigProto(device_count={"CPU": devices}, intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
 
 
 def run(path_or_def, feeds, fetches):

@@ -62,7 +62,7 @@ Status run() {
   MetaGraph meta;
   std::optional<Saver> saver;
   if (!FLAGS_restore.empty() || !FLAGS_save.empty()) {
-    TARN_ASSIGN_OR_RETURN(meta, read_meta_graph(FLAGS_graph));
+    TARN_ASSIGN_OR_RETURN(meta, read_meta_graph(FLAGS_graph, {.allow_unknown_ops = true}));
     TARN_ASSIGN_OR_RETURN(saver, Saver::FromMetaGraph(meta));
   } else {
     TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(FLAGS_graph));
