@@ -5,7 +5,7 @@
 //
 // A feed's first dimension is the step: images f32[10,64,784] feeds f32[64,784] ten times. What step 3 fetches goes to
 // out_dir/3, what is fetched after the last step, with nothing fed, to out_dir/final. With a .meta file variables may
-// come from a checkpoint (--restore) and go to one (--save), as a training program's Saver would do it.
+// come from checkpoints (--restore, --restore_each) and go to one (--save), as a training program's Saver would do it.
 #include <gflags/gflags.h>
 
 #include "core/file.h"
@@ -17,6 +17,7 @@
 DEFINE_string(graph, "", "Graph file; a .meta for --restore and --save");
 DEFINE_string(init, "", "Node to run first");
 DEFINE_string(restore, "", "Checkpoint to start from");
+DEFINE_string(restore_each, "", "Step 3 starts from the checkpoint of this name and -3");
 DEFINE_string(feed, "", "NAME=FILE, comma-separated; the files' first dimension is the step");
 DEFINE_string(fetch, "", "Tensors to fetch at each step, comma-separated");
 DEFINE_string(target, "", "Nodes to run at each step, comma-separated");
@@ -61,7 +62,7 @@ Status run() {
 
   MetaGraph meta;
   std::optional<Saver> saver;
-  if (!FLAGS_restore.empty() || !FLAGS_save.empty()) {
+  if (!FLAGS_restore.empty() || !FLAGS_restore_each.empty() || !FLAGS_save.empty()) {
     TARN_ASSIGN_OR_RETURN(meta, read_meta_graph(FLAGS_graph, {.allow_unknown_ops = true}));
     TARN_ASSIGN_OR_RETURN(saver, Saver::FromMetaGraph(meta));
   } else {
@@ -72,6 +73,9 @@ Status run() {
   if (!FLAGS_init.empty()) TARN_RETURN_IF_ERROR(session.Run(FLAGS_init));
   if (!FLAGS_restore.empty()) TARN_RETURN_IF_ERROR(saver->Restore(session, FLAGS_restore));
   for (int64_t step = 0; step < FLAGS_steps; ++step) {
+    if (!FLAGS_restore_each.empty()) {
+      TARN_RETURN_IF_ERROR(saver->Restore(session, str_cat(FLAGS_restore_each, "-", step)));
+    }
     std::vector<Session::Feed> feeds;
     for (const NamedFeed& batch : batches) {
       TARN_ASSIGN_OR_RETURN(Tensor value, slice_of(batch, step));
