@@ -10,7 +10,10 @@ the strictest on:
 3. Each step's loss from TensorFlow's own weights before that step (its checkpoint, restored by our Saver).
 4. The losses of ten steps on their own. Adam divides a gradient by its size, so a weight whose gradient is rounding
    noise moves the whole learning rate either way: rounding grows from step to step. How far is measured on TensorFlow
-   itself, with pixels changed by 1e-6.
+   itself, with pixels changed by as much as its batch norm rounds.
+
+Where both differ by more than 1e-6 it is TensorFlow's batch norm, which sums in float32: given the same images its mean
+and variance are up to 4e-4 off those in double, ours 5e-6.
 """
 
 import shutil
@@ -30,9 +33,10 @@ BEFORE_RELU = {"keras_cnn": ["conv1_bn/cond/Merge:0", "conv2_bn/cond/Merge:0", "
 
 # Sums of up to 9,216 products through four layers, each rounded by up to sqrt(9216) * 2^-24 = 6e-6 of its terms' size.
 LOSS_TOLERANCE = 5e-5  # of the loss
-# Filter gradients sum 36,864 products of either sign, behind batch norms, whose gradients are differences.
-GRADIENT_TOLERANCE = 2e-4  # of the layer's largest gradient
-NOISE = 1e-6
+# Of the layer's largest gradient. TensorFlow's batch norm adds up to 64 * 28 * 28 values a channel one after the other.
+BATCH_NORM_GRADIENT_TOLERANCE = 64 * 28 * 28 * 2.0**-24  # 3e-3
+GRADIENT_TOLERANCE = 1e-5  # sqrt(9216) * 2^-24, rounded up
+NOISE = 2e-4
 NOISE_RUNS = 3
 
 report = Report()
@@ -106,9 +110,10 @@ def compare_gradients(training):
         layers.setdefault(name.rpartition("/")[0].removesuffix("_bn"), []).append((theirs[name], ours[wire]))
     for layer, pairs in layers.items():
         scale = max(float(np.max(np.abs(gradient))) for gradient, _ in pairs)
+        tolerance = BATCH_NORM_GRADIENT_TOLERANCE if f"{layer}_bn/gamma" in wires else GRADIENT_TOLERANCE
         for i, (theirs_of_one, ours_of_one) in enumerate(pairs):
             report.close(f"{training.model}: gradient {i + 1} of {layer or 'the layer'}", ours_of_one / scale,
-                         theirs_of_one / scale, GRADIENT_TOLERANCE)
+                         theirs_of_one / scale, tolerance)
 
 
 def compare_losses_from_the_same_weights(training, steps):
