@@ -5,6 +5,7 @@ Values must agree bit for bit; scores within 1e-5.
 
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import tensorflow as tf
@@ -217,3 +218,4 @@ else:
     print("TARN_DATA/tf_fixtures is not there: its checkpoints were not read")
 
 report.finish()
+shutil.rmtree(folder)  # kept after a failure

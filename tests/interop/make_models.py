@@ -12,7 +12,7 @@ import struct
 
 import numpy as np
 
-from _tarn import BIN, DIGITS, MODELS, STEPS, new_folder, tarn
+from _tarn import DIGITS, MODELS, STEPS, new_folder, tarn
 
 TRAIN_DIGITS = 5120
 

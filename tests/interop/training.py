@@ -158,5 +158,5 @@ for model in TRAIN_OPS:
     compare_gradients(training)
     compare_losses_from_the_same_weights(training, 3 if model == "experts" else STEPS_COMPARED)
     compare_losses(training)
-shutil.rmtree(folder)
 report.finish()
+shutil.rmtree(folder)  # kept after a failure
