@@ -52,8 +52,16 @@ Operation Optimizer::ApplyGradients(const Scope& scope, const std::vector<GradAn
               .inner = scope.NewSubScope(scope.op_name().empty() ? name() : std::string_view(scope.op_name())),
               .dtype = home.dtype()};
   prepare(build, home);
+  // No variable moves before every gradient is there: TensorFlow runs whatever is ready, and what a gradient reads of a
+  // variable would already be the new value. (TensorFlow's own graphs have such a node per gradient: GATE_OP.)
+  std::vector<Operation> gradients;
+  for (const GradAndVar& pair : moved) gradients.push_back(pair.gradient.op());
+  Operation ready = AddNode(build.inner.WithControlDependencies(gradients).WithOpName("group_deps"), "NoOp", {});
+  if (!scope.ok()) return {};
   for (const GradAndVar& pair : moved) {
-    Scope update = build.inner.Reopen("update_" + pair.variable.op().name()).ColocateWith(pair.variable.op());
+    Scope update = build.inner.Reopen("update_" + pair.variable.op().name())
+                       .ColocateWith(pair.variable.op())
+                       .WithControlDependencies({ready});
     build.updates.push_back(apply(build, update, pair.variable, pair.gradient));
     if (!scope.ok()) return {};
   }

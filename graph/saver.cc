@@ -1,6 +1,7 @@
 #include "graph/saver.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/file.h"
 #include "graph/checkpoint.h"
@@ -99,9 +100,17 @@ Result<Saver> Saver::FromMetaGraph(const MetaGraph& meta, SaverOptions options) 
   saver.imported_ = meta.collections;
   const Graph& graph = meta.graph;
   TARN_ASSIGN_OR_RETURN(NodeId restore_all, graph.find_node(saver.names_.restore_op));
-  // save/restore_all waits for Assign(variable, RestoreV2:k) of every variable.
-  for (NodeId id : graph.node(restore_all).controls) {
-    const Node& assign = graph.node(id);
+  // save/restore_all waits for Assign(variable, RestoreV2:k) of every variable; a sharded saver's for
+  // save/restore_shard, save/restore_shard_1 …, which wait for their variables'.
+  std::vector<NodeId> waiting = {restore_all};
+  std::set<NodeId> seen = {restore_all};
+  for (size_t next = 0; next < waiting.size(); ++next) {
+    const Node& assign = graph.node(waiting[next]);
+    if (assign.is("NoOp")) {
+      for (NodeId id : assign.controls) {
+        if (seen.insert(id).second) waiting.push_back(id);
+      }
+    }
     if (!assign.is("Assign")) continue;
     Wire variable = assign.inputs[0], value = assign.inputs[1];
     const Node& restore = graph.node(value.node);

@@ -91,13 +91,18 @@ TEST_F(Optimizers, GradientDescentWritesTensorFlowsNodes) {
   EXPECT_EQ(train.type(), "NoOp");
   EXPECT_EQ(root.collections().node_names(kTrainOp), Lines{"GradientDescent"});
   Lines lines = graph_lines(root.graph(), {"GradientDescent"});
-  ASSERT_EQ(lines.size(), 4u);
+  ASSERT_EQ(lines.size(), 5u);
   EXPECT_EQ(lines[0], "Const GradientDescent/learning_rate");
+  // Every gradient comes before the first update.
+  EXPECT_EQ(node("GradientDescent/group_deps").controls.size(), 2u) << lines[1];
   EXPECT_TRUE(
-      lines[1].starts_with("ApplyGradientDescent GradientDescent/update_w/ApplyGradientDescent <- w "
+      lines[2].starts_with("ApplyGradientDescent GradientDescent/update_w/ApplyGradientDescent <- w "
                            "GradientDescent/learning_rate gradients/MatMul_grad/"))
-      << lines[1];
-  EXPECT_EQ(lines[3],
+      << lines[2];
+  for (int update : {2, 3}) {
+    EXPECT_TRUE(lines[static_cast<size_t>(update)].ends_with(" ^GradientDescent/group_deps"));
+  }
+  EXPECT_EQ(lines[4],
             "NoOp GradientDescent <- ^GradientDescent/update_w/ApplyGradientDescent "
             "^GradientDescent/update_b/ApplyGradientDescent");
 }

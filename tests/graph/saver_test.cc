@@ -165,6 +165,24 @@ TEST(Saver, RestoreListsEveryMissingAndUnfittingVariableAndChangesNothing) {
   EXPECT_EQ(model.values(), "f32[3]{6, 6, 6} f32[]{6}");
 }
 
+// TensorFlow's sharded savers: restore_all waits for a node per shard, which waits for the Assigns.
+TEST(Saver, RestoreOfAShardedSaverListsEveryMissingVariableToo) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("m"), {{"weights", Tensor::from<float>({3}, {1, 2, 3})}}).ok());
+  Model model({}, "weight");
+  Operation shard(&model.root.graph(), *model.root.graph().find("save/restore_all"));
+  AddNode(model.root.WithOpName("restore_shards").WithControlDependencies({shard}), "NoOp", {});
+  MetaGraph meta;
+  meta.graph = model.root.graph();
+  meta.saver = model.saver->names();
+  meta.saver->restore_op = "restore_shards";
+  Session session(meta.graph, {.threads = 1});
+
+  Status status = Saver::FromMetaGraph(meta)->Restore(session, dir.file("m"));
+
+  EXPECT_SAYS(status, {dir.file("m"), "variable 'weight'", "did you mean 'weights'", "variable 'b'"});
+}
+
 TEST(Saver, RestoreOfADamagedValueChangesNothing) {
   TempDir dir;
   Model model;

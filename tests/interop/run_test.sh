@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one interop test with the Python that setup.sh made; ctest calls it. Exit 77 (skipped) when that is not there.
 #
-#   tests/interop/run_test.sh tests/interop/frozen_graph.py     # with TARN_BIN_DIR and, if the test needs it, TARN_DATA set
+#   tests/interop/run_test.sh tests/interop/frozen_models.py    # with TARN_BIN_DIR set; after make_models.py
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
