@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long each op file takes to compile, alone on one core, without a compiler cache. bench/README.md has a table.
+"""CPU seconds that each op file takes to compile, without a compiler cache. bench/README.md has a table.
 
   cmake --preset release && cmake --build --preset release --target tarn_ops && bench/compile_times.py [FOLDER]
 """
@@ -7,11 +7,11 @@
 import json
 import os
 import pathlib
+import resource
 import shlex
 import statistics
 import subprocess
 import sys
-import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 BUILD = REPOSITORY / "build" / "release"
@@ -26,9 +26,10 @@ def compile_seconds(entry: dict) -> float:
             at = command.index(flag)
             del command[at : at + 2]
     command = [word for word in command if word != "-MD"]
-    begin = time.monotonic()
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=entry["directory"], check=True, env={**os.environ, "CCACHE_DISABLE": "1"})
-    return time.monotonic() - begin
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
 
 
 def main() -> int:
