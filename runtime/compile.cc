@@ -11,6 +11,11 @@ namespace {
 
 using namespace compiling;
 
+Status not_fed(const WorkNode& node) {
+  return invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (", node.facts[0].to_string(),
+                          ")");
+}
+
 // Turns scheduled units into steps over value slots.
 class Lowering {
  public:
@@ -200,8 +205,7 @@ class Lowering {
     if (step.kind != StepKind::kKernel) return;
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit_of_step_[s])];
     if ((node.traits() & kSourceOp) != 0) {
-      state_.problems.add(invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (",
-                                           node.facts[0].to_string(), ")"));
+      state_.problems.add(not_fed(node));
       return;
     }
     Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
@@ -374,6 +378,31 @@ Result<std::unique_ptr<Program>> compile(const NodeSource& source, const Compile
   fuse_epilogues(state);
   TARN_ASSIGN_OR_RETURN(std::vector<int> order, schedule(state));
   return Lowering(state, std::move(order)).lower();
+}
+
+Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options) {
+  options.most_folded_growth = 0;
+  State state{source, request, options, {}, {}, {}, {}, {}};
+  TARN_RETURN_IF_ERROR(prune(state));
+  infer_and_fold(state);
+  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  mark_live(state);
+  for (const WorkNode& node : state.nodes) {
+    bool is_constant = node.inputs.empty() && node.facts.size() == 1 && node.facts[0].has_value();
+    bool needs_kernel = node.live && !node.is_view() && !is_constant && node.op->def->control == Control::kNone &&
+                        !(node.op->def->kernels.empty() && node.facts.empty());
+    if (!needs_kernel) continue;
+    if ((node.traits() & kSourceOp) != 0) {
+      state.problems.add(not_fed(node));
+      continue;
+    }
+    Result<const KernelDef*> kernel = find_kernel(*node.op, node.attrs, options.backends);
+    if (!kernel.ok()) state.problems.add(kernel.status().with_context(node_label(node.op_name, node.name)));
+  }
+  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  std::vector<Fact> facts;
+  for (Wire wire : state.fetches) facts.push_back(state.fact(wire));
+  return facts;
 }
 
 }  // namespace tarn

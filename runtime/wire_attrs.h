@@ -9,8 +9,9 @@
 
 namespace tarn {
 
-// Decodes an AttrValue message. May throw protozero's exceptions: callers are in files that catch them.
-Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
-                                    const WireLimits& limits, int depth);
+// Decodes an entry of a map<string, AttrValue>; `key` is set as soon as it is known. May throw protozero's exceptions:
+// callers are in files that catch them.
+Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
+                                    const WireLimits& limits, int depth, std::string_view& key);
 
 }  // namespace tarn
