@@ -54,7 +54,9 @@ class Scanner {
     TARN_RETURN_IF_ERROR(varint(at, end, tag));
     uint64_t number = tag >> 3;
     auto wire = static_cast<WireType>(tag & 7);
-    if (number == 0 || number > FieldDescriptor::kMaxNumber) {
+    bool is_reserved =
+        number >= FieldDescriptor::kFirstReservedNumber && number <= FieldDescriptor::kLastReservedNumber;
+    if (number == 0 || number > FieldDescriptor::kMaxNumber || is_reserved) {
       return error(Code::kDataLoss, start, "field number ", number, " in ", type.name());
     }
     if (wire == kStartGroup || wire == kEndGroup || wire > kFixed32) {

@@ -47,7 +47,7 @@ struct Versions {
 };
 
 Status read_versions(pbf_reader reader, Versions& versions) {
-  while (reader.next()) {
+  while (next_field(reader)) {
     bool is_varint = reader.wire_type() == pbf_wire_type::varint;
     if (reader.tag() == kBadConsumers && is_bytes(reader)) {
       for (int32_t version : reader.get_packed_int32()) versions.bad_consumers.push_back(version);
@@ -90,7 +90,7 @@ Status WireGraph::read_fields() {
   std::optional<Versions> versions;
   try {
     for (;; field_start = file.data().data()) {
-      if (!file.next()) break;
+      if (!next_field(file)) break;
       bool right = file.tag() == kVersion     ? file.wire_type() == pbf_wire_type::varint
                    : file.tag() <= kDebugInfo ? is_bytes(file)
                                               : true;
@@ -117,7 +117,7 @@ Status WireGraph::read_fields() {
       record.input_names_begin = input_names_.size();
       std::string_view device;
       pbf_reader node = file.get_message();
-      while (node.next()) {
+      while (next_field(node)) {
         if (node.tag() <= kExperimentalType && !is_bytes(node)) {
           return data_loss("node ", nodes_.size(), " at byte ", offset(), ": field ", node.tag(),
                            " has the wrong wire type");

@@ -62,11 +62,11 @@ bool get_bool(pbf_reader& reader) {
 Status read_shape_dims(std::string_view message, bool& unknown_rank, std::vector<int64_t>& dims) {
   enum : uint32_t { kDim = 2, kUnknownRank = 3, kSize = 1, kName = 2 };
   pbf_reader reader(message.data(), message.size());
-  while (reader.next()) {
+  while (next_field(reader)) {
     if (reader.tag() == kDim && reader.wire_type() == pbf_wire_type::length_delimited) {
       int64_t size = 0;
       pbf_reader dim = reader.get_message();
-      while (dim.next()) {
+      while (next_field(dim)) {
         if (dim.tag() == kSize && dim.wire_type() == pbf_wire_type::varint) {
           size = dim.get_int64();
         } else if (dim.tag() == kName && dim.wire_type() == pbf_wire_type::length_delimited) {
@@ -147,7 +147,7 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   std::vector<uint32_t> uint32s;
   std::vector<uint64_t> uint64s;
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {
+  while (next_field(r)) {
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     Status status;
     switch (r.tag()) {
@@ -235,7 +235,7 @@ Result<FunctionAttr> decode_function(std::string_view message, const std::shared
   FunctionAttr function;
   AttrMap attrs;
   pbf_reader reader(message.data(), message.size());
-  while (reader.next()) {
+  while (next_field(reader)) {
     if (reader.tag() <= kAttr && reader.wire_type() != pbf_wire_type::length_delimited) {
       return wrong_wire_type("NameAttrList", reader.tag());
     }
@@ -268,7 +268,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   std::vector<Tensor> tensors;
   std::vector<FunctionAttr> functions;
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {
+  while (next_field(r)) {
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     bool wants_bytes = r.tag() == kS || r.tag() == kShape || r.tag() == kTensor || r.tag() == kListFunc;
     if (wants_bytes && !is_bytes) return wrong_wire_type(kWhat, r.tag());
@@ -339,7 +339,7 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
     return resource_exhausted("attrs are nested more than ", limits.max_attr_depth, " deep");
   AttrValue result;  // of an empty message: a value of no kind, which no op takes
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {  // the last member of the oneof counts
+  while (next_field(r)) {  // the last member of the oneof counts
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     bool is_varint = r.wire_type() == pbf_wire_type::varint;
     bool right = r.tag() == kI || r.tag() == kB || r.tag() == kType ? is_varint
@@ -390,12 +390,19 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
 
 }  // namespace
 
+bool next_field(pbf_reader& reader) {
+  if (reader.length() == 0) return false;
+  const char* at = reader.data().data();
+  if (protozero::decode_varint(&at, at + reader.length()) > UINT32_MAX) throw protozero::invalid_tag_exception{};
+  return reader.next();
+}
+
 Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
                                     const WireLimits& limits, int depth, std::string_view& key) {
   enum : uint32_t { kKey = 1, kValue = 2 };
   std::string_view value;
   pbf_reader reader(entry.data(), entry.size());
-  while (reader.next()) {
+  while (next_field(reader)) {
     if (reader.tag() <= kValue && reader.wire_type() != pbf_wire_type::length_delimited) {
       return wrong_wire_type("attr entry", reader.tag());
     }

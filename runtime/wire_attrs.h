@@ -7,7 +7,14 @@
 #include "core/attr.h"
 #include "runtime/wire.h"
 
+namespace protozero {
+class pbf_reader;
+}
+
 namespace tarn {
+
+// reader.next(), but a field number of more than 32 bits is damage: protozero drops the upper ones.
+bool next_field(protozero::pbf_reader& reader);
 
 // Decodes an entry of a map<string, AttrValue>; `key` is set as soon as it is known. May throw protozero's exceptions:
 // callers are in files that catch them.
