@@ -28,6 +28,8 @@ class Lowering {
     for (int unit : order_) add_step(unit);
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
     find_copies();
+    check_sizes();
+    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     for (size_t s = 0; s < program_->steps.size(); ++s) prepare(s);
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     plan();
@@ -195,6 +197,23 @@ class Lowering {
       if (!changed) continue;
       step.kind = StepKind::kCopy;
       set_output_kind(step.outputs[0], false);
+    }
+  }
+
+  // Shapes are judged, sizes are not: a file can declare 2^62 floats. Below this limit no sum of sizes overflows.
+  void check_sizes() {
+    constexpr int64_t kMostBytes = int64_t{1} << 40;
+    for (const Step& step : program_->steps) {
+      for (int out : step.outputs) {
+        const Value& value = program_->values[static_cast<size_t>(out)];
+        if (value.kind != ValueKind::kPlanned) continue;
+        Result<int64_t> count = value.fact.shape.element_count();
+        if (count.ok() && *count <= kMostBytes / static_cast<int64_t>(dtype_size(value.fact.dtype))) continue;
+        state_.problems.add(resource_exhausted(node_label(step.op, step.node), ": an output of ",
+                                               value.fact.to_string(), " is larger than any memory (", kMostBytes,
+                                               " bytes)")
+                                .with_node(step.node));
+      }
     }
   }
 

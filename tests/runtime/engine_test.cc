@@ -233,6 +233,21 @@ restore: f32? = RestoreV2(prefix, names, slices) {dtypes=[f32]}
   EXPECT_TRUE(says(engine.status(), {"RestoreV2 'restore'", "checkpoint"}));
 }
 
+TEST(Engine, SizesThatWouldOverflowAreRefusedNotPlanned) {  // 2^62 floats are 2^64 bytes, which is 0 in 64 bits
+  auto engine = load(model_bytes(R"(
+x: f32[1] = Placeholder
+sizes: i64[1] = {4611686018427387904}
+y: f32[4611686018427387904] = BroadcastTo(x, sizes)
+z: f32[4611686018427387904] = Relu(y)
+)"));
+  ASSERT_TRUE(engine.ok()) << engine.status().to_string();
+  EngineContext context(*engine);
+  ASSERT_TRUE(context.set_input("x", Tensor::from<float>({1}, {1})).ok());
+  Status status = context.run();
+  EXPECT_EQ(status.code(), Code::kResourceExhausted);
+  EXPECT_TRUE(says(status, {"BroadcastTo 'y'", "4611686018427387904", "larger than any memory"}));
+}
+
 TEST(Engine, AnErrorOfARunLeavesTheContextUsable) {
   auto engine = load(model_bytes(R"(
 x: f32[?] = Placeholder
