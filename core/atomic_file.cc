@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/file_calls.h"
+#include "core/unfinished_files.h"
 
 namespace tarn {
 
@@ -51,7 +52,41 @@ std::string_view temp_target(std::string_view name) {
                                                                                 : std::string_view();
 }
 
+// Paths of the temporary files being filled, for remove_unfinished_files(): a signal handler may follow no pointer into
+// the heap, nor wait for a lock. Files beyond the table are not listed; sweep_stale_temps() finds what they leave.
+struct UnfinishedFile {
+  enum State : int { kFree, kChanging, kListed };
+  std::atomic<int> state{kFree};
+  char path[4096];
+};
+constinit UnfinishedFile unfinished_files[8];
+
+void list_unfinished(const std::string& path) {
+  if (path.size() >= sizeof(UnfinishedFile::path)) return;
+  for (UnfinishedFile& file : unfinished_files) {
+    int free = UnfinishedFile::kFree;
+    if (!file.state.compare_exchange_strong(free, UnfinishedFile::kChanging)) continue;
+    path.copy(file.path, path.size());
+    file.path[path.size()] = '\0';
+    file.state = UnfinishedFile::kListed;
+    return;
+  }
+}
+
+void unlist_unfinished(const std::string& path) {
+  for (UnfinishedFile& file : unfinished_files) {
+    // Its own entry changes under nobody's hands: a path is listed once.
+    if (file.state == UnfinishedFile::kListed && path == file.path) file.state = UnfinishedFile::kFree;
+  }
+}
+
 }  // namespace
+
+void remove_unfinished_files() {
+  for (UnfinishedFile& file : unfinished_files) {
+    if (file.state == UnfinishedFile::kListed) ::unlink(file.path);
+  }
+}
 
 Status write_file_atomically(const std::string& path, std::string_view bytes) {
   TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
@@ -73,10 +108,15 @@ Result<AtomicFile> AtomicFile::create(const std::string& path) {
   file.path_ = path;
   while (true) {
     std::string temp = path + temp_suffix();
+    list_unfinished(temp);  // before it is there: no moment is left out
     int fd = call(FileCall::kOpen, temp,
                   [&] { return ::open(temp.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666); });
-    if (fd < 0 && errno == EEXIST) continue;
-    if (fd < 0) return file_error("write", path, errno);
+    if (fd < 0) {
+      int error_number = errno;
+      unlist_unfinished(temp);
+      if (error_number == EEXIST) continue;
+      return file_error("write", path, error_number);
+    }
     file.fd_ = fd;
     file.temp_path_ = temp;
     // The lock tells a sweeper that somebody is still at work here; it ends with the process. If the sweeper was faster
@@ -149,6 +189,7 @@ Status AtomicFile::commit() {
     return file_error("write", path_, errno);
   }
   committed_ = true;
+  unlist_unfinished(temp_path_);
   int fd = std::exchange(fd_, -1);
   int closed = call(FileCall::kClose, path_, [&] { return ::close(fd); });
   int close_error = errno;
@@ -161,6 +202,7 @@ void AtomicFile::discard() {
   if (fd_ < 0) return;
   int fd = std::exchange(fd_, -1);
   (void)call(FileCall::kRemove, temp_path_, [&] { return ::unlink(temp_path_.c_str()); });
+  unlist_unfinished(temp_path_);
   (void)call(FileCall::kClose, temp_path_, [&] { return ::close(fd); });
 }
 

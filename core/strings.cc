@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "core/utf8.h"
+
 namespace tarn {
 namespace {
 
@@ -12,21 +14,6 @@ void append_number(std::string& out, T value) {
   char buffer[40];
   auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
   out.append(buffer, error == std::errc() ? end : buffer);
-}
-
-// The length of the valid UTF-8 sequence at the start of `text`, or 0.
-size_t utf8_length(std::string_view text) {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  size_t length = byte(0) < 0x80                      ? 1
-                  : byte(0) >= 0xc2 && byte(0) < 0xe0 ? 2
-                  : byte(0) >= 0xe0 && byte(0) < 0xf0 ? 3
-                  : byte(0) >= 0xf0 && byte(0) < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0 || length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  return length;
 }
 
 // Levenshtein distance with a swap of neighbours as one edit, or more than `limit` as soon as it must exceed it.
@@ -92,7 +79,7 @@ std::string printable(std::string_view name) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string out;
   while (!name.empty() && out.size() < kMost) {
-    size_t length = utf8_length(name);
+    size_t length = utf8_sequence(name);
     auto c = static_cast<unsigned char>(name[0]);
     if (length == 0 || c < 0x20 || c == 0x7f) {
       out += {'\\', 'x', kHex[c >> 4], kHex[c & 15]};

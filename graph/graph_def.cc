@@ -5,16 +5,13 @@
 
 #include <algorithm>
 
+#include "core/graph_version.h"
 #include "graph/assemble.h"
 
 namespace tarn {
 namespace {
 
-// Of TensorFlow 2.15.1, whose op signatures ours are. A file that asks for more is newer than we are.
-constexpr int kConsumerVersion = 1645;
 constexpr int kMostAttrs = 1000;  // of a node
-// Up to this producer version nothing tells a scalar Placeholder from one of unknown shape.
-constexpr int kLastProducerWithVagueShapes = 21;
 
 struct AttrOfOp {
   std::string_view op, attr;  // op "": of any op
@@ -105,18 +102,7 @@ Result<Versions> import_versions(const pb::GraphDef& def) {
   versions.producer = def.has_versions() ? def.versions().producer() : def.version();
   versions.min_consumer = def.versions().min_consumer();
   versions.bad_consumers.assign(def.versions().bad_consumers().begin(), def.versions().bad_consumers().end());
-  if (versions.producer < 0) return invalid_argument("versions: producer ", versions.producer, " is below 0");
-  if (versions.min_consumer < 0) {
-    return invalid_argument("versions: min_consumer ", versions.min_consumer, " is below 0");
-  }
-  if (versions.min_consumer > kConsumerVersion) {
-    return failed_precondition("versions: the file needs a newer reader: min_consumer is ", versions.min_consumer,
-                               ", this reader is version ", kConsumerVersion);
-  }
-  const std::vector<int>& bad = versions.bad_consumers;
-  if (std::find(bad.begin(), bad.end(), kConsumerVersion) != bad.end()) {
-    return failed_precondition("versions: bad_consumers names this reader's version ", kConsumerVersion);
-  }
+  TARN_RETURN_IF_ERROR(check_graph_versions(versions.producer, versions.min_consumer, versions.bad_consumers));
   return versions;
 }
 

@@ -1,5 +1,6 @@
 #include "graph/wire_scan.h"
 
+#include "core/utf8.h"
 #include "proto/graph.pb.h"
 
 namespace tarn {
@@ -32,26 +33,6 @@ WireType wire_type_of(const FieldDescriptor& field) {
   }
 }
 
-// The length of the UTF-8 sequence at the start of `text` by RFC 3629 (no surrogates, nothing overlong), or 0.
-size_t utf8_sequence(std::string_view text) {
-  auto byte = [&](size_t i) -> unsigned { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  auto follows = [&](size_t i) { return (byte(i) & 0xc0u) == 0x80u; };
-  unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    unsigned least = first == 0xe0 ? 0xa0u : 0x80u;
-    unsigned most = first == 0xed ? 0x9fu : 0xbfu;
-    return byte(1) >= least && byte(1) <= most && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    unsigned least = first == 0xf0 ? 0x90u : 0x80u;
-    unsigned most = first == 0xf4 ? 0x8fu : 0xbfu;
-    return byte(1) >= least && byte(1) <= most && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 class Scanner {
  public:
   Scanner(std::string_view bytes, const ScanLimits& limits) : bytes_(bytes), limits_(limits) {}
@@ -73,7 +54,9 @@ class Scanner {
     TARN_RETURN_IF_ERROR(varint(at, end, tag));
     uint64_t number = tag >> 3;
     auto wire = static_cast<WireType>(tag & 7);
-    if (number == 0 || number > FieldDescriptor::kMaxNumber) {
+    bool is_reserved =
+        number >= FieldDescriptor::kFirstReservedNumber && number <= FieldDescriptor::kLastReservedNumber;
+    if (number == 0 || number > FieldDescriptor::kMaxNumber || is_reserved) {
       return error(Code::kDataLoss, start, "field number ", number, " in ", type.name());
     }
     if (wire == kStartGroup || wire == kEndGroup || wire > kFixed32) {
@@ -142,13 +125,9 @@ class Scanner {
 
   Status text(size_t at, size_t end, const FieldDescriptor& field) {
     std::string_view text = bytes_.substr(at, end - at);
-    while (!text.empty()) {
-      size_t length = utf8_sequence(text);
-      if (length == 0) {
-        return error(Code::kInvalidArgument, end - text.size(), "field '", field.name(),
-                     "' is not UTF-8: ", quoted(bytes_.substr(at, end - at)));
-      }
-      text.remove_prefix(length);
+    size_t bad = first_bad_utf8(text);
+    if (bad != std::string_view::npos) {
+      return error(Code::kInvalidArgument, at + bad, "field '", field.name(), "' is not UTF-8: ", quoted(text));
     }
     return {};
   }

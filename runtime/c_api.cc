@@ -163,11 +163,19 @@ const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes
 }
 
 int tarn_output_dtype(const tarn_engine* engine, int index) {
+  if (engine != nullptr && !engine->context.has_run()) {
+    const auto* info = info_of(engine->context.engine().outputs(), index);
+    return info == nullptr ? 0 : static_cast<int>(info->dtype);
+  }
   const tarn::TensorView* view = output_of(engine, index);
   return view == nullptr ? 0 : static_cast<int>(view->dtype);
 }
 
 int tarn_output_shape(const tarn_engine* engine, int index, int64_t* dims, int capacity) {
+  if (engine != nullptr && !engine->context.has_run()) {
+    const auto* info = info_of(engine->context.engine().outputs(), index);
+    return info == nullptr ? -1 : write_shape(info->shape, dims, capacity);
+  }
   const tarn::TensorView* view = output_of(engine, index);
   return view == nullptr ? -1 : write_shape(*view->shape, dims, capacity);
 }

@@ -97,6 +97,7 @@ TARN_API tarn_code tarn_run(tarn_engine* engine);
 
 /* After tarn_run: output `index`, in place until the next run. NULL on error. `bytes` may be NULL. */
 TARN_API const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes);
+/* Before a run: what the file tells, as for inputs. After it: what was made. */
 TARN_API int tarn_output_dtype(const tarn_engine* engine, int index);
 TARN_API int tarn_output_shape(const tarn_engine* engine, int index, int64_t* dims, int capacity);
 /* Copies output `name`; `bytes` must be its exact size. */

@@ -11,6 +11,11 @@ namespace {
 
 using namespace compiling;
 
+Status not_fed(const WorkNode& node) {
+  return invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (", node.facts[0].to_string(),
+                          ")");
+}
+
 // Turns scheduled units into steps over value slots.
 class Lowering {
  public:
@@ -23,6 +28,8 @@ class Lowering {
     for (int unit : order_) add_step(unit);
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
     find_copies();
+    check_sizes();
+    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     for (size_t s = 0; s < program_->steps.size(); ++s) prepare(s);
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     plan();
@@ -193,6 +200,23 @@ class Lowering {
     }
   }
 
+  // Shapes are judged, sizes are not: a file can declare 2^62 floats. Below this limit no sum of sizes overflows.
+  void check_sizes() {
+    constexpr int64_t kMostBytes = int64_t{1} << 40;
+    for (const Step& step : program_->steps) {
+      for (int out : step.outputs) {
+        const Value& value = program_->values[static_cast<size_t>(out)];
+        if (value.kind != ValueKind::kPlanned) continue;
+        Result<int64_t> count = value.fact.shape.element_count();
+        if (count.ok() && *count <= kMostBytes / static_cast<int64_t>(dtype_size(value.fact.dtype))) continue;
+        state_.problems.add(resource_exhausted(node_label(step.op, step.node), ": an output of ",
+                                               value.fact.to_string(), " is larger than any memory (", kMostBytes,
+                                               " bytes)")
+                                .with_node(step.node));
+      }
+    }
+  }
+
   // --- kernels ----------------------------------------------------------------------------------------------------
   void prepare(size_t s) {
     Step& step = program_->steps[s];
@@ -200,8 +224,7 @@ class Lowering {
     if (step.kind != StepKind::kKernel) return;
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit_of_step_[s])];
     if ((node.traits() & kSourceOp) != 0) {
-      state_.problems.add(invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (",
-                                           node.facts[0].to_string(), ")"));
+      state_.problems.add(not_fed(node));
       return;
     }
     Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
@@ -374,6 +397,31 @@ Result<std::unique_ptr<Program>> compile(const NodeSource& source, const Compile
   fuse_epilogues(state);
   TARN_ASSIGN_OR_RETURN(std::vector<int> order, schedule(state));
   return Lowering(state, std::move(order)).lower();
+}
+
+Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options) {
+  options.most_folded_growth = 0;
+  State state{source, request, options, {}, {}, {}, {}, {}};
+  TARN_RETURN_IF_ERROR(prune(state));
+  infer_and_fold(state);
+  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  mark_live(state);
+  for (const WorkNode& node : state.nodes) {
+    bool is_constant = node.inputs.empty() && node.facts.size() == 1 && node.facts[0].has_value();
+    bool needs_kernel = node.live && !node.is_view() && !is_constant && node.op->def->control == Control::kNone &&
+                        !(node.op->def->kernels.empty() && node.facts.empty());
+    if (!needs_kernel) continue;
+    if ((node.traits() & kSourceOp) != 0) {
+      state.problems.add(not_fed(node));
+      continue;
+    }
+    Result<const KernelDef*> kernel = find_kernel(*node.op, node.attrs, options.backends);
+    if (!kernel.ok()) state.problems.add(kernel.status().with_context(node_label(node.op_name, node.name)));
+  }
+  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  std::vector<Fact> facts;
+  for (Wire wire : state.fetches) facts.push_back(state.fact(wire));
+  return facts;
 }
 
 }  // namespace tarn

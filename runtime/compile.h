@@ -31,14 +31,20 @@ struct CompileOptions {
   bool fold = true;
   bool fuse = true;
   bool keep_fetches = false;  // fetched values stay in the arena until the next run, to be looked at in place
-  // A value is folded if it has at most this many bytes, or at most four times the bytes of the constants it comes from
-  // (dequantized weights).
+  // A value is folded if it has at most this many bytes, or at most so many times the bytes of the constants it comes
+  // from (dequantized weights).
   size_t most_folded_bytes = 1 << 16;
+  size_t most_folded_growth = 4;
 };
 
 // Errors list every node that has no op or kernel here, all at once. Schedules writers of a variable after every reader
 // that no edge orders behind them: an unordered read sees the value from before the run.
 Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
                                          const CompileOptions& options);
+
+// What compile() would refuse whatever sizes are fed: ops, attrs, types, services, kernels, and shapes as far as they are
+// known. Shapes of feeds may be open here; nothing is scheduled or planned, and large values are not folded. Returns the
+// facts of the fetches.
+Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options);
 
 }  // namespace tarn

@@ -44,12 +44,10 @@ void judge_feed(State& state, int index) {
   if ((op->def->traits & kSourceOp) == 0) return;
   DType dtype = attrs->get_or<DType>("dtype", feed.dtype);
   Shape shape = attrs->get_or<Shape>("shape", Shape::unknown());
-  // A Placeholder of graphs older than version 24 wrote "no shape" as a scalar: TensorFlow reads [] as unknown there,
-  // and a fed scalar fits it all the same.
   if (dtype != feed.dtype) {
     state.problems.add(
         str_cat("feed ", quoted(name), ": expects ", dtype_name(dtype), ", got ", dtype_name(feed.dtype)));
-  } else if (!shape.is_scalar() && !shape.is_compatible_with(feed.shape)) {
+  } else if (!shape.is_compatible_with(feed.shape)) {
     state.problems.add(
         str_cat("feed ", quoted(name), ": expects shape ", shape.to_string(), ", got ", feed.shape.to_string()));
   }
@@ -289,7 +287,7 @@ bool worth_folding(const State& state, const WorkNode& node) {
     if (!count.ok()) return in_bytes <= state.options.most_folded_bytes;
     out_bytes += static_cast<size_t>(*count) * std::max<size_t>(1, dtype_size(fact.dtype));
   }
-  return out_bytes <= state.options.most_folded_bytes || out_bytes <= 4 * in_bytes;
+  return out_bytes <= state.options.most_folded_bytes || out_bytes <= state.options.most_folded_growth * in_bytes;
 }
 
 void fold(State& state, WorkNode& node) {
@@ -344,10 +342,10 @@ void infer_one(State& state, WorkNode& node) {
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Wire wire = node.inputs[i];
     facts[i] = state.fact(wire);
-    producers[i] = str_cat(
-        is_feed(wire) ? state.source.name(state.request.feeds[static_cast<size_t>(feed_index(wire))].tensor.node)
-                      : std::string_view(state.nodes[static_cast<size_t>(wire.node)].name),
-        ":", wire.slot);
+    producers[i] = is_feed(wire)
+                       ? state.source.name(state.request.feeds[static_cast<size_t>(feed_index(wire))].tensor.node)
+                       : std::string_view(state.nodes[static_cast<size_t>(wire.node)].name);
+    if (wire.slot > 0) str_append(producers[i], ":", wire.slot);
     infos[i] = {facts[i].dtype, facts[i].is_ref, producers[i]};
     if (is_feed(wire)) continue;
     const WorkNode& before = state.nodes[static_cast<size_t>(wire.node)];
@@ -390,6 +388,15 @@ void infer_one(State& state, WorkNode& node) {
 void infer_and_fold(State& state) {
   for (WorkNode& node : state.nodes) infer_one(state, node);
   report_unsupported(state);
+  for (Wire wire : state.fetches) {
+    if (is_feed(wire)) continue;
+    const WorkNode& node = state.nodes[static_cast<size_t>(wire.node)];
+    bool is_judged = node.op != nullptr && state.problems.empty();
+    if (!is_judged || static_cast<size_t>(wire.slot) < node.facts.size()) continue;
+    state.problems.add(invalid_argument("fetch '", node.name, ":", wire.slot,
+                                        "': ", node_label(node.op_name, node.name), " has ", node.facts.size(),
+                                        node.facts.size() == 1 ? " output" : " outputs"));
+  }
 }
 
 }  // namespace tarn::compiling

@@ -13,7 +13,9 @@ namespace tarn {
 namespace {
 
 // "x" or "x:0" for the same tensor.
-std::string_view without_zero(std::string_view name) { return name.ends_with(":0") ? name.substr(0, name.size() - 2) : name; }
+std::string_view without_zero(std::string_view name) {
+  return name.ends_with(":0") ? name.substr(0, name.size() - 2) : name;
+}
 
 Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::string_view name, std::string_view what) {
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -23,7 +25,8 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
   for (const EngineTensorInfo& tensor : tensors) names.push_back(tensor.name);
   std::vector<std::string> shown;
   for (const std::string& other : names) shown.push_back(quoted(other));
-  return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ", str_join(shown), ")");
+  return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ",
+                   str_join(shown), ")");
 }
 
 // Seeds for random ops that have none of their own, other ones in every context: dropout that a model still has runs.
@@ -60,26 +63,10 @@ Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes,
   engine->name_ = std::move(name);
   engine->source_ = std::move(graph);
   engine->options_ = std::move(options);
+  engine->offered_.set_resources(&engine->no_resources_);
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
   Status status = engine->choose_inputs_and_outputs();
-  // The program for the declared shapes, unknown dims as 1: whatever is wrong shows now, not in the first run.
-  if (status.ok()) {
-    std::vector<Shape> shapes;
-    bool all_ranks_known = true;
-    for (const EngineTensorInfo& input : engine->inputs_) {
-      Shape shape = input.shape;
-      all_ranks_known = all_ranks_known && shape.has_rank();
-      for (int d = 0; d < shape.rank(); ++d) {
-        if (shape.dim(d) < 0) shape.set_dim(d, 1);
-      }
-      shapes.push_back(shape);
-    }
-    status = engine->check_ops();
-    if (status.ok() && all_ranks_known) {
-      // Sizes other than 1 may be the only ones that fit (a flattened image): such errors belong to the run.
-      (void)engine->program(shapes);
-    }
-  }
+  if (status.ok()) status = engine->check_graph();
   if (!status.ok()) return status.with_context(quoted(engine->name_));
   return std::shared_ptr<const Engine>(std::move(engine));
 }
@@ -88,10 +75,13 @@ Status Engine::choose_inputs_and_outputs() {
   const NodeSource& source = *source_;
   int count = source.node_count();
   Problems problems;
+  // Bytes of many kinds pass as a message of unknown fields alone.
+  if (count == 0) return invalid_argument("not a GraphDef, or an empty one: it has no node");
   auto resolve = [&](std::string_view text, std::string_view what) -> Wire {
     Result<TensorName> name = parse_tensor_name(text);
-    if (!name.ok()) {
-      problems.add(name.status().with_context(what));
+    if (!name.ok() || name->is_control) {
+      problems.add(name.ok() ? invalid_argument(what, " ", quoted(text), " names a control input, not a tensor")
+                             : name.status().with_context(what));
       return {};
     }
     int node = source.find(name->node);
@@ -121,7 +111,8 @@ Status Engine::choose_inputs_and_outputs() {
     }
   }
   for (const std::string& name : options_.outputs) output_wires_.push_back(resolve(name, "output"));
-  if (problems.empty() && output_wires_.empty()) problems.add("the graph has no output: every node is used by another, or is a constant");
+  if (problems.empty() && output_wires_.empty())
+    problems.add("the graph has no output: every node is used by another, or is a constant");
   TARN_RETURN_IF_ERROR(problems.to_status(""));
 
   auto label = [&](Wire wire) {
@@ -137,13 +128,17 @@ Status Engine::choose_inputs_and_outputs() {
     }
     const OpRegistry::Op* op = options_.ops->find(source.op(wire.node));
     if (op != nullptr && (op->def->traits & kSourceOp) != 0) {
-      info.dtype = attrs->get_or<DType>("dtype", DType::kInvalid);
       info.shape = attrs->get_or<Shape>("shape", Shape::unknown());
-      // Placeholders of graphs before version 24 wrote "any shape" as a scalar.
-      if (info.shape.is_scalar()) info.shape = Shape::unknown();
-    } else if (op != nullptr) {
+    }
+    if (op != nullptr) {
       std::vector<ArgType> types = op->schema.output_types(*attrs);
-      if (static_cast<size_t>(wire.slot) < types.size()) info.dtype = types[static_cast<size_t>(wire.slot)].dtype;
+      if (static_cast<size_t>(wire.slot) < types.size()) {
+        info.dtype = types[static_cast<size_t>(wire.slot)].dtype;
+      } else {
+        problems.add(invalid_argument("input ", quoted(info.name), ": ",
+                                      node_label(source.op(wire.node), source.name(wire.node)), " has ", types.size(),
+                                      types.size() == 1 ? " output" : " outputs"));
+      }
     }
     inputs_.push_back(std::move(info));
   }
@@ -151,54 +146,56 @@ Status Engine::choose_inputs_and_outputs() {
   return problems.to_status("");
 }
 
-// Compiles once with whatever is known of the inputs, for the errors and for the outputs' facts.
-Status Engine::check_ops() const {
-  Problems problems;
-  std::vector<char> seen(static_cast<size_t>(source_->node_count()), 0);
-  std::vector<int> stack;
-  for (Wire wire : output_wires_) stack.push_back(wire.node);
-  for (Wire wire : input_wires_) seen[static_cast<size_t>(wire.node)] = 1;
-  std::vector<std::pair<std::string, std::vector<std::string>>> missing;
-  while (!stack.empty()) {
-    int node = stack.back();
-    stack.pop_back();
-    if (seen[static_cast<size_t>(node)] != 0) continue;
-    seen[static_cast<size_t>(node)] = 1;
-    std::string op(source_->op(node));
-    if (options_.ops->find(op) == nullptr) {
-      auto it = std::find_if(missing.begin(), missing.end(), [&](const auto& m) { return m.first == op; });
-      if (it == missing.end()) it = missing.insert(missing.end(), {op, {}});
-      it->second.emplace_back(source_->name(node));
+// Whatever is wrong shows now, not in the first run; and the outputs' facts.
+Status Engine::check_graph() {
+  std::vector<Shape> declared;
+  for (const EngineTensorInfo& input : inputs_) declared.push_back(input.shape);
+  Result<std::vector<Fact>> facts = check(*source_, request_for(declared), compile_options());
+  if (!facts.ok()) return facts.status();
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    outputs_[i].dtype = (*facts)[i].dtype;
+    outputs_[i].shape = (*facts)[i].shape;
+  }
+  // The first run's program, unknown dims as 1. Other sizes may be the only ones that fit (a flattened image): such
+  // errors belong to the run.
+  for (Shape& shape : declared) {
+    if (!shape.has_rank()) return {};
+    for (int d = 0; d < shape.rank(); ++d) {
+      if (shape.dim(d) < 0) shape.set_dim(d, 1);
     }
-    for (Wire wire : source_->inputs(node)) stack.push_back(wire.node);
-    for (int control : source_->controls(node)) stack.push_back(control);
   }
-  std::sort(missing.begin(), missing.end());
-  for (const auto& [op, nodes] : missing) {
-    problems.add(unimplemented("op ", quoted(op), " is not supported (", nodes.size(), nodes.size() == 1 ? " node: " : " nodes, first ",
-                               quoted(nodes[0]), ")", did_you_mean(op, options_.ops->names())));
-  }
-  return problems.to_status("");
+  (void)program(declared);
+  return {};
 }
 
-Result<int> Engine::find_input(std::string_view name) const { return find_tensor(inputs_, name, "input"); }
-Result<int> Engine::find_output(std::string_view name) const { return find_tensor(outputs_, name, "output"); }
+Result<int> Engine::find_input(std::string_view name) const {
+  return find_tensor(inputs_, name, "input");
+}
+Result<int> Engine::find_output(std::string_view name) const {
+  return find_tensor(outputs_, name, "output");
+}
 
-Result<std::shared_ptr<const Program>> Engine::compile_for(std::span<const Shape> input_shapes) const {
+CompileRequest Engine::request_for(std::span<const Shape> input_shapes) const {
   CompileRequest request;
-  for (size_t i = 0; i < inputs_.size(); ++i) request.feeds.push_back({input_wires_[i], inputs_[i].dtype, input_shapes[i]});
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    request.feeds.push_back({input_wires_[i], inputs_[i].dtype, input_shapes[i]});
   request.fetches = output_wires_;
-  ResourceMap no_resources;  // presence alone counts while compiling
-  Services services;
-  services.set_resources(&no_resources);
+  return request;
+}
+
+CompileOptions Engine::compile_options() const {
   CompileOptions options;
   options.ops = options_.ops;
   options.backends = options_.backends;
-  options.threads = ThreadPool(options_.threads == 0 ? 0 : 1).threads();
-  if (options_.threads > 0) options.threads = options_.threads;
-  options.services = &services;
+  options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
+  options.services = &offered_;
   options.keep_fetches = true;
-  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(*source_, request, options));
+  return options;
+}
+
+Result<std::shared_ptr<const Program>> Engine::compile_for(std::span<const Shape> input_shapes) const {
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program,
+                        compile(*source_, request_for(input_shapes), compile_options()));
   return std::shared_ptr<const Program>(std::move(program));
 }
 
@@ -206,7 +203,8 @@ Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> in
   constexpr size_t kMostPrograms = 16;
   std::lock_guard lock(mutex_);
   for (const Compiled& compiled : programs_) {
-    if (std::equal(compiled.input_shapes.begin(), compiled.input_shapes.end(), input_shapes.begin(), input_shapes.end())) {
+    if (std::equal(compiled.input_shapes.begin(), compiled.input_shapes.end(), input_shapes.begin(),
+                   input_shapes.end())) {
       return compiled.program;
     }
   }
@@ -232,7 +230,8 @@ EngineContext::~EngineContext() = default;
 
 Status EngineContext::switch_program() {
   TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, engine_->program(shapes_));
-  if (context_ == nullptr || &context_->program() != program.get()) context_ = std::make_unique<Context>(std::move(program));
+  if (context_ == nullptr || &context_->program() != program.get())
+    context_ = std::make_unique<Context>(std::move(program));
   shapes_changed_ = false;
   return context_->allocate();
 }
@@ -242,7 +241,8 @@ Status EngineContext::prepare() {
     if (is_set_[i] != 0) continue;
     shapes_[i] = engine_->inputs_[i].shape;
     if (!shapes_[i].has_rank()) {
-      return failed_precondition("input ", quoted(engine_->inputs_[i].name), " has no declared shape: set it before prepare()");
+      return failed_precondition("input ", quoted(engine_->inputs_[i].name),
+                                 " has no declared shape: set it before prepare()");
     }
     for (int d = 0; d < shapes_[i].rank(); ++d) {
       if (shapes_[i].dim(d) < 0) shapes_[i].set_dim(d, 1);
@@ -263,10 +263,12 @@ Status EngineContext::set_input(int index, const Tensor& tensor) {
   auto i = static_cast<size_t>(index);
   const EngineTensorInfo& info = engine_->inputs_[i];
   if (info.dtype != DType::kInvalid && tensor.dtype() != info.dtype) {
-    return invalid_argument("input ", quoted(info.name), ": expects ", dtype_name(info.dtype), ", got ", dtype_name(tensor.dtype()));
+    return invalid_argument("input ", quoted(info.name), ": expects ", dtype_name(info.dtype), ", got ",
+                            dtype_name(tensor.dtype()));
   }
   if (!info.shape.is_compatible_with(tensor.shape())) {
-    return invalid_argument("input ", quoted(info.name), ": expects shape ", info.shape.to_string(), ", got ", tensor.shape().to_string());
+    return invalid_argument("input ", quoted(info.name), ": expects shape ", info.shape.to_string(), ", got ",
+                            tensor.shape().to_string());
   }
   held_[i] = tensor;
   if (!(shapes_[i] == tensor.shape())) {
@@ -284,7 +286,8 @@ Status EngineContext::set_input_memory(int index, const Shape& shape, const void
   }
   const EngineTensorInfo& info = engine_->inputs_[static_cast<size_t>(index)];
   size_t element = dtype_size(info.dtype);
-  if (element == 0) return invalid_argument("input ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
+  if (element == 0)
+    return invalid_argument("input ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
   Result<int64_t> count = shape.element_count();
   if (!count.ok()) return count.status().with_context(str_cat("input ", quoted(info.name)));
   if (static_cast<size_t>(*count) > SIZE_MAX / element || static_cast<size_t>(*count) * element != bytes) {
@@ -321,7 +324,9 @@ Result<const TensorView*> EngineContext::output(int index) const {
   if (index < 0 || index >= static_cast<int>(engine_->outputs_.size())) {
     return out_of_range("output ", index, ": the model has ", engine_->outputs_.size(), " outputs");
   }
-  if (!has_run_) return failed_precondition("output ", quoted(engine_->outputs_[static_cast<size_t>(index)].name), ": nothing was run yet");
+  if (!has_run_)
+    return failed_precondition("output ", quoted(engine_->outputs_[static_cast<size_t>(index)].name),
+                               ": nothing was run yet");
   return &context_->fetched_view(index);
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/op_schema.h"
+#include "runtime/compile.h"
 #include "runtime/executor.h"
 #include "runtime/node_source.h"
 
@@ -33,7 +34,7 @@ struct EngineOptions {
 struct EngineTensorInfo {
   std::string name;  // as in the graph: "input_node", "split:1"
   DType dtype;
-  Shape shape;       // -1 where any size will do
+  Shape shape;  // -1 where the file leaves it open
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -59,7 +60,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   friend class EngineContext;
   Engine() = default;
   Status choose_inputs_and_outputs();
-  Status check_ops() const;
+  Status check_graph();
+  CompileOptions compile_options() const;
+  CompileRequest request_for(std::span<const Shape> input_shapes) const;
   Result<std::shared_ptr<const Program>> compile_for(std::span<const Shape> input_shapes) const;
 
   struct Compiled {
@@ -71,6 +74,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   EngineOptions options_;
   std::vector<EngineTensorInfo> inputs_, outputs_;
   std::vector<Wire> input_wires_, output_wires_;
+  ResourceMap no_resources_;  // presence alone counts while compiling
+  Services offered_;
   mutable std::mutex mutex_;
   mutable std::vector<Compiled> programs_;
 };
@@ -84,10 +89,12 @@ class EngineContext {
   Status prepare();
   Status set_input(int index, const Tensor& tensor);
   Status set_input(std::string_view name, const Tensor& tensor);
-  // Looks at the caller's memory (aligned for the dtype) until it is set again. `bytes` must be what dtype and shape need.
+  // Looks at the caller's memory (aligned for the dtype) until it is set again. `bytes` must be what dtype and shape
+  // need.
   Status set_input_memory(int index, const Shape& shape, const void* data, size_t bytes);
   // Every input must be set. Errors name inputs and nodes.
   Status run();
+  bool has_run() const { return has_run_; }  // and ended well
   // Valid until the next run.
   Result<const TensorView*> output(int index) const;
   Result<const TensorView*> output(std::string_view name) const;
@@ -104,9 +111,9 @@ class EngineContext {
   ResourceMap resources_;
   std::unique_ptr<RandomSeeds> seeds_;
   Services services_;
-  std::vector<Tensor> held_;        // inputs set as tensors
+  std::vector<Tensor> held_;  // inputs set as tensors
   std::vector<Shape> shapes_;
-  std::vector<TensorView> feeds_;   // data == nullptr and count > 0: not set
+  std::vector<TensorView> feeds_;  // data == nullptr and count > 0: not set
   std::vector<char> is_set_;
   bool shapes_changed_ = true;
   bool has_run_ = false;

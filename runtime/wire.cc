@@ -1,9 +1,12 @@
 #include "runtime/wire.h"
 
+#include <optional>
 #include <protozero/pbf_reader.hpp>
 
+#include "core/graph_version.h"
 #include "core/op_schema.h"
 #include "core/tensor_name.h"
+#include "core/utf8.h"
 #include "runtime/wire_attrs.h"
 
 namespace tarn {
@@ -12,10 +15,10 @@ namespace {
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-// Field numbers of TensorFlow's messages.
-enum GraphField : uint32_t { kNode = 1, kLibrary = 2, kVersion = 3, kVersions = 4 };
-enum NodeField : uint32_t { kName = 1, kOp = 2, kInput = 3, kDevice = 4, kAttr = 5 };
-enum EntryField : uint32_t { kKey = 1, kValue = 2 };
+// Field numbers of TensorFlow's messages. A known field of another wire type is damage, or another kind of file.
+enum GraphField : uint32_t { kNode = 1, kLibrary = 2, kVersion = 3, kVersions = 4, kDebugInfo = 5 };
+enum NodeField : uint32_t { kName = 1, kOp = 2, kInput = 3, kDevice = 4, kAttr = 5, kExperimentalType = 7 };
+enum VersionField : uint32_t { kProducer = 1, kMinConsumer = 2, kBadConsumers = 3 };
 
 std::string_view view(const protozero::data_view& data) {
   return {data.data(), data.size()};
@@ -38,6 +41,30 @@ bool is_bytes(const pbf_reader& reader) {
   return reader.wire_type() == pbf_wire_type::length_delimited;
 }
 
+struct Versions {
+  int producer = 0, min_consumer = 0;
+  std::vector<int> bad_consumers;
+};
+
+Status read_versions(pbf_reader reader, Versions& versions) {
+  while (next_field(reader)) {
+    bool is_varint = reader.wire_type() == pbf_wire_type::varint;
+    if (reader.tag() == kBadConsumers && is_bytes(reader)) {
+      for (int32_t version : reader.get_packed_int32()) versions.bad_consumers.push_back(version);
+    } else if (reader.tag() <= kBadConsumers && !is_varint) {
+      return data_loss("versions: field ", reader.tag(), " has the wrong wire type");
+    } else {
+      switch (reader.tag()) {
+        case kProducer: versions.producer = reader.get_int32(); break;
+        case kMinConsumer: versions.min_consumer = reader.get_int32(); break;
+        case kBadConsumers: versions.bad_consumers.push_back(reader.get_int32()); break;
+        default: reader.skip();
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WireGraph>> WireGraph::parse(std::string_view bytes, std::shared_ptr<const void> owner,
@@ -48,56 +75,75 @@ Result<std::unique_ptr<WireGraph>> WireGraph::parse(std::string_view bytes, std:
   graph->owner_ = std::move(owner);
   graph->limits_ = limits;
   if (bytes.empty()) return invalid_argument(quoted(graph->file_), ": empty model file");
-  Status status = graph->read_nodes(limits);
-  if (status.ok()) status = graph->link(limits);
+  Status status = graph->read_fields();
+  if (status.ok()) status = graph->link();
+  if (status.ok()) status = graph->check_acyclic();
   if (!status.ok()) return status.with_context(quoted(graph->file_));
   return graph;
 }
 
-Status WireGraph::read_nodes(const WireLimits& limits) {
+Status WireGraph::read_fields() {
   pbf_reader file(bytes_.data(), bytes_.size());
   const char* field_start = bytes_.data();  // of the top-level field being read, for offsets
   auto offset = [&] { return field_start - bytes_.data(); };
+  int old_version = 0;  // what files of before `versions` have
+  std::optional<Versions> versions;
   try {
     for (;; field_start = file.data().data()) {
-      if (!file.next()) break;
-      if (file.tag() != kNode || !is_bytes(file)) {
-        if (file.tag() == kNode || (file.tag() == kLibrary && !is_bytes(file))) {
-          return data_loss("not a GraphDef: field ", file.tag(), " at byte ", offset(), " has the wrong wire type");
-        }
+      if (!next_field(file)) break;
+      bool right = file.tag() == kVersion     ? file.wire_type() == pbf_wire_type::varint
+                   : file.tag() <= kDebugInfo ? is_bytes(file)
+                                              : true;
+      if (!right)
+        return data_loss("not a GraphDef: field ", file.tag(), " at byte ", offset(), " has the wrong wire type");
+      if (file.tag() == kVersion) {
+        old_version = file.get_int32();
+        continue;
+      }
+      if (file.tag() == kVersions) {
+        if (!versions) versions.emplace();
+        TARN_RETURN_IF_ERROR(read_versions(file.get_message(), *versions));
+        continue;
+      }
+      if (file.tag() != kNode) {
         file.skip();
         continue;
       }
-      if (static_cast<int64_t>(nodes_.size()) == limits.max_nodes) {
-        return resource_exhausted("more than ", limits.max_nodes, " nodes (at byte ", offset(), ")");
+      if (static_cast<int64_t>(nodes_.size()) == limits_.max_nodes) {
+        return resource_exhausted("more than ", limits_.max_nodes, " nodes (at byte ", offset(), ")");
       }
       NodeRecord record;
       record.attrs_begin = attrs_.size();
       record.input_names_begin = input_names_.size();
+      std::string_view device;
       pbf_reader node = file.get_message();
-      while (node.next()) {
-        if (!is_bytes(node)) {
-          if (node.tag() >= kName && node.tag() <= kAttr) {
-            return data_loss("node ", nodes_.size(), " at byte ", offset(), ": field ", node.tag(),
-                             " has the wrong wire type");
-          }
-          node.skip();
-          continue;
+      while (next_field(node)) {
+        if (node.tag() <= kExperimentalType && !is_bytes(node)) {
+          return data_loss("node ", nodes_.size(), " at byte ", offset(), ": field ", node.tag(),
+                           " has the wrong wire type");
         }
         switch (node.tag()) {
           case kName: record.name = view(node.get_view()); break;
           case kOp: record.op = view(node.get_view()); break;
           case kInput: input_names_.push_back(view(node.get_view())); break;
+          case kDevice: device = view(node.get_view()); break;
           case kAttr: attrs_.push_back(view(node.get_view())); break;
           default: node.skip();
         }
       }
+      // Names and inputs are judged by link(), which lets less than UTF-8 pass.
+      for (std::string_view text : {record.op, device}) {
+        if (first_bad_utf8(text) != std::string_view::npos) {
+          return invalid_argument("node ", nodes_.size(), " ", quoted(record.name), " at byte ", offset(),
+                                  ": op or device ", quoted(text), " is not UTF-8");
+        }
+      }
       record.attrs_end = attrs_.size();
       record.input_names_end = input_names_.size();
-      if (static_cast<int64_t>(record.input_names_end - record.input_names_begin) > limits.max_inputs_per_node) {
+      if (static_cast<int64_t>(record.input_names_end - record.input_names_begin) > limits_.max_inputs_per_node) {
         return resource_exhausted("node ", quoted(record.name), " has ",
                                   record.input_names_end - record.input_names_begin, " inputs; the limit is ",
-                                  limits.max_inputs_per_node);
+                                  limits_.max_inputs_per_node);
       }
       nodes_.push_back(record);
     }
@@ -105,45 +151,50 @@ Status WireGraph::read_nodes(const WireLimits& limits) {
     return data_loss("not a GraphDef, or damaged: ", describe(error), " (in the field at byte ", offset(), " of ",
                      bytes_.size(), ")");
   }
-  return {};
+  if (!versions) versions.emplace().producer = old_version;
+  producer_ = versions->producer;
+  return check_graph_versions(versions->producer, versions->min_consumer, versions->bad_consumers);
 }
 
-Status WireGraph::link(const WireLimits&) {
+Status WireGraph::link() {
   Problems problems;
   by_name_.reserve(nodes_.size());
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const NodeRecord& record = nodes_[n];
     Status status = check_node_name(record.name);
-    if (!status.ok()) problems.add(status.with_context(str_cat("node ", n)));
+    std::string place = str_cat("node ", n);
+    if (record.name.empty()) str_append(place, ": op ", quoted(record.op));
+    if (!status.ok()) problems.add(status.with_context(place));
     auto [it, fresh] = by_name_.emplace(record.name, static_cast<int>(n));
-    if (!fresh)
-      problems.add(str_cat("node name ", quoted(record.name), " is used twice: by nodes ", it->second, " and ", n));
-    if (record.op.empty()) problems.add(str_cat("node ", quoted(record.name), " has no op"));
+    if (!fresh) problems.add(str_cat(place, ": node name ", quoted(record.name), " is taken by node ", it->second));
+    if (record.op.empty()) problems.add(str_cat(place, ": node ", quoted(record.name), " has no op"));
   }
   std::vector<std::string> known;  // for did_you_mean, made only when needed
   for (NodeRecord& record : nodes_) {
     record.inputs_begin = inputs_.size();
     record.controls_begin = controls_.size();
-    std::string label = node_label(record.op, record.name);
+    auto place = [&](size_t i) {
+      return str_cat("node ", &record - nodes_.data(), ": ", node_label(record.op, record.name), ": input ",
+                     i - record.input_names_begin);
+    };
     for (size_t i = record.input_names_begin; i < record.input_names_end; ++i) {
-      size_t position = i - record.input_names_begin;
       Result<TensorName> name = parse_tensor_name(input_names_[i]);
       if (!name.ok()) {
-        problems.add(name.status().with_context(str_cat(label, ": input ", position)));
+        problems.add(name.status().with_context(place(i)));
         continue;
       }
       auto producer = by_name_.find(name->node);
       if (producer == by_name_.end()) {
         if (known.empty()) known = names();
-        problems.add(invalid_argument(label, ": input ", position, " ", quoted(input_names_[i]),
-                                      " names no node of the graph", did_you_mean(name->node, known)));
+        problems.add(not_found(place(i), ": ", quoted(input_names_[i]), name->is_control ? " (control)" : "",
+                               ": no node ", quoted(name->node), " in the graph", did_you_mean(name->node, known)));
         continue;
       }
       if (name->is_control) {
         controls_.push_back(producer->second);
       } else if (controls_.size() > record.controls_begin) {
-        problems.add(str_cat(label, ": input ", position, " ", quoted(input_names_[i]),
-                             " follows a control input; data inputs come first"));
+        problems.add(
+            str_cat(place(i), ": ", quoted(input_names_[i]), " comes after a control input; data inputs come first"));
       } else {
         inputs_.push_back({producer->second, name->slot});
       }
@@ -152,6 +203,70 @@ Status WireGraph::link(const WireLimits&) {
     record.controls_end = controls_.size();
   }
   return problems.to_status("");
+}
+
+// Whoever runs the graph walks it from its outputs; this finds cycles wherever they are. Back edges of loops, which all
+// leave a NextIteration, are none.
+Status WireGraph::check_acyclic() const {
+  auto is_back = [&](int producer) { return op(producer).ends_with("NextIteration"); };
+  auto for_each_producer = [&](int node, auto&& visit) {
+    for (Wire wire : inputs(node)) {
+      if (!is_back(wire.node)) visit(wire.node);
+    }
+    for (int control : controls(node)) {
+      if (!is_back(control)) visit(control);
+    }
+  };
+  // consumers of n: users[begin[n]] … users[begin[n + 1] - 1]
+  auto count = nodes_.size();
+  std::vector<size_t> begin(count + 1, 0);
+  std::vector<int> waiting(count, 0);
+  for (size_t n = 0; n < count; ++n) {
+    for_each_producer(static_cast<int>(n), [&](int producer) {
+      ++begin[static_cast<size_t>(producer) + 1];
+      ++waiting[n];
+    });
+  }
+  for (size_t n = 0; n < count; ++n) begin[n + 1] += begin[n];
+  std::vector<int> users(begin[count]);
+  std::vector<size_t> next(begin.begin(), begin.end() - 1);
+  for (size_t n = 0; n < count; ++n) {
+    for_each_producer(static_cast<int>(n),
+                      [&](int producer) { users[next[static_cast<size_t>(producer)]++] = static_cast<int>(n); });
+  }
+  std::vector<int> ready;
+  for (size_t n = 0; n < count; ++n) {
+    if (waiting[n] == 0) ready.push_back(static_cast<int>(n));
+  }
+  size_t done = 0;
+  for (; !ready.empty(); ++done) {
+    auto n = static_cast<size_t>(ready.back());
+    ready.pop_back();
+    for (size_t u = begin[n]; u < begin[n + 1]; ++u) {
+      if (--waiting[static_cast<size_t>(users[u])] == 0) ready.push_back(users[u]);
+    }
+  }
+  if (done == count) return {};
+  // Each node left waits for another that is left: going from one to the next comes back to where it was.
+  std::vector<int> place(count, -1), path;
+  int at = 0;
+  while (waiting[static_cast<size_t>(at)] == 0) ++at;
+  while (place[static_cast<size_t>(at)] < 0) {
+    place[static_cast<size_t>(at)] = static_cast<int>(path.size());
+    path.push_back(at);
+    int before = -1;
+    for_each_producer(at, [&](int producer) {
+      if (before < 0 && waiting[static_cast<size_t>(producer)] > 0) before = producer;
+    });
+    at = before;
+  }
+  constexpr size_t kMostShown = 12;
+  std::vector<std::string> names = {quoted(name(at))};
+  for (size_t i = path.size(); i-- > static_cast<size_t>(place[static_cast<size_t>(at)]);) {
+    if (names.size() <= kMostShown || path[i] == at) names.push_back(quoted(name(path[i])));
+    if (names.size() == kMostShown && i > static_cast<size_t>(place[static_cast<size_t>(at)])) names.emplace_back("…");
+  }
+  return invalid_argument("the graph has a cycle: ", str_join(names, " -> "));
 }
 
 std::span<const Wire> WireGraph::inputs(int node) const {
@@ -181,19 +296,9 @@ Result<AttrMap> WireGraph::attrs(int node) const {
   AttrMap attrs;
   Problems problems;
   for (size_t i = record.attrs_begin; i < record.attrs_end; ++i) {
-    std::string_view key, message;
+    std::string_view key;
     try {
-      pbf_reader entry(attrs_[i].data(), attrs_[i].size());
-      while (entry.next()) {
-        if (is_bytes(entry) && entry.tag() == kKey) {
-          key = view(entry.get_view());
-        } else if (is_bytes(entry) && entry.tag() == kValue) {
-          message = view(entry.get_view());
-        } else {
-          entry.skip();
-        }
-      }
-      Result<AttrValue> value = decode_attr_value(message, owner_, limits_, 0);
+      Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
       if (value.ok()) {
         attrs.set(key, *std::move(value));
       } else {
@@ -205,6 +310,10 @@ Result<AttrMap> WireGraph::attrs(int node) const {
     }
   }
   TARN_RETURN_IF_ERROR(problems.to_status("").with_node(record.name));
+  if (producer_ <= kLastProducerWithVagueShapes && record.op == "Placeholder") {
+    const AttrValue* shape = attrs.find("shape");
+    if (shape != nullptr && shape->is<Shape>() && shape->as<Shape>().is_scalar()) attrs.set("shape", Shape::unknown());
+  }
   return attrs;
 }
 

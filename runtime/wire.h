@@ -2,8 +2,9 @@
 //
 //   Result<std::unique_ptr<WireGraph>> graph = WireGraph::parse(bytes, owner, "model.pb");
 //
-// parse() checks the whole structure (wire format, names, inputs, limits) and says every problem at once; attrs are
-// decoded when asked for. Tensor contents that lie aligned in the file are used in place.
+// parse() checks the whole structure (wire format, names, inputs, cycles, versions, limits) and says every problem at
+// once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. What an engine
+// has no use for is passed over unread: the function library and debug information.
 // Immutable, so thread-safe. Only wire.cc knows protozero.
 #pragma once
 
@@ -49,13 +50,15 @@ class WireGraph : public NodeSource {
     size_t controls_begin = 0, controls_end = 0;        // in controls_
   };
   WireGraph() = default;
-  Status read_nodes(const WireLimits& limits);
-  Status link(const WireLimits& limits);
+  Status read_fields();
+  Status link();
+  Status check_acyclic() const;
 
   std::string file_;
   std::string_view bytes_;
   std::shared_ptr<const void> owner_;
   WireLimits limits_;
+  int producer_ = 0;  // of `versions`; 0: unknown
   std::vector<NodeRecord> nodes_;
   std::vector<std::string_view> attrs_;  // undecoded map entries
   std::vector<std::string_view> input_names_;

@@ -3,6 +3,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "core/tensor_fields.h"
+#include "core/utf8.h"
 
 namespace tarn {
 namespace {
@@ -47,17 +48,30 @@ Status read_repeated(pbf_reader& reader, std::string_view what, pbf_wire_type si
   return {};
 }
 
+// Protobuf's strings are UTF-8 (its bytes need not be).
+Status check_text(std::string_view what, std::string_view text) {
+  if (first_bad_utf8(text) == std::string_view::npos) return {};
+  return invalid_argument(what, " ", quoted(text), " is not UTF-8");
+}
+
+// protozero's own looks at the first byte alone, though any varint may stand there.
+bool get_bool(pbf_reader& reader) {
+  return reader.get_uint64() != 0;
+}
+
 Status read_shape_dims(std::string_view message, bool& unknown_rank, std::vector<int64_t>& dims) {
-  enum : uint32_t { kDim = 2, kUnknownRank = 3, kSize = 1 };
+  enum : uint32_t { kDim = 2, kUnknownRank = 3, kSize = 1, kName = 2 };
   pbf_reader reader(message.data(), message.size());
-  while (reader.next()) {
+  while (next_field(reader)) {
     if (reader.tag() == kDim && reader.wire_type() == pbf_wire_type::length_delimited) {
       int64_t size = 0;
       pbf_reader dim = reader.get_message();
-      while (dim.next()) {
+      while (next_field(dim)) {
         if (dim.tag() == kSize && dim.wire_type() == pbf_wire_type::varint) {
           size = dim.get_int64();
-        } else if (dim.tag() == kSize) {
+        } else if (dim.tag() == kName && dim.wire_type() == pbf_wire_type::length_delimited) {
+          TARN_RETURN_IF_ERROR(check_text("dim name", view(dim.get_view())));
+        } else if (dim.tag() <= kName) {
           return wrong_wire_type("TensorShapeProto.Dim", dim.tag());
         } else {
           dim.skip();
@@ -65,7 +79,7 @@ Status read_shape_dims(std::string_view message, bool& unknown_rank, std::vector
       }
       if (dims.size() <= kMaxRank) dims.push_back(size);  // one too many is enough to refuse the shape
     } else if (reader.tag() == kUnknownRank && reader.wire_type() == pbf_wire_type::varint) {
-      unknown_rank = reader.get_bool();
+      unknown_rank = get_bool(reader);
     } else if (reader.tag() == kDim || reader.tag() == kUnknownRank) {
       return wrong_wire_type("TensorShapeProto", reader.tag());
     } else {
@@ -86,6 +100,15 @@ Result<Shape> decode_shape(std::string_view message) {
   return Shape::make(dims);
 }
 
+Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
+                                    const WireLimits& limits, int depth);
+
+std::vector<char> packed_bools(pbf_reader& reader) {
+  std::vector<char> bools;
+  for (uint64_t value : reader.get_packed_uint64()) bools.push_back(value != 0 ? 1 : 0);
+  return bools;
+}
+
 // std::vector<bool> has no span; bools are gathered as bytes that are 0 or 1.
 std::span<const bool> as_bools(const std::vector<char>& bytes) {
   return {reinterpret_cast<const bool*>(bytes.data()), bytes.size()};
@@ -96,6 +119,7 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   enum : uint32_t {
     kDType = 1,
     kTensorShape = 2,
+    kVersionNumber = 3,
     kContent = 4,
     kFloatVal = 5,
     kDoubleVal = 6,
@@ -123,13 +147,17 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   std::vector<uint32_t> uint32s;
   std::vector<uint64_t> uint64s;
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {
+  while (next_field(r)) {
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     Status status;
     switch (r.tag()) {
       case kDType:
         if (r.wire_type() != pbf_wire_type::varint) return wrong_wire_type(kWhat, r.tag());
         fields.dtype = r.get_int32();
+        break;
+      case kVersionNumber:
+        if (r.wire_type() != pbf_wire_type::varint) return wrong_wire_type(kWhat, r.tag());
+        r.skip();
         break;
       case kTensorShape:
         if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
@@ -153,21 +181,27 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
         TARN_REPEATED(kIntVal, ints, varint, get_int32, get_packed_int32)
         TARN_REPEATED(kComplexVal, complexes, fixed32, get_float, get_packed_float)
         TARN_REPEATED(kInt64Val, int64s, varint, get_int64, get_packed_int64)
-        TARN_REPEATED(kBoolVal, bools, varint, get_bool, get_packed_bool)
         TARN_REPEATED(kDoubleComplexVal, double_complexes, fixed64, get_double, get_packed_double)
         TARN_REPEATED(kHalfVal, halves, varint, get_int32, get_packed_int32)
         TARN_REPEATED(kUInt32Val, uint32s, varint, get_uint32, get_packed_uint32)
         TARN_REPEATED(kUInt64Val, uint64s, varint, get_uint64, get_packed_uint64)
 #undef TARN_REPEATED
+      case kBoolVal:
+        status = read_repeated(
+            r, kWhat, pbf_wire_type::varint, bools, [&] { return get_bool(r); }, [&] { return packed_bools(r); });
+        break;
       case kResourceVal:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
         ++fields.resource_handle_val_count;
         r.skip();
         break;
       case kVariantVal:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
         ++fields.variant_val_count;
         r.skip();
         break;
       case kFloat8Val:
+        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
         ++fields.float8_val_count;
         r.skip();
         break;
@@ -175,7 +209,6 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
     }
     TARN_RETURN_IF_ERROR(status);
   }
-  for (char& b : bools) b = b != 0 ? 1 : 0;
   fields.float_val = floats;
   fields.double_val = doubles;
   fields.int_val = ints;
@@ -189,32 +222,31 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   return tensor_from_fields(fields, limits.max_tensor_bytes);
 }
 
+// DT_INVALID passes: whether it may stand there is the op's business.
+Result<DType> decode_dtype(int number) {
+  if (number == 0) return DType::kInvalid;
+  return dtype_from_number(number);
+}
+
 // NameAttrList
 Result<FunctionAttr> decode_function(std::string_view message, const std::shared_ptr<const void>& owner,
                                      const WireLimits& limits, int depth) {
-  enum : uint32_t { kName = 1, kAttr = 2, kKey = 1, kValue = 2 };
+  enum : uint32_t { kName = 1, kAttr = 2 };
   FunctionAttr function;
   AttrMap attrs;
   pbf_reader reader(message.data(), message.size());
-  while (reader.next()) {
-    if (reader.wire_type() != pbf_wire_type::length_delimited) {
-      reader.skip();
-    } else if (reader.tag() == kName) {
+  while (next_field(reader)) {
+    if (reader.tag() <= kAttr && reader.wire_type() != pbf_wire_type::length_delimited) {
+      return wrong_wire_type("NameAttrList", reader.tag());
+    }
+    if (reader.tag() == kName) {
       function.name = view(reader.get_view());
+      TARN_RETURN_IF_ERROR(check_text("function name", function.name));
     } else if (reader.tag() == kAttr) {
-      std::string_view key, value;
-      pbf_reader entry = reader.get_message();
-      while (entry.next()) {
-        if (entry.wire_type() == pbf_wire_type::length_delimited && entry.tag() == kKey) {
-          key = view(entry.get_view());
-        } else if (entry.wire_type() == pbf_wire_type::length_delimited && entry.tag() == kValue) {
-          value = view(entry.get_view());
-        } else {
-          entry.skip();
-        }
-      }
-      TARN_ASSIGN_OR_RETURN(AttrValue decoded, decode_attr_value(value, owner, limits, depth + 1));
-      attrs.set(key, std::move(decoded));
+      std::string_view key;
+      Result<AttrValue> value = decode_attr_entry(view(reader.get_view()), owner, limits, depth, key);
+      if (!value.ok()) return value.status().with_context(str_cat("attr ", quoted(key)));
+      attrs.set(key, *std::move(value));
     } else {
       reader.skip();
     }
@@ -236,7 +268,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   std::vector<Tensor> tensors;
   std::vector<FunctionAttr> functions;
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {
+  while (next_field(r)) {
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     bool wants_bytes = r.tag() == kS || r.tag() == kShape || r.tag() == kTensor || r.tag() == kListFunc;
     if (wants_bytes && !is_bytes) return wrong_wire_type(kWhat, r.tag());
@@ -254,7 +286,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
         break;
       case kB:
         status = read_repeated(
-            r, kWhat, pbf_wire_type::varint, bools, [&] { return r.get_bool(); }, [&] { return r.get_packed_bool(); });
+            r, kWhat, pbf_wire_type::varint, bools, [&] { return get_bool(r); }, [&] { return packed_bools(r); });
         break;
       case kType:
         status = read_repeated(
@@ -282,7 +314,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   }
   int kinds = !strings.empty() + !ints.empty() + !floats.empty() + !bools.empty() + !types.empty() + !shapes.empty() +
               !tensors.empty() + !functions.empty();
-  if (kinds > 1) return invalid_argument("a list holds values of ", kinds, " kinds");
+  if (kinds > 1) return invalid_argument("the list has elements of ", kinds, " kinds");
   if (!strings.empty()) return AttrValue(std::move(strings));
   if (!ints.empty()) return AttrValue(std::move(ints));
   if (!floats.empty()) return AttrValue(std::move(floats));
@@ -290,7 +322,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   if (!types.empty()) {
     std::vector<DType> dtypes;
     for (int32_t type : types) {
-      TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_number(type));
+      TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(type));
       dtypes.push_back(dtype);
     }
     return AttrValue(std::move(dtypes));
@@ -301,16 +333,13 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   return AttrValue(AttrValue::EmptyList());
 }
 
-}  // namespace
-
 Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
                                     const WireLimits& limits, int depth) {
   if (depth > limits.max_attr_depth)
     return resource_exhausted("attrs are nested more than ", limits.max_attr_depth, " deep");
-  AttrValue result;
-  bool set = false;
+  AttrValue result;  // of an empty message: a value of no kind, which no op takes
   pbf_reader r(message.data(), message.size());
-  while (r.next()) {  // the last member of the oneof counts
+  while (next_field(r)) {  // the last member of the oneof counts
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
     bool is_varint = r.wire_type() == pbf_wire_type::varint;
     bool right = r.tag() == kI || r.tag() == kB || r.tag() == kType ? is_varint
@@ -318,7 +347,6 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
                  : r.tag() >= kList && r.tag() <= kFunc             ? is_bytes
                                                                     : true;
     if (!right) return wrong_wire_type("AttrValue", r.tag());
-    set = set || (r.tag() >= kList && r.tag() <= kFunc);
     switch (r.tag()) {
       case kList: {
         TARN_ASSIGN_OR_RETURN(result, decode_list(view(r.get_view()), owner, limits, depth));
@@ -327,9 +355,9 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
       case kS: result = AttrValue(view(r.get_view())); break;
       case kI: result = AttrValue(static_cast<int64_t>(r.get_int64())); break;
       case kF: result = AttrValue(r.get_float()); break;
-      case kB: result = AttrValue(r.get_bool()); break;
+      case kB: result = AttrValue(get_bool(r)); break;
       case kType: {
-        TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_number(r.get_int32()));
+        TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(r.get_int32()));
         result = AttrValue(dtype);
         break;
       }
@@ -343,7 +371,12 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
         result = AttrValue(std::move(tensor));
         break;
       }
-      case kPlaceholder: result = AttrValue(AttrValue::Placeholder{std::string(view(r.get_view()))}); break;
+      case kPlaceholder: {
+        std::string name(view(r.get_view()));
+        TARN_RETURN_IF_ERROR(check_text("placeholder", name));
+        result = AttrValue(AttrValue::Placeholder{std::move(name)});
+        break;
+      }
       case kFunc: {
         TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(view(r.get_view()), owner, limits, depth + 1));
         result = AttrValue(std::move(function));
@@ -352,8 +385,37 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
       default: r.skip();
     }
   }
-  if (!set) return invalid_argument("the value is missing");
   return result;
+}
+
+}  // namespace
+
+bool next_field(pbf_reader& reader) {
+  if (reader.length() == 0) return false;
+  const char* at = reader.data().data();
+  if (protozero::decode_varint(&at, at + reader.length()) > UINT32_MAX) throw protozero::invalid_tag_exception{};
+  return reader.next();
+}
+
+Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
+                                    const WireLimits& limits, int depth, std::string_view& key) {
+  enum : uint32_t { kKey = 1, kValue = 2 };
+  std::string_view value;
+  pbf_reader reader(entry.data(), entry.size());
+  while (next_field(reader)) {
+    if (reader.tag() <= kValue && reader.wire_type() != pbf_wire_type::length_delimited) {
+      return wrong_wire_type("attr entry", reader.tag());
+    }
+    if (reader.tag() == kKey) {
+      key = view(reader.get_view());
+      TARN_RETURN_IF_ERROR(check_text("attr name", key));
+    } else if (reader.tag() == kValue) {
+      value = view(reader.get_view());
+    } else {
+      reader.skip();
+    }
+  }
+  return decode_attr_value(value, owner, limits, depth);
 }
 
 }  // namespace tarn

@@ -23,7 +23,9 @@ tarn::Status run() {
       tarn::GraphRunner runner,
       tarn::GraphRunner::load(FLAGS_graph, FLAGS_checkpoint, {.executor = executor, .threads = FLAGS_threads}));
   TARN_ASSIGN_OR_RETURN(std::vector<tarn::Tensor> outputs, runner.run(feeds, fetches));
-  TARN_ASSIGN_OR_RETURN(std::vector<std::string> paths, tarn::write_outputs(FLAGS_out_dir, fetches, outputs));
+  std::vector<std::string> inputs{FLAGS_graph};
+  for (const std::string& item : feed_items) inputs.push_back(item.substr(item.find('=') + 1));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> paths, tarn::write_outputs(FLAGS_out_dir, fetches, outputs, inputs));
   for (size_t i = 0; i < fetches.size(); ++i) {
     tarn::print(fetches[i], " ", tarn::dtype_short_name(outputs[i].dtype()), outputs[i].shape(), " -> ", paths[i],
                 "\n");

@@ -4,7 +4,7 @@
 
 #include "graph/ordering.h"
 #include "graph/text.h"
-#include "tests/graph/file_ops.h"
+#include "tests/support/file_ops.h"
 
 namespace tarn {
 namespace {

@@ -13,7 +13,7 @@
 #include "proto/meta_graph.pb.h"
 #include "proto/saved_model.pb.h"
 #include "proto/variable.pb.h"
-#include "tests/graph/file_ops.h"
+#include "tests/support/file_ops.h"
 
 namespace tarn {
 namespace {

@@ -8,7 +8,7 @@
 #include "core/file.h"
 #include "graph/algorithms.h"
 #include "graph/half.h"
-#include "tests/graph/file_ops.h"
+#include "tests/support/file_ops.h"
 #include "tests/support/tensors.h"
 
 namespace tarn {

@@ -22,7 +22,8 @@ A .test file:
 - `[[regex]]` inside an expected line matches a Python regular expression; a line `...` matches any number of lines.
 - {bin} the tools, {data} TARN_DATA, {tmp} the scratch folder (the same for all cases of a file), {source} the repository: filled
   into commands, and put back in place of these paths in what is printed.
-- `needs: TARN_DATA` or `needs: tensorflow`, before the first case: skips the file, saying why, where it is not there.
+- `needs: TARN_DATA`, `needs: tensorflow` or `needs: small address space` (sanitizers take terabytes), before the first
+  case: skips the file, saying why, where it is not there.
 - Between cases: empty lines and `#` comments.
 """
 
@@ -85,7 +86,7 @@ def parse(text):
     return needs, parts
 
 
-def unmet(need):
+def unmet(need, bin_dir):
     """Why a need is not met, or None."""
     if need == "TARN_DATA":
         data = os.environ.get("TARN_DATA")
@@ -96,7 +97,11 @@ def unmet(need):
         venv = os.environ.get("TARN_INTEROP_VENV") or os.path.join(SOURCE, "build", "interop", "venv")
         made = os.path.exists(os.path.join(venv, ".tarn-interop"))
         return None if made else "no Python with TensorFlow; tests/interop/setup.sh makes it"
-    raise BadTestFile(f"unknown need '{need}'; there are TARN_DATA and tensorflow")
+    if need == "small address space":
+        command = ["bash", "-c", 'ulimit -v 100000; "$0" --version', os.path.join(bin_dir, "flag_probe")]
+        runs = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        return None if runs else "the tools do not start in 100 MB of it; they were built with sanitizers"
+    raise BadTestFile(f"unknown need '{need}'; there are TARN_DATA, tensorflow and small address space")
 
 
 def line_matches(expected, actual):
@@ -176,7 +181,7 @@ def main():
     with open(options.file, encoding="utf-8") as file:
         needs, parts = parse(file.read())
     for need in needs:
-        reason = unmet(need)
+        reason = unmet(need, os.path.abspath(options.bin))
         if reason:
             print(f"skipped: {os.path.basename(options.file)} needs {need}: {reason}")
             return SKIPPED

@@ -190,7 +190,8 @@ Result<std::vector<NamedFeed>> read_feeds(std::string_view flag, const std::vect
 }
 
 Result<std::vector<std::string>> write_outputs(const std::string& dir, const std::vector<std::string>& names,
-                                               const std::vector<Tensor>& tensors) {
+                                               const std::vector<Tensor>& tensors,
+                                               const std::vector<std::string>& inputs) {
   std::map<std::string, std::string> tensor_of;  // by file
   std::vector<TensorFile> files;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -202,12 +203,13 @@ Result<std::vector<std::string>> write_outputs(const std::string& dir, const std
     }
     files.push_back(std::move(file));
   }
-  TARN_RETURN_IF_ERROR(make_dirs(dir));
   std::vector<std::string> paths;
   for (const TensorFile& file : files) {
     paths.push_back(path_join(dir, file.name));
-    TARN_RETURN_IF_ERROR(write_file_atomically(paths.back(), file.bytes));
+    TARN_RETURN_IF_ERROR(check_output_path("out_dir", paths.back(), inputs));
   }
+  TARN_RETURN_IF_ERROR(make_dirs(dir));
+  for (size_t i = 0; i < files.size(); ++i) TARN_RETURN_IF_ERROR(write_file_atomically(paths[i], files[i].bytes));
   return paths;
 }
 

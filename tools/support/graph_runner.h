@@ -68,6 +68,7 @@ Result<std::vector<NamedFeed>> read_feeds(std::string_view flag, const std::vect
 // Writes each tensor to `dir` (made if need be) under its name (graph/npy.h), all of them or, if one has no file form
 // or two share a name, none. Returns the paths.
 Result<std::vector<std::string>> write_outputs(const std::string& dir, const std::vector<std::string>& names,
-                                               const std::vector<Tensor>& tensors);
+                                               const std::vector<Tensor>& tensors,
+                                               const std::vector<std::string>& inputs = {});
 
 }  // namespace tarn

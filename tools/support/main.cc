@@ -13,6 +13,8 @@
 #include <new>
 #include <system_error>
 
+#include "core/unfinished_files.h"
+
 namespace tarn {
 namespace {
 
@@ -46,6 +48,27 @@ std::string describe_exception(std::exception_ptr error) {
 [[noreturn]] void on_terminate() {
   say_error(g_tool_name, describe_exception(std::current_exception()));
   std::_Exit(kFailed);
+}
+
+// Stopped by its user or by the system: no half-written file is left, and the exit code is that of a failure. Only what
+// a signal handler may call.
+extern "C" void on_stop_signal(int) {
+  remove_unfinished_files();
+  static_cast<void>(!::write(STDERR_FILENO, g_tool_name, std::char_traits<char>::length(g_tool_name)));
+  constexpr std::string_view kSaid = ": stopped by a signal\n";
+  static_cast<void>(!::write(STDERR_FILENO, kSaid.data(), kSaid.size()));
+  ::_exit(kFailed);
+}
+
+void handle_signals() {
+  // A reader that went away is an error of the write (`tool | head -1`), as is a file that may not grow further
+  // (`ulimit -f`): not a death without a word.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) {
+    // Who ignores it for us (nohup, a shell's background job) means it.
+    if (std::signal(number, on_stop_signal) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
 }
 
 // A closed standard stream's number would go to the next file opened, and prints would end up in it. Filled with a
@@ -111,8 +134,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
   g_tool_name[std::min(info.name.size(), sizeof(g_tool_name) - 1)] = '\0';
   std::set_terminate(on_terminate);
   fill_closed_streams();
-  // A reader that went away is an error of the write (`tool | head -1`), not a death without a word.
-  std::signal(SIGPIPE, SIG_IGN);
+  handle_signals();
   // gflags reads numbers with strtod: "0.5" is a number whatever LANG says.
   std::setlocale(LC_NUMERIC, "C");
 

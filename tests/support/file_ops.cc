@@ -1,4 +1,4 @@
-#include "tests/graph/file_ops.h"
+#include "tests/support/file_ops.h"
 
 #include <gtest/gtest.h>
 
@@ -137,6 +137,10 @@ pb::GraphDef graph_def(std::string_view pbtxt) {
   Status status = parse_pbtxt(pbtxt, def);
   EXPECT_TRUE(status.ok()) << status.to_string() << "\n" << pbtxt;
   return def;
+}
+
+std::string typed(std::string_view name, std::string_view op, std::string_view inputs, std::string_view attrs) {
+  return str_cat("node { name: '", name, "' op: '", op, "' ", inputs, " ", attrs, " }\n");
 }
 
 std::string placeholder(std::string_view name) {

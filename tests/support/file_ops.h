@@ -17,6 +17,9 @@ const OpRegistry& file_ops();
 pb::GraphDef graph_def(std::string_view pbtxt);
 // "node { name: 'y' op: 'Relu' input: 'x' … attr T float }"
 std::string relu(std::string_view name, std::string_view input);
+// "node { name: 'k' op: 'Const' <inputs> <attrs> }"
+std::string typed(std::string_view name, std::string_view op, std::string_view inputs, std::string_view attrs);
+inline constexpr char kFloatT[] = "attr { key: 'T' value { type: DT_FLOAT } }";
 // A float placeholder.
 std::string placeholder(std::string_view name);
 
