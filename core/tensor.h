@@ -60,6 +60,8 @@ class Tensor {
   static Tensor scalar(T value) {
     return from<T>(Shape(), std::span<const T>(&value, 1));
   }
+  // An invalid tensor (is_valid() is false; a session that is fed it says so) if `values` are not as many as `shape`
+  // has elements, or there is no memory.
   template <class T>
   static Tensor from(const Shape& shape, std::initializer_list<T> values) {
     return from<T>(shape, std::span<const T>(values.begin(), values.size()));
@@ -82,21 +84,21 @@ class Tensor {
   // Makes the buffer ours alone (copying if it is shared or a view) and returns it.
   void* mutable_data();
 
+  // The elements, row-major; none if T is not what the dtype is stored as.
   template <class T>
   std::span<const T> flat() const {
-    assert(holds<T>());
+    if (!holds<T>()) return {};
     return {static_cast<const T*>(data_), static_cast<size_t>(count_)};
   }
   template <class T>
   std::span<T> mutable_flat() {
-    assert(holds<T>());
+    if (!holds<T>()) return {};
     return {static_cast<T*>(mutable_data()), static_cast<size_t>(count_)};
   }
-  // The only element of a one-element tensor.
+  // The first element, which of a scalar is the only one; T() if there is none, or none of type T.
   template <class T>
   T item() const {
-    assert(count_ == 1);
-    return flat<T>()[0];
+    return count_ > 0 && holds<T>() ? flat<T>()[0] : T();
   }
 
   // The same elements under another shape with as many elements.
@@ -127,15 +129,20 @@ template <class T>
 bool Tensor::holds() const {
   if constexpr (std::is_same_v<T, std::string>) {
     return dtype_ == DType::kString;
-  } else {
-    return dtype_ != DType::kString && (dtype_size(dtype_) == sizeof(T) || count_ == 0);
+  } else if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
+    return dtype_ == dtype_of<T>();
+  } else {  // integers also are the codes of quantized types and the bits of half and bfloat16
+    return dtype_ != DType::kString && dtype_ != DType::kFloat && dtype_ != DType::kDouble &&
+           dtype_size(dtype_) == sizeof(T);
   }
 }
 
 template <class T>
 Tensor Tensor::from(const Shape& shape, std::span<const T> values) {
+  Result<int64_t> count = shape.element_count();
+  if (!count.ok() || *count != static_cast<int64_t>(values.size())) return {};
   Result<Tensor> tensor = allocate(dtype_of<T>(), shape);
-  assert(tensor.ok() && tensor->element_count() == static_cast<int64_t>(values.size()));
+  if (!tensor.ok()) return {};
   std::span<T> out = tensor->mutable_flat<T>();
   for (size_t i = 0; i < values.size(); ++i) out[i] = values[i];
   return *std::move(tensor);

@@ -136,8 +136,7 @@ Sniffed sniff(std::string_view bytes) {
 std::string path_hint(const std::string& path) {
   if (dir_exists(path)) {
     if (file_exists(path_join(path, "saved_model.pb")) || file_exists(path_join(path, "saved_model.pbtxt")))
-      return "; it is the directory of a SavedModel: give it to a tool that takes one, such as freeze_graph "
-             "--input_saved_model_dir";
+      return "; it is the directory of a SavedModel, which is not read yet";
     if (file_exists(path_join(path, "checkpoint"))) return "; it is a directory with checkpoints: name one of them";
     return {};
   }

@@ -39,7 +39,7 @@ const KnownMessage* find_other_message(std::string_view bytes, const gpb::Descri
   static const KnownMessage kKnown[] = {
       {pb::GraphDef::descriptor(), "a GraphDef", "give it as the graph"},
       {pb::MetaGraphDef::descriptor(), "a MetaGraphDef (.meta)", "give it as --input_meta_graph"},
-      {pb::SavedModel::descriptor(), "a SavedModel", "give its directory as --input_saved_model_dir"}};
+      {pb::SavedModel::descriptor(), "a SavedModel", "SavedModels are not read yet"}};
   for (const KnownMessage& known : kKnown) {
     if (known.type != &wanted && scan_wire(bytes, *known.type).ok()) return &known;
   }

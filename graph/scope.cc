@@ -141,7 +141,9 @@ void Scope::UpdateStatus(const Status& status) const {
 Graph& Scope::graph() const {
   return *shared_->graph;
 }
-std::shared_ptr<const Graph> Scope::shared_graph() const { return {shared_, shared_->graph}; }
+std::shared_ptr<const Graph> Scope::shared_graph() const {
+  return {shared_, shared_->graph};
+}
 Collections& Scope::collections() const {
   return shared_->collections;
 }

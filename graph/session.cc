@@ -4,6 +4,7 @@
 
 #include "graph/checkpoint_store.h"
 #include "graph/graph_source.h"
+#include "graph/scope.h"
 #include "runtime/compile.h"
 
 namespace tarn {
@@ -83,6 +84,10 @@ Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
   set_checkpoint_store(make_checkpoint_store());
 }
 
+Session::Session(const Scope& scope, SessionOptions options) : Session(scope.shared_graph(), std::move(options)) {
+  scope_ = std::make_unique<const Scope>(scope);
+}
+
 Session::Session(const Graph& graph, SessionOptions options)
     : Session(std::make_shared<const Graph>(graph), std::move(options)) {}
 
@@ -96,6 +101,7 @@ void Session::set_checkpoint_store(std::unique_ptr<CheckpointStore> store) {
 Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std::vector<Feed>& feeds,
                                                                        const std::vector<std::string>& fetches,
                                                                        const std::vector<std::string>& targets) const {
+  if (scope_ != nullptr) TARN_RETURN_IF_ERROR(Status(scope_->status()).with_context("the graph could not be built"));
   auto signature = std::make_unique<Signature>();
   CompileRequest request;
   Problems problems;
@@ -108,7 +114,8 @@ Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std
     }
     const Fact& fact = graph_->fact(*wire);
     if (!tensor.is_valid()) {
-      problems.add(str_cat("feed ", quoted(name), ": the tensor is empty (no dtype)"));
+      problems.add(str_cat("feed ", quoted(name),
+                           ": the tensor is invalid; Tensor::from gives that unless the values fill the shape"));
     } else if (fact.dtype != DType::kInvalid && fact.dtype != tensor.dtype()) {
       problems.add(
           str_cat("feed ", quoted(name), ": expects ", dtype_name(fact.dtype), ", got ", dtype_name(tensor.dtype())));

@@ -1,6 +1,6 @@
 // Session: runs parts of a graph; variables live in it from run to run.
 //
-//   Session session(graph);
+//   Session session(root);      // a Scope, or a Graph
 //   std::vector<Tensor> out;
 //   Status s = session.Run({{"x", x}}, {"y:0"}, {"train"}, &out);
 //
@@ -26,6 +26,8 @@
 
 namespace tarn {
 
+class Scope;
+
 struct SessionOptions {
   int threads = 0;                                       // 0: one per core
   std::vector<Backend> backends = {Backend::kPortable};  // first choice first
@@ -37,7 +39,9 @@ class Session {
  public:
   using Feed = std::pair<std::string, Tensor>;
 
-  // Shares the graph: nodes added later can be run. The graph must not be changed otherwise while the session lives.
+  // Of the graph that `scope` builds, shared: nodes added later can be run. If building failed, every run says why.
+  explicit Session(const Scope& scope, SessionOptions options = {});
+  // Shares the graph likewise. The graph must not be changed otherwise while the session lives.
   explicit Session(std::shared_ptr<const Graph> graph, SessionOptions options = {});
   // Keeps a copy of the graph.
   explicit Session(const Graph& graph, SessionOptions options = {});
@@ -90,6 +94,7 @@ class Session {
                                                        const std::vector<std::string>& targets) const;
 
   std::shared_ptr<const Graph> graph_;
+  std::unique_ptr<const Scope> scope_;  // for its status; null if made from a graph
   SessionOptions options_;
   ThreadPool pool_;
   ResourceMap resources_;

@@ -15,7 +15,9 @@ std::string PassContract::to_string() const {
   switch (kind) {
     case Kind::kExact: return "exact";
     case Kind::kRounding: return str_cat("rounding, at most ", max_relative_difference, " of an output's range");
-    case Kind::kQuantizing: return str_cat("quantizing, at most ", max_relative_difference, " of an output's range");
+    case Kind::kQuantizing:
+      return str_cat("quantizing, at most ", max_relative_difference,
+                     " of the range of each constant it changes; what outputs make of that is measured, not bounded");
   }
   return "";
 }
@@ -211,7 +213,7 @@ Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph) c
     if (status.ok()) return feeds;
     first_error.update(status);
   }
-  return first_error.with_context("verification: the graph does not run on made-up inputs");
+  return first_error.with_context("verification: the graph does not run on made-up inputs; give it real ones");
 }
 
 Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,

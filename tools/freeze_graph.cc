@@ -20,7 +20,7 @@ DEFINE_string(variable_names_allowlist, "", "The newer name of --variable_names_
 DEFINE_string(variable_names_blacklist, "", "These variables stay variables, comma-separated");
 DEFINE_string(variable_names_denylist, "", "The newer name of --variable_names_blacklist");
 DEFINE_string(input_meta_graph, "", "MetaGraph (.meta) to take instead of --input_graph");
-DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph");
+DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph (not read yet)");
 DEFINE_string(saved_model_tags, "serve", "Tags of the SavedModel's graph, comma-separated");
 
 namespace {

@@ -41,7 +41,7 @@ int main(int argc, char** argv) {
   }
   float pixels[kSide * kSide];
   if (!read_digit(argv[2], pixels)) {
-    fprintf(stderr, "freeze_and_run_c: %s is not a text PGM (P2) of 28 x 28\n", argv[2]);
+    fprintf(stderr, "freeze_and_run_c: cannot read %s as a text PGM (P2) of 28 x 28\n", argv[2]);
     return 1;
   }
 

@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   }
   std::vector<float> pixels = read_digit(argv[2]);
   if (pixels.empty()) {
-    std::fprintf(stderr, "freeze_and_run: %s is not a text PGM (P2) of 28 x 28\n", argv[2]);
+    std::fprintf(stderr, "freeze_and_run: cannot read %s as a text PGM (P2) of 28 x 28\n", argv[2]);
     return 1;
   }
   tarn::Status status = recognize(argv[1], pixels);

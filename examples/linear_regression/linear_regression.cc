@@ -6,6 +6,7 @@
 #include <gflags/gflags.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "graph/losses.h"
 #include "graph/ops.h"
@@ -41,7 +42,7 @@ Status run() {
   Operation init = GlobalVariablesInitializer(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  Session session(root.graph(), {.threads = 1});
+  Session session(root, {.threads = 1});
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   std::vector<Tensor> out;
   const int between_lines = std::max(1, FLAGS_steps / 10);
@@ -55,6 +56,9 @@ Status run() {
   }
 
   TARN_RETURN_IF_ERROR(session.Run({}, {slope.read.name(), intercept.read.name()}, &out));
+  if (!std::isfinite(out[0].item<float>())) {
+    return failed_precondition("the training diverged: --learning_rate=", FLAGS_learning_rate, " is too large");
+  }
   print("slope: $", fixed_text(out[0].item<float>() * kDollarsPerUnit / kFeetPerUnit, 2), " per square foot\n");
   print("intercept: $", fixed_text(out[1].item<float>() * kDollarsPerUnit, 0), "\n");
   const auto asked = static_cast<float>(FLAGS_square_feet / kFeetPerUnit);

@@ -70,7 +70,7 @@ Status run() {
   Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  Session session(root.graph(), {.threads = FLAGS_threads});
+  Session session(root, {.threads = FLAGS_threads});
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   TARN_ASSIGN_OR_RETURN(History history, train(session, data,
                                                {.train_op = train_op.name(),

@@ -33,6 +33,7 @@ DEFINE_double(min_accuracy, 0,
 DEFINE_bool(strict, false,
             "Fail unless the stages agree as they should: frozen = session, engine = session, optimized "
             "differs on at most 1 digit, weights8 within 0.05 points and --max_weights8_bytes");
+DEFINE_bool(print_data, false, "Only print which digits those are, and end");
 DEFINE_double(max_weights8_bytes, 26, "With --strict: percent of optimized.pb's bytes that weights8.pb may have");
 
 namespace tarn::examples {
@@ -154,7 +155,7 @@ std::string with_commas(uint64_t number) {
 
 void Report::print_table() const {
   print("\n", padded("stage", 9, false), padded("file", 26, false), padded("accuracy", 10), padded("bytes", 13),
-        padded("nodes", 7), padded("1 digit", 11), "  answers\n");
+        padded("nodes", 7), padded("1 digit", 11), "  answers", data_.note(), "\n");
   for (const Stage& stage : stages_) {
     std::string answers;
     if (stage.compared_with >= 0) {
@@ -238,6 +239,10 @@ Status run() {
   const double begin = now_seconds();
   TARN_ASSIGN_OR_RETURN(std::string spent, spent_text());
   TARN_ASSIGN_OR_RETURN(Mnist data, load_digits(FLAGS_data_dir));
+  if (FLAGS_print_data) {
+    print(data.name(), "\n");
+    return {};
+  }
   TARN_ASSIGN_OR_RETURN(std::string checkpoint, latest_checkpoint(FLAGS_dir));
   TARN_ASSIGN_OR_RETURN(MetaGraph meta, read_meta_graph(checkpoint + ".meta"));
 
@@ -272,8 +277,8 @@ Status run() {
   TARN_RETURN_IF_ERROR(write_pictures(report.stages()[kEngineOptimized], data));
 
   report.print_table();
-  print("\n1 digit: median of ", kLatencyRuns, " runs of one digit on one thread.\n");
-  print("time: ", spent, "report ", fixed_text(now_seconds() - begin, 1), " s\n");
+  print("\n1 digit: median of ", kLatencyRuns, " runs of one digit on one thread.", data.note(), "\n");
+  print("time: ", spent, "report ", fixed_text(now_seconds() - begin, 1), " s", data.note(), "\n");
   return report.check();
 }
 

@@ -126,6 +126,15 @@ Status download_all(const MnistOptions& options) {
   return {};
 }
 
+// As download_all(), but no empty folders stay where there were none.
+Status download_or_nothing(const MnistOptions& options) {
+  const std::string parent(path_dir(options.download_dir));
+  const bool had_parent = parent.empty() || dir_exists(parent), had_folder = dir_exists(options.download_dir);
+  Status status = download_all(options);
+  if (!status.ok() && !had_folder && ::rmdir(options.download_dir.c_str()) == 0 && !had_parent) ::rmdir(parent.c_str());
+  return status;
+}
+
 Result<Mnist> synthesize(const MnistOptions& options) {
   Mnist mnist;
   mnist.synthetic = true;
@@ -155,7 +164,7 @@ Result<Mnist> find_mnist(const MnistOptions& options) {
   if (has_all(options.download_dir)) return read_folder(options.download_dir);
   if (!options.download) {
     tried.push_back(str_cat(tarn::quoted(options.download_dir), ": not all four files"));
-  } else if (Status status = download_all(options); status.ok()) {
+  } else if (Status status = download_or_nothing(options); status.ok()) {
     return read_folder(options.download_dir);
   } else {
     tried.emplace_back(status.message());

@@ -266,7 +266,7 @@ TEST(FreezeAndRun, SaysWhatIsWrong) {
     EXPECT_EQ(run(program, "").exit_code, 2);
     const Outcome no_digit = run(program, model + " " + digit);
     EXPECT_EQ(no_digit.exit_code, 1);
-    EXPECT_NE(no_digit.out.find("digit.pgm is not a text PGM"), std::string::npos) << no_digit.out;
+    EXPECT_NE(no_digit.out.find("digit.pgm as a text PGM"), std::string::npos) << no_digit.out;
     const Outcome no_model =
         run(program, model + " " + std::string(TARN_SOURCE_DIR) + "/examples/freeze_and_run/seven.pgm");
     EXPECT_EQ(no_model.exit_code, 1);

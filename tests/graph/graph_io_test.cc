@@ -137,7 +137,7 @@ TEST_F(GraphIo, OtherFilesAreRefusedByWhatTheyAre) {  // A1, A3
       {"model_checkpoint_path: \"model.ckpt-7\"\n", "a 'checkpoint' state file"},
       {serialize(meta), "not a GraphDef but a MetaGraphDef (.meta): give it as --input_meta_graph"},
       {to_pbtxt(meta), "not a GraphDef but a MetaGraphDef in text form"},
-      {serialize(saved), "not a GraphDef but a SavedModel: give its directory"},
+      {serialize(saved), "not a GraphDef but a SavedModel: SavedModels are not read yet"},
       {to_pbtxt(saved), "not a GraphDef but a SavedModel in text form"},
       {"Dear reader, this is a letter.\n", ":1:6: expected '=' after the name, got 'reader'"},
       {"node {\n  name: 'x'\n  opp: 'NoOp'\n}\n", "line 3, column 6"},

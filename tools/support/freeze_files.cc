@@ -18,9 +18,8 @@ struct Input {
 Result<Input> read_input(const FreezeFiles& files) {
   if (!files.saved_model_dir.empty()) {
     return unimplemented(
-        "--input_saved_model_dir: SavedModels come with a later version; give the graph and the "
-        "checkpoint (",
-        files.saved_model_dir, "/variables/variables) instead");
+        "--input_saved_model_dir: SavedModels are not read yet; give the GraphDef and the checkpoint that ",
+        files.saved_model_dir, " was made from");
   }
   if (files.graph.empty() == files.meta_graph.empty()) {
     return invalid_argument(files.graph.empty() ? "give the graph: --input_graph or --input_meta_graph"
