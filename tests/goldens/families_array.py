@@ -243,3 +243,59 @@ def where_and_stitch(g):
     g.add("DynamicStitch", [i32(0, 3), i32(1, 2)], [g.floats([2, 2]), g.floats([2, 2])])
     g.add("DynamicStitch", [i32(0, 1), i32(1)], [g.floats([2]), g.floats([1])], note="the later one wins")
     g.add("DynamicStitch", [np.array(1, I32), i32(0, 2)], [i32(9)[0], i32(4, 5)])
+
+
+@family("array")
+def one_hot_axes(g):
+    indices = np.array([[1, 5, 0], [-1, 2, 2]])
+    for dtype in (F64, U8, np.bool_):
+        on, off = np.array(1, dtype), np.array(0, dtype)
+        for axis in (-1, 0, 1, 2):
+            g.add("OneHot", indices.astype(I64), np.array(3, I32), on, off, axis=axis)
+    for kind in (U8, np.int8):
+        g.add("OneHot", np.array([1, 2, 200], U8).astype(kind), np.array(3, I32), np.array(2, F32), np.array(-1, F32))
+    g.add("OneHot", np.array(1, I32), np.array(0, I32), np.array(1, F32), np.array(0, F32), note="depth 0")
+
+
+@family("array")
+def where_not_zero(g):
+    for dtype in (F32, F64, I32, I64, U8, np.int8):
+        g.add("Where", np.array([[0, 3, 1], [2, 0, 0]], dtype))
+    g.add("Where", np.array([0.0, -0.0, float("nan"), float("inf"), 1e-40], F32), note="nan, zeros, a subnormal")
+    g.add("Where", np.zeros([2, 0], F32))
+
+
+@family("slice")
+def gather_nd(g):
+    for dtype in MOVED:
+        for shape, indices in [
+            ([4], [[3], [0], [3]]),
+            ([3, 2], [[2], [0]]),
+            ([3, 2], [[[2, 1], [0, 0]], [[1, 1], [2, 1]]]),
+            ([2, 3, 2], [[1, 2], [0, 0]]),
+        ]:
+            g.add("GatherNd", g.numbers(shape, dtype), np.array(indices, I32))
+    g.add("GatherNd", g.floats([2, 3]), np.array([1, 2], I64), note="one element")
+    g.add("GatherNd", g.floats([3]), np.zeros([2, 0], I32), note="the whole, twice")
+
+
+@family("slice")
+def scatter_nd(g):
+    for dtype in MOVED:
+        for indices, updates, shape in [
+            ([[3], [0]], [2], [4]),
+            ([[2], [0], [2]], [3, 2], [3, 2]),
+            ([[[2, 1], [0, 0]], [[1, 1], [2, 1]]], [2, 2], [3, 2]),
+            ([[1, 2], [0, 0]], [2, 2], [2, 3, 2]),
+        ]:
+            for kind in (I32, I64):
+                g.add("ScatterNd", np.array(indices, kind), g.numbers(updates, dtype), np.array(shape, kind), terms=2)
+
+
+@family("array")
+def reverse(g):
+    for dtype in MOVED:
+        for axes in ([0], [1], [-1, 0], [0, 1, 2], []):
+            g.add("ReverseV2", g.numbers([2, 3, 2], dtype), np.array(axes, I32))
+        g.add("Reverse", g.numbers([2, 3, 2], dtype), np.array([True, False, True]))
+    g.add("ReverseV2", g.bools([4]), np.array([0], I64))
