@@ -261,7 +261,7 @@ def one_hot_axes(g):
 def where_not_zero(g):
     for dtype in (F32, F64, I32, I64, U8, np.int8):
         g.add("Where", np.array([[0, 3, 1], [2, 0, 0]], dtype))
-    g.add("Where", np.array([0.0, -0.0, float("nan"), float("inf"), 1e-40], F32), note="nan, zeros, a subnormal")
+    g.add("Where", np.array([0.0, -0.0, float("nan"), float("inf")], F32), note="nan and zeros")
     g.add("Where", np.zeros([2, 0], F32))
 
 
@@ -299,3 +299,51 @@ def reverse(g):
             g.add("ReverseV2", g.numbers([2, 3, 2], dtype), np.array(axes, I32))
         g.add("Reverse", g.numbers([2, 3, 2], dtype), np.array([True, False, True]))
     g.add("ReverseV2", g.bools([4]), np.array([0], I64))
+
+
+@family("space")
+def mirror_pad(g):
+    for mode in ("REFLECT", "SYMMETRIC"):
+        for dtype in MOVED:
+            for shape, paddings in [
+                ([4], [[2, 3]]),
+                ([2, 3], [[1, 0], [2, 1]]),
+                ([2, 3, 4, 1], [[0, 0], [1, 2], [3, 1], [0, 0]]),
+            ]:
+                g.add("MirrorPad", g.numbers(shape, dtype), np.array(paddings, I32), mode=mode)
+        for dtype in (F32, F64, I32, I64):
+            for shape, paddings in [
+                ([4], [[1, 1]]),
+                ([5, 6], [[1, 1], [2, 1]]),
+                ([1, 6, 5, 2], [[0, 0], [1, 2], [1, 1], [0, 0]]),
+            ]:
+                g.add("MirrorPadGrad", g.numbers(shape, dtype), np.array(paddings, I64), mode=mode, terms=9)
+
+
+@family("space")
+def space_to_depth(g):
+    for dtype in MOVED:
+        for shape, block in [([1, 2, 2, 1], 2), ([2, 4, 6, 3], 2), ([1, 3, 6, 2], 3)]:
+            wide = g.numbers(shape, dtype)
+            g.add("SpaceToDepth", wide, block_size=block)
+            g.add("DepthToSpace", g.compute("SpaceToDepth", wide, block_size=block)[0] + dtype(1), block_size=block)
+
+
+@family("space")
+def space_to_batch(g):
+    for dtype in MOVED:
+        for shape, block, paddings in [
+            ([2, 4], [2], [[0, 0]]),
+            ([2, 4], [3], [[1, 1]]),
+            ([1, 2, 2, 1], [2, 2], [[0, 0], [0, 0]]),
+            ([2, 3, 5, 2], [2, 3], [[1, 0], [3, 1]]),
+            ([1, 2, 2, 2, 1], [2, 1, 2], [[1, 1], [0, 1], [0, 0]]),
+        ]:
+            spread, margins = g.numbers(shape, dtype), np.array(paddings, I32)
+            g.add("SpaceToBatchND", spread, np.array(block, I32), margins)
+            batched = g.compute("SpaceToBatchND", spread, np.array(block, I64), margins)[0]
+            g.add("BatchToSpaceND", batched + dtype(1), np.array(block, I64), margins)
+        margins = np.array([[1, 0], [0, 1]], I32)
+        spread = g.numbers([2, 3, 3, 2], dtype)
+        g.add("SpaceToBatch", spread, margins, block_size=2)
+        g.add("BatchToSpace", g.compute("SpaceToBatch", spread, margins, block_size=2)[0], margins, block_size=2)
