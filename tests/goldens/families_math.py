@@ -361,6 +361,22 @@ def batch_matmul(g):
         g.add("BatchMatMulV2", g.numbers([2, 1, 2, 3], dtype), g.numbers([4, 3, 2], dtype), terms=3, note="broadcasts")
 
 
+@family("matmul")
+def batch_matmul_more(g):
+    for dtype in (F32, F64, I32, I64):
+        terms = 4 if dtype in (F32, F64) else 0
+        for x in (False, True):
+            for y in (False, True):
+                left, right = ([4, 3] if x else [3, 4]), ([5, 4] if y else [4, 5])
+                g.add(
+                    "BatchMatMul", g.numbers([2] + left, dtype), g.numbers([2] + right, dtype), adj_x=x, adj_y=y, terms=terms
+                )
+                for batches in ([2], []), ([], [3]), ([2, 1], [1, 3]):
+                    operands = g.numbers(batches[0] + left, dtype), g.numbers(batches[1] + right, dtype)
+                    g.add("BatchMatMulV2", *operands, adj_x=x, adj_y=y, terms=terms)
+    g.add("BatchMatMulV2", np.zeros([2, 2, 0], F32), np.zeros([0, 3], F32), note="inner dimension 0 gives zeros")
+
+
 # ---- Running sums and products, the largest elements -----------------------------------------------------------------
 
 
