@@ -347,3 +347,35 @@ def space_to_batch(g):
         spread = g.numbers([2, 3, 3, 2], dtype)
         g.add("SpaceToBatch", spread, margins, block_size=2)
         g.add("BatchToSpace", g.compute("SpaceToBatch", spread, margins, block_size=2)[0], margins, block_size=2)
+
+
+# ---- Resizing: bilinear to a few roundings ---------------------------------------------------------------------------
+
+RESIZE_MODES = [
+    {},
+    {"align_corners": True},
+    {"half_pixel_centers": True},
+]
+RESIZED = [([1, 2, 3, 1], [4, 5]), ([2, 5, 4, 2], [3, 2]), ([1, 3, 3, 2], [3, 3]), ([1, 4, 4, 1], [1, 1])]
+
+
+@family("resize")
+def resize_bilinear(g):
+    for mode in RESIZE_MODES:
+        for shape, size in RESIZED:
+            for dtype in (F32, F64, U8, I32, I64):
+                g.add("ResizeBilinear", g.numbers(shape, dtype), np.array(size, I32), terms=4, **mode)
+            for dtype in (F32, F64):
+                grads = g.floats([shape[0], *size, shape[3]])
+                g.add("ResizeBilinearGrad", grads, g.floats(shape, dtype=dtype), terms=16, **mode)
+    g.add("ResizeBilinear", g.floats([1, 7, 11, 1]), np.array([13, 5], I32), terms=4)
+
+
+@family("resize")
+def resize_nearest_neighbor(g):
+    for mode in RESIZE_MODES:
+        for shape, size in RESIZED + [([1, 7, 11, 1], [13, 5]), ([1, 9, 10, 1], [3, 7])]:
+            for dtype in MOVED:
+                g.add("ResizeNearestNeighbor", g.numbers(shape, dtype), np.array(size, I32), **mode)
+            for dtype in (F32, F64, I32, U8):
+                g.add("ResizeNearestNeighborGrad", g.numbers(shape, dtype), np.array(size, I32), terms=16, **mode)
