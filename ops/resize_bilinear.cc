@@ -182,13 +182,15 @@ Status bilinear_gradient(GradContext& c) {
 }
 
 constexpr std::string_view kDoc = R"(Resizes images, each new pixel mixed from the four around its place.
-  images  T[batch, h, w, channels]   size  int32[2]: new height and width   returns  float[batch, height, width, channels]
+  images  T[batch, h, w, channels]   size  int32[2]: new height and width
+  returns  float[batch, height, width, channels]
   Pixel i lies at i * h / height; with align_corners at i * (h - 1) / (height - 1), so that corners meet; with
   half_pixel_centers at (i + 0.5) * h / height - 0.5.
   Errors: InvalidArgument for a size below 1, images without pixels, or both attrs at once.
   Source: TensorFlow image_ops ResizeBilinear.)";
 constexpr std::string_view kGradDoc = R"(The gradient of ResizeBilinear.
-  grads  float[batch, height, width, channels]   original_image  T[batch, h, w, channels]   returns  T, as original_image
+  grads  float[batch, height, width, channels]   original_image  T[batch, h, w, channels]
+  returns  T, of the shape of original_image
   Each gradient is shared out over the pixels it was mixed from. Source: TensorFlow image_ops ResizeBilinearGrad.)";
 
 }  // namespace

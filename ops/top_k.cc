@@ -159,7 +159,8 @@ constexpr std::string_view kV2Doc = R"(The k largest elements of each row, and w
   NaN counts as the largest. The order is the same where attr sorted is false.
   Errors: InvalidArgument for k < 0 or k > columns, naming both.   Source: TensorFlow nn_ops TopKV2.)";
 constexpr std::string_view kV1Doc = R"(The k largest elements of each row, and where they are; k is an attr.
-  input  T[..., columns]   returns  values  T[..., k], descending;  indices  int32[..., k], of equal values the lower first
+  input  T[..., columns]
+  returns  values  T[..., k], descending;  indices  int32[..., k], of equal values the lower first
   Errors: InvalidArgument for k > columns, naming both.   Source: TensorFlow nn_ops TopK, before TopKV2.)";
 
 }  // namespace

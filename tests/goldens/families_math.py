@@ -368,9 +368,8 @@ def batch_matmul_more(g):
         for x in (False, True):
             for y in (False, True):
                 left, right = ([4, 3] if x else [3, 4]), ([5, 4] if y else [4, 5])
-                g.add(
-                    "BatchMatMul", g.numbers([2] + left, dtype), g.numbers([2] + right, dtype), adj_x=x, adj_y=y, terms=terms
-                )
+                operands = g.numbers([2] + left, dtype), g.numbers([2] + right, dtype)
+                g.add("BatchMatMul", *operands, adj_x=x, adj_y=y, terms=terms)
                 for batches in ([2], []), ([], [3]), ([2, 1], [1, 3]):
                     operands = g.numbers(batches[0] + left, dtype), g.numbers(batches[1] + right, dtype)
                     g.add("BatchMatMulV2", *operands, adj_x=x, adj_y=y, terms=terms)
