@@ -8,6 +8,7 @@
 #include "ops/elementwise.h"
 #include "ops/support/array.h"
 #include "ops/support/philox.h"
+#include "ops/support/random_stream.h"
 
 namespace tarn {
 namespace {
@@ -148,7 +149,7 @@ class RandomKernel : public Kernel {
     using T = typename Distribution::Element;
     constexpr int kGroup = Distribution::kGroup;
     // As TensorFlow: 256 blocks an element, however few are used.
-    TARN_ASSIGN_OR_RETURN(RandomState * state, state_of(c));
+    TARN_ASSIGN_OR_RETURN(RandomState * state, random_state(c, seed_, seed2_));
     RandomState::Position start = state->reserve(static_cast<uint64_t>(y.count) * 256);
     T* out = y.as<T>();
     int64_t groups = y.count / kGroup + (y.count % kGroup != 0 ? 1 : 0);
@@ -170,22 +171,6 @@ class RandomKernel : public Kernel {
   }
 
  private:
-  Result<RandomState*> state_of(RunContext& c) const {
-    ResourceMap* resources = c.services().resources();
-    if (resources == nullptr) return failed_precondition("there is nowhere to keep the state of random numbers");
-    auto* state = resources->find<RandomState>(c.node_name());
-    if (state != nullptr) return state;
-    uint64_t seed = seed_, seed2 = seed2_;
-    if (seed == 0 && seed2 == 0) {
-      auto* seeds = c.services().get<RandomSeeds>();
-      if (seeds == nullptr) return failed_precondition("seed and seed2 are 0, and there is no source of random seeds");
-      seed = seeds->next_seed();
-      seed2 = seeds->next_seed();
-    }
-    return resources->find_or_create<RandomState>(
-        c.node_name(), [&] { return std::make_unique<RandomState>(philox_position(seed, seed2)); });
-  }
-
   uint64_t seed_ = 0, seed2_ = 0;
 };
 

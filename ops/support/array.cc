@@ -34,6 +34,7 @@ void copy_row(T* to, const T* from, int64_t to_step, int64_t from_step, int64_t 
 int64_t IntList::operator[](int64_t i) const {
   switch (dtype_) {
     case DType::kInt8: return static_cast<const int8_t*>(data_)[i];
+    case DType::kUInt8: return static_cast<const uint8_t*>(data_)[i];
     case DType::kInt16: return static_cast<const int16_t*>(data_)[i];
     case DType::kInt32: return static_cast<const int32_t*>(data_)[i];
     case DType::kInt64: return static_cast<const int64_t*>(data_)[i];

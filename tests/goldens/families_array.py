@@ -243,3 +243,139 @@ def where_and_stitch(g):
     g.add("DynamicStitch", [i32(0, 3), i32(1, 2)], [g.floats([2, 2]), g.floats([2, 2])])
     g.add("DynamicStitch", [i32(0, 1), i32(1)], [g.floats([2]), g.floats([1])], note="the later one wins")
     g.add("DynamicStitch", [np.array(1, I32), i32(0, 2)], [i32(9)[0], i32(4, 5)])
+
+
+@family("array")
+def one_hot_axes(g):
+    indices = np.array([[1, 5, 0], [-1, 2, 2]])
+    for dtype in (F64, U8, np.bool_):
+        on, off = np.array(1, dtype), np.array(0, dtype)
+        for axis in (-1, 0, 1, 2):
+            g.add("OneHot", indices.astype(I64), np.array(3, I32), on, off, axis=axis)
+    for kind in (U8, np.int8):
+        g.add("OneHot", np.array([1, 2, 200], U8).astype(kind), np.array(3, I32), np.array(2, F32), np.array(-1, F32))
+    g.add("OneHot", np.array(1, I32), np.array(0, I32), np.array(1, F32), np.array(0, F32), note="depth 0")
+
+
+@family("array")
+def where_not_zero(g):
+    for dtype in (F32, F64, I32, I64, U8, np.int8):
+        g.add("Where", np.array([[0, 3, 1], [2, 0, 0]], dtype))
+    g.add("Where", np.array([0.0, -0.0, float("nan"), float("inf")], F32), note="nan and zeros")
+    g.add("Where", np.zeros([2, 0], F32))
+
+
+@family("slice")
+def gather_nd(g):
+    for dtype in MOVED:
+        for shape, indices in [
+            ([4], [[3], [0], [3]]),
+            ([3, 2], [[2], [0]]),
+            ([3, 2], [[[2, 1], [0, 0]], [[1, 1], [2, 1]]]),
+            ([2, 3, 2], [[1, 2], [0, 0]]),
+        ]:
+            g.add("GatherNd", g.numbers(shape, dtype), np.array(indices, I32))
+    g.add("GatherNd", g.floats([2, 3]), np.array([1, 2], I64), note="one element")
+    g.add("GatherNd", g.floats([3]), np.zeros([2, 0], I32), note="the whole, twice")
+
+
+@family("slice")
+def scatter_nd(g):
+    for dtype in MOVED:
+        for indices, updates, shape in [
+            ([[3], [0]], [2], [4]),
+            ([[2], [0], [2]], [3, 2], [3, 2]),
+            ([[[2, 1], [0, 0]], [[1, 1], [2, 1]]], [2, 2], [3, 2]),
+            ([[1, 2], [0, 0]], [2, 2], [2, 3, 2]),
+        ]:
+            for kind in (I32, I64):
+                g.add("ScatterNd", np.array(indices, kind), g.numbers(updates, dtype), np.array(shape, kind), terms=2)
+
+
+@family("array")
+def reverse(g):
+    for dtype in MOVED:
+        for axes in ([0], [1], [-1, 0], [0, 1, 2], []):
+            g.add("ReverseV2", g.numbers([2, 3, 2], dtype), np.array(axes, I32))
+        g.add("Reverse", g.numbers([2, 3, 2], dtype), np.array([True, False, True]))
+    g.add("ReverseV2", g.bools([4]), np.array([0], I64))
+
+
+@family("space")
+def mirror_pad(g):
+    for mode in ("REFLECT", "SYMMETRIC"):
+        for dtype in MOVED:
+            for shape, paddings in [
+                ([4], [[2, 3]]),
+                ([2, 3], [[1, 0], [2, 1]]),
+                ([2, 3, 4, 1], [[0, 0], [1, 2], [3, 1], [0, 0]]),
+            ]:
+                g.add("MirrorPad", g.numbers(shape, dtype), np.array(paddings, I32), mode=mode)
+        for dtype in (F32, F64, I32, I64):
+            for shape, paddings in [
+                ([4], [[1, 1]]),
+                ([5, 6], [[1, 1], [2, 1]]),
+                ([1, 6, 5, 2], [[0, 0], [1, 2], [1, 1], [0, 0]]),
+            ]:
+                g.add("MirrorPadGrad", g.numbers(shape, dtype), np.array(paddings, I64), mode=mode, terms=9)
+
+
+@family("space")
+def space_to_depth(g):
+    for dtype in MOVED:
+        for shape, block in [([1, 2, 2, 1], 2), ([2, 4, 6, 3], 2), ([1, 3, 6, 2], 3)]:
+            wide = g.numbers(shape, dtype)
+            g.add("SpaceToDepth", wide, block_size=block)
+            g.add("DepthToSpace", g.compute("SpaceToDepth", wide, block_size=block)[0] + dtype(1), block_size=block)
+
+
+@family("space")
+def space_to_batch(g):
+    for dtype in MOVED:
+        for shape, block, paddings in [
+            ([2, 4], [2], [[0, 0]]),
+            ([2, 4], [3], [[1, 1]]),
+            ([1, 2, 2, 1], [2, 2], [[0, 0], [0, 0]]),
+            ([2, 3, 5, 2], [2, 3], [[1, 0], [3, 1]]),
+            ([1, 2, 2, 2, 1], [2, 1, 2], [[1, 1], [0, 1], [0, 0]]),
+        ]:
+            spread, margins = g.numbers(shape, dtype), np.array(paddings, I32)
+            g.add("SpaceToBatchND", spread, np.array(block, I32), margins)
+            batched = g.compute("SpaceToBatchND", spread, np.array(block, I64), margins)[0]
+            g.add("BatchToSpaceND", batched + dtype(1), np.array(block, I64), margins)
+        margins = np.array([[1, 0], [0, 1]], I32)
+        spread = g.numbers([2, 3, 3, 2], dtype)
+        g.add("SpaceToBatch", spread, margins, block_size=2)
+        g.add("BatchToSpace", g.compute("SpaceToBatch", spread, margins, block_size=2)[0], margins, block_size=2)
+
+
+# ---- Resizing: bilinear to a few roundings ---------------------------------------------------------------------------
+
+RESIZE_MODES = [
+    {},
+    {"align_corners": True},
+    {"half_pixel_centers": True},
+]
+RESIZED = [([1, 2, 3, 1], [4, 5]), ([2, 5, 4, 2], [3, 2]), ([1, 3, 3, 2], [3, 3]), ([1, 4, 4, 1], [1, 1])]
+
+
+@family("resize")
+def resize_bilinear(g):
+    for mode in RESIZE_MODES:
+        for shape, size in RESIZED:
+            for dtype in (F32, F64, U8, I32, I64):
+                g.add("ResizeBilinear", g.numbers(shape, dtype), np.array(size, I32), terms=4, **mode)
+            for dtype in (F32, F64):
+                grads = g.floats([shape[0], *size, shape[3]])
+                g.add("ResizeBilinearGrad", grads, g.floats(shape, dtype=dtype), terms=16, **mode)
+    g.add("ResizeBilinear", g.floats([1, 7, 11, 1]), np.array([13, 5], I32), terms=4)
+
+
+@family("resize")
+def resize_nearest_neighbor(g):
+    for mode in RESIZE_MODES:
+        for shape, size in RESIZED + [([1, 7, 11, 1], [13, 5]), ([1, 9, 10, 1], [3, 7])]:
+            for dtype in MOVED:
+                g.add("ResizeNearestNeighbor", g.numbers(shape, dtype), np.array(size, I32), **mode)
+            for dtype in (F32, F64, I32, U8):
+                g.add("ResizeNearestNeighborGrad", g.numbers(shape, dtype), np.array(size, I32), terms=16, **mode)

@@ -359,3 +359,42 @@ def batch_matmul(g):
         ]:
             g.add("BatchMatMul", g.numbers(left, dtype), g.numbers(right, dtype), adj_x=x, adj_y=y, terms=4)
         g.add("BatchMatMulV2", g.numbers([2, 1, 2, 3], dtype), g.numbers([4, 3, 2], dtype), terms=3, note="broadcasts")
+
+
+@family("matmul")
+def batch_matmul_more(g):
+    for dtype in (F32, F64, I32, I64):
+        terms = 4 if dtype in (F32, F64) else 0
+        for x in (False, True):
+            for y in (False, True):
+                left, right = ([4, 3] if x else [3, 4]), ([5, 4] if y else [4, 5])
+                operands = g.numbers([2] + left, dtype), g.numbers([2] + right, dtype)
+                g.add("BatchMatMul", *operands, adj_x=x, adj_y=y, terms=terms)
+                for batches in ([2], []), ([], [3]), ([2, 1], [1, 3]):
+                    operands = g.numbers(batches[0] + left, dtype), g.numbers(batches[1] + right, dtype)
+                    g.add("BatchMatMulV2", *operands, adj_x=x, adj_y=y, terms=terms)
+    g.add("BatchMatMulV2", np.zeros([2, 2, 0], F32), np.zeros([0, 3], F32), note="inner dimension 0 gives zeros")
+
+
+# ---- Running sums and products, the largest elements -----------------------------------------------------------------
+
+
+@family("reduce")
+def cumulative(g):
+    for op in ("Cumsum", "Cumprod"):
+        for dtype in (F32, F64, I32, I64, U8):
+            for shape, axis in [([5], 0), ([3, 4], 0), ([2, 3, 4], 1), ([3, 4], -1)]:
+                for exclusive in (False, True):
+                    for reverse in (False, True):
+                        x = g.numbers(shape, dtype)
+                        g.add(op, x, np.array(axis, I32), exclusive=exclusive, reverse=reverse, terms=shape[axis])
+        g.add(op, g.floats([0, 2]), np.array(0, I64))
+
+
+@family("reduce")
+def top_k(g):
+    for dtype in (F32, F64, I32, I64, U8):
+        for shape, k in [([7], 3), ([3, 5], 1), ([3, 5], 5), ([2, 2, 6], 4), ([2, 3], 0)]:
+            g.add("TopKV2", g.numbers(shape, dtype), np.array(k, I32))
+    g.add("TopKV2", g.floats([2, 9]), np.array(4, I64), index_type=I64)
+    g.add("TopKV2", np.array([2, 5, 5, 1, 5], F32), np.array(4, I32), note="ties: the lower index first")

@@ -11,6 +11,7 @@ once with this machine's libm called as C would and once with double-precision f
 
 import ctypes
 import json
+import math
 import os
 import sys
 
@@ -153,6 +154,32 @@ def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0)
     return np.stack(pairs, -1).ravel()[:count]
 
 
+def words(seed, seed2, start_block, count):
+    return philox(seed, seed2, start_block + np.arange(-(-count // 4))).ravel()[:count]
+
+
+def shuffled(rows, seed, seed2, start_block):
+    """The order RandomShuffle gives `rows` rows, and how many blocks it takes."""
+    order = list(range(rows))
+    for i, word in enumerate(words(seed, seed2, start_block, rows - 1)):
+        j = i + int(word) % (rows - i)
+        order[i], order[j] = order[j], order[i]
+    return order, (rows - 1 + 3) // 4
+
+
+def drawn_classes(logits, samples, seed, seed2, start_block):
+    """What Multinomial draws on one thread, and how many blocks it reserves."""
+    batch = len(logits)
+    pairs = words(seed, seed2, start_block, 2 * batch * samples).reshape(-1, 2)
+    uniform = to_double(pairs[:, 0], pairs[:, 1]).reshape(batch, samples)
+    classes = []
+    for row, numbers in zip(logits.astype(np.float64), uniform):
+        finite = np.isfinite(row)
+        sums = np.cumsum(np.where(finite, np.exp(row - row[finite].max()), 0))
+        classes.append(np.searchsorted(sums, numbers * sums[-1], side="right"))
+    return np.array(classes), batch * ((samples + 3) // 4 * 4 * 2) * RESERVED_SAMPLES_PER_OUTPUT
+
+
 # ---- TensorFlow ------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +260,7 @@ def ulps(a, b):
 
 def same(old, new):
     """Equal; normals to 4 units in the last place, as libm's functions depend on the machine."""
-    if old["seed_rules"] != new["seed_rules"] or len(old["cases"]) != len(new["cases"]):
+    if any(old[key] != new[key] for key in ("seed_rules", "choices")) or len(old["cases"]) != len(new["cases"]):
         return False
     for was, now in zip(old["cases"], new["cases"]):
         runs = [(b["bits"], a["bits"]) for b, a in zip(was["runs"], now["runs"])] if "Normal" in was["op"] else []
@@ -275,6 +302,63 @@ CASES = [
 ]
 
 
+SHUFFLES = [  # rows, elements a row, (seed, seed2)
+    (5, 1, (87654321, 1)),
+    (100, 1, (12, 3)),
+    (7, 3, (2**62 + 5, -7)),
+    (2, 2, (1, 0)),
+]
+LOGITS = [  # logits, samples, (seed, seed2)
+    ([[0.0, 0.0, 0.0]], 9, (87654321, 1)),
+    ([[1.0, -2.0, 0.5, 3.0], [-1e3, 0.0, 1e3, 0.0], [5.0, 5.0, 5.0, -5.0]], 5, (12, 3)),
+    ([[0.0, math.inf, 1.0, math.nan, -math.inf, 2.0]], 12, (2**62 + 5, -7)),
+    ([[2.0]], 3, (1, 0)),
+]
+
+
+def one_threaded_runs(make, runs):
+    with tf.Graph().as_default():
+        output = make()
+        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
+        with tf.compat.v1.Session(config=config) as session:
+            return [session.run(output) for _ in range(runs)]
+
+
+def choices():
+    """RandomShuffle's orders and Multinomial's classes: three runs each, compared with the model."""
+    cases = []
+
+    def add(case, runs, model):
+        block = 0
+        for run, values in enumerate(runs):
+            expected, blocks = model(block)
+            block += blocks
+            if not np.array_equal(values, expected):
+                sys.exit(f"{case} run {run}: TensorFlow gives {values.tolist()}, the model {expected}")
+        cases.append(dict(case, runs=[v.ravel().tolist() for v in runs]))
+
+    for rows, columns, (seed, seed2) in SHUFFLES:
+        values = np.arange(rows * columns, dtype=np.int32).reshape([rows, columns] if columns > 1 else [rows])
+        runs = one_threaded_runs(lambda: tf.raw_ops.RandomShuffle(value=values, seed=seed, seed2=seed2), 3)
+
+        def order(block):
+            order, blocks = shuffled(rows, seed, seed2, block)
+            return values[order], blocks
+
+        add({"op": "RandomShuffle", "seed": seed, "seed2": seed2, "shape": list(values.shape)}, runs, order)
+    for logits, samples, (seed, seed2) in LOGITS:
+        for dtype in (np.float32, np.float64):
+            values = np.array(logits, dtype)
+            runs = one_threaded_runs(
+                lambda: tf.raw_ops.Multinomial(logits=values, num_samples=samples, seed=seed, seed2=seed2), 3
+            )
+            case = {"op": "Multinomial", "dtype": np.dtype(dtype).name, "seed": seed, "seed2": seed2}
+            texts = [v if math.isfinite(v) else str(v) for v in values.ravel().tolist()]
+            case.update(shape=list(values.shape), logits=texts, samples=samples)
+            add(case, runs, lambda block: drawn_classes(values, samples, seed, seed2, block))
+    return cases
+
+
 def main():
     cases, exact, worst = [], 0, {}
     for op, dtype, (seed, seed2), shape, runs, limits in CASES:
@@ -302,10 +386,11 @@ def main():
         case["runs"] = [recorded(v, whole="Normal" in op) for v in drawn]
         cases.append(case)
 
-    text = '{\n"tensorflow": "%s",\n"seed_rules": [\n%s\n],\n"cases": [\n%s\n]\n}\n' % (
+    text = '{\n"tensorflow": "%s",\n"seed_rules": [\n%s\n],\n"cases": [\n%s\n],\n"choices": [\n%s\n]\n}\n' % (
         tf.__version__,
         ",\n".join(json.dumps(r) for r in seed_rules()),
         ",\n".join(json.dumps(c) for c in cases),
+        ",\n".join(json.dumps(c) for c in choices()),
     )
     json.loads(text)
     print(f"{exact} uniform and integer draws: the model agrees with TensorFlow bit for bit")

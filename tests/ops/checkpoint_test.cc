@@ -7,6 +7,9 @@
 namespace tarn::testing {
 namespace {
 
+TARN_OP_WITHOUT_CASES(SaveV2, "needs a CheckpointStore");
+TARN_OP_WITHOUT_CASES(RestoreV2, "needs a CheckpointStore");
+
 // A checkpoint in memory.
 class MemoryStore : public CheckpointStore {
  public:

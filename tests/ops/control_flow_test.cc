@@ -5,6 +5,9 @@
 namespace tarn::testing {
 namespace {
 
+TARN_OP_WITHOUT_CASES(RefMerge, "its inputs are handles that only the executor has");
+TARN_OP_WITHOUT_CASES(RefSwitch, "its outputs are handles that only the executor has");
+
 Tensors switched(const Tensors& in, const AttrMap&) {
   bool pred = in[1].item<bool>();
   return {pred ? Tensor() : in[0], pred ? in[0] : Tensor()};

@@ -5,6 +5,8 @@
 namespace tarn::testing {
 namespace {
 
+TARN_OP_GRADIENT_TESTED_APART(PreventGradient, "it refuses");
+
 Tensors same(const Tensors& in, const AttrMap&) {
   return in;
 }

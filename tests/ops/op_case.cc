@@ -66,6 +66,16 @@ OpCaseRegistrar::OpCaseRegistrar(OpCases (*make)()) {
   for (OpCase& op_case : make()) all_cases()[op_case.op].push_back(std::move(op_case));
 }
 
+OpExceptions& ops_without_cases() {
+  static OpExceptions exceptions;
+  return exceptions;
+}
+
+OpExceptions& gradients_tested_apart() {
+  static OpExceptions exceptions;
+  return exceptions;
+}
+
 std::vector<const OpCase*> cases_of(std::string_view op) {
   std::vector<const OpCase*> result;
   auto it = all_cases().find(std::string(op));

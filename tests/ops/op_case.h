@@ -24,6 +24,7 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,25 @@ class OpCaseRegistrar {
   static ::tarn::testing::OpCases op_cases_of_##name();                                        \
   static const ::tarn::testing::OpCaseRegistrar op_case_registrar_##name(&op_cases_of_##name); \
   static ::tarn::testing::OpCases op_cases_of_##name()
+
+// Says, beside its tests, what the table test cannot do with an op, and where it is tested instead:
+//   TARN_OP_WITHOUT_CASES(RandomShuffle, "needs a ResourceMap; compared with TensorFlow's order")
+//   TARN_OP_GRADIENT_TESTED_APART(ResizeBilinear, "its output is float: differences of it are too coarse")
+#define TARN_OP_WITHOUT_CASES(op, reason)                                                                             \
+  static const ::tarn::testing::OpExceptionRegistrar without_cases_of_##op(::tarn::testing::ops_without_cases(), #op, \
+                                                                           reason)
+#define TARN_OP_GRADIENT_TESTED_APART(op, reason)                                                                      \
+  static const ::tarn::testing::OpExceptionRegistrar gradient_apart_of_##op(::tarn::testing::gradients_tested_apart(), \
+                                                                            #op, reason)
+
+using OpExceptions = std::map<std::string, std::string>;  // op -> reason
+OpExceptions& ops_without_cases();
+OpExceptions& gradients_tested_apart();
+
+class OpExceptionRegistrar {
+ public:
+  OpExceptionRegistrar(OpExceptions& exceptions, const char* op, const char* reason) { exceptions[op] = reason; }
+};
 
 // The cases of all files for one op.
 std::vector<const OpCase*> cases_of(std::string_view op);

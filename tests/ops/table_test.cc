@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 
 #include "tests/ops/eager_gradient.h"
 #include "tests/ops/harness.h"
@@ -14,34 +13,9 @@
 namespace tarn::testing {
 namespace {
 
-// Ops that cannot be run alone on tensors, and why. Each has tests of its own.
-const std::map<std::string, std::string>& without_cases() {
-  static const std::map<std::string, std::string> reasons = {
-      {"Const", "its value is an attr: nothing runs"},
-      {"NoOp", "no inputs, no outputs"},
-      {"Placeholder", "has a value only if fed"},
-      {"PlaceholderV2", "has a value only if fed"},
-      {"RefMerge", "its inputs are handles that only the executor has"},
-      {"RefSwitch", "its outputs are handles that only the executor has"},
-      {"Variable", "needs a ResourceMap"},
-      {"VariableV2", "needs a ResourceMap"},
-      {"SaveV2", "needs a CheckpointStore"},
-      {"RestoreV2", "needs a CheckpointStore"},
-      {"RandomUniform", "needs a ResourceMap; compared with TensorFlow's bits"},
-      {"RandomUniformInt", "needs a ResourceMap; compared with TensorFlow's bits"},
-      {"RandomStandardNormal", "needs a ResourceMap; compared with TensorFlow's bits"},
-      {"TruncatedNormal", "needs a ResourceMap; compared with TensorFlow's bits"},
-  };
-  return reasons;
-}
-
-// Gradients that eager calls on tensors cannot show, and where they are tested instead.
-const std::map<std::string, std::string>& gradient_tested_elsewhere() {
-  static const std::map<std::string, std::string> places = {
-      {"PreventGradient", "it refuses: identity_test.cc"},
-  };
-  return places;
-}
+// Two ops that have no test file.
+TARN_OP_WITHOUT_CASES(Const, "its value is an attr: nothing runs");
+TARN_OP_WITHOUT_CASES(NoOp, "no inputs, no outputs");
 
 class OpTable : public ::testing::TestWithParam<std::string> {
  protected:
@@ -104,8 +78,8 @@ TEST_P(OpTable, HasAnInferFunction) {
 }
 
 TEST_P(OpTable, HasThreeCasesOrMore) {
-  if (without_cases().contains(GetParam())) {
-    EXPECT_TRUE(cases_of(GetParam()).empty()) << "has cases now: take it off the list of ops without";
+  if (ops_without_cases().contains(GetParam())) {
+    EXPECT_TRUE(cases_of(GetParam()).empty()) << "has cases now: take its TARN_OP_WITHOUT_CASES away";
     return;
   }
 
@@ -363,7 +337,7 @@ TEST_P(OpTable, GradientAgreesWithDifferences) {
     std::printf("[ no gradient ] %s: %s\n", GetParam().c_str(), std::string(op().entry->no_gradient_reason).c_str());
     return;
   }
-  if (gradient_tested_elsewhere().contains(GetParam())) return;
+  if (gradients_tested_apart().contains(GetParam())) return;
   int checked = 0;
   for (const OpCase* op_case : cases()) {
     std::vector<DType> dtypes = dtypes_of(op(), *op_case);

@@ -5,6 +5,9 @@
 namespace tarn::testing {
 namespace {
 
+TARN_OP_WITHOUT_CASES(Variable, "needs a ResourceMap");
+TARN_OP_WITHOUT_CASES(VariableV2, "needs a ResourceMap");
+
 TARN_OP_CASES(variable) {
   OpCases cases;
   for (Shape shape : {Shape{2, 3}, Shape{}, Shape{0}}) {
