@@ -217,6 +217,14 @@ def activation_gradients(g):
         g.add(op, np.array([1, 2, 3, 4], F32), np.array([0, -0.0, 6, 7], F32), note="at the corners the gradient is 0")
 
 
+@family("activation")
+def leaky_relu_slopes(g):
+    for alpha in (0.0, 0.5, 1.5, -0.5):
+        x = g.floats([7], -8, 8)
+        g.add("LeakyReluGrad", g.floats([7]), x, alpha=alpha, terms=1)
+    g.add("LeakyReluGrad", np.array([1, 2], F32), np.array([0, -0.0], F32), terms=1, note="at 0 it leaks")
+
+
 @family("softmax")
 def softmax(g):
     for op in ("Softmax", "LogSoftmax"):
