@@ -225,6 +225,23 @@ def leaky_relu_slopes(g):
     g.add("LeakyReluGrad", np.array([1, 2], F32), np.array([0, -0.0], F32), terms=1, note="at 0 it leaks")
 
 
+# ---- Local response normalization ------------------------------------------------------------------------------------
+
+
+@family("lrn")
+def lrn(g):
+    for shape, attrs in [
+        ([1, 2, 2, 7], {}),
+        ([2, 1, 3, 12], dict(depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)),
+        ([1, 2, 1, 4], dict(depth_radius=1, bias=1.0, alpha=0.5, beta=1.0)),
+        ([1, 1, 2, 3], dict(depth_radius=100, bias=0.5, alpha=0.3, beta=0.5)),
+        ([1, 1, 2, 5], dict(depth_radius=0)),
+    ]:
+        x = g.floats(shape)
+        g.add("LRN", x, terms=shape[3], **attrs)
+        g.add("LRNGrad", g.floats(shape), x, g.compute("LRN", x, **attrs)[0], terms=shape[3] + 4, **attrs)
+
+
 @family("softmax")
 def softmax(g):
     for op in ("Softmax", "LogSoftmax"):
