@@ -141,6 +141,26 @@ def apply_adagrad_rmsprop(g):
             )
 
 
+@family("apply")
+def apply_more_adaptive(g):
+    for dtype in (F32, F64):
+        for shape in SHAPES:
+            var, grad, linear = (g.floats(shape, dtype=dtype) for _ in range(3))
+            accum, update = (g.floats(shape, 0.1, 1, dtype) for _ in range(2))
+            mean = g.floats(shape, -0.3, 0.3, dtype)
+            g.add("ApplyAdagrad", var, accum, dtype(0.1), grad, variables=2, terms=4, update_slots=False)
+            numbers = [dtype(0.01), dtype(0.9), dtype(0.5), dtype(1e-3)]
+            square = g.floats(shape, 0.5, 1, dtype)
+            g.add("ApplyCenteredRMSProp", var, mean, square, linear, *numbers, grad, variables=4, terms=8)
+            g.add("ApplyAdadelta", var, accum, update, dtype(0.1), dtype(0.9), dtype(1e-3), grad, variables=3, terms=8)
+            for power in (-0.5, -0.75):
+                for multiply in (False, True):
+                    regular = [dtype(0.5), dtype(0.25), dtype(0.1)]
+                    attrs = dict(variables=3, terms=8, multiply_linear_by_lr=multiply)
+                    g.add("ApplyFtrl", var, accum, linear, grad, *regular, dtype(power), **attrs)
+                    g.add("ApplyFtrlV2", var, accum, linear, grad, *regular, dtype(0.2), dtype(power), **attrs)
+
+
 # ---- Quantization ----------------------------------------------------------------------------------------------------
 
 CODES = {
