@@ -262,3 +262,23 @@ def fake_quantize(g):
         for narrow in (False, True):
             g.add("FakeQuantWithMinMaxVars", x, F32(low), F32(high), num_bits=8, narrow_range=narrow, terms=2)
         g.add("FakeQuantWithMinMaxVarsGradient", g.floats([9]), x, F32(low), F32(high), terms=9)
+
+
+@family("quantize")
+def fake_quantize_args_and_channels(g):
+    for low, high in LIMITS:
+        for bits, narrow in ((8, False), (8, True), (4, False), (16, True)):
+            attrs = dict(num_bits=bits, narrow_range=narrow)
+            x = np.concatenate([g.floats([7], -5, 14), np.array([low, high, 0], F32)])
+            g.add("FakeQuantWithMinMaxArgs", x, min=low, max=high, terms=2, **attrs)
+            g.add("FakeQuantWithMinMaxArgsGradient", g.floats([10]), x, min=low, max=high, **attrs)
+    lows, highs = np.array(LIMITS[:4], F32).T
+    for shape in ([4], [5, 4], [2, 3, 4], [2, 2, 1, 4]):
+        for bits, narrow in ((8, False), (4, True)):
+            attrs = dict(num_bits=bits, narrow_range=narrow)
+            x, dy = g.floats(shape, -5, 14), g.floats(shape)
+            g.add("FakeQuantWithMinMaxVarsPerChannel", x, lows, highs, terms=2, **attrs)
+            g.add("FakeQuantWithMinMaxVarsPerChannelGradient", dy, x, lows, highs, terms=12, **attrs)
+    zero, x = F32(0), g.floats([5])
+    g.add("FakeQuantWithMinMaxVars", x, zero, zero, note="an empty range at 0")
+    g.add("FakeQuantWithMinMaxVarsGradient", g.floats([5]), x, zero, zero, note="an empty range at 0")
