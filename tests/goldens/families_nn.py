@@ -105,6 +105,23 @@ def depthwise_conv2d(g):
 
 
 @family("conv")
+def depthwise_conv2d_more(g):
+    for shape, window, strides, padding in [
+        ([1, 4, 5, 2], [3, 3, 2, 2], (1, 1), "EXPLICIT"),
+        ([1, 7, 6, 3], [3, 2, 3, 2], (2, 2), "SAME"),
+        ([2, 6, 6, 1], [2, 2, 1, 3], (3, 3), "VALID"),
+    ]:
+        attrs = _conv_attrs(strides, padding, (1, 1))
+        x, w = g.floats(shape), g.floats(window)
+        y = g.compute("DepthwiseConv2dNative", x, w, **attrs)[0]
+        dy, terms = g.floats(y.shape), int(np.prod(window[:2]))
+        g.add("DepthwiseConv2dNative", x, w, terms=terms, **attrs)
+        g.add("DepthwiseConv2dNativeBackpropInput", np.array(shape, I32), w, dy, terms=terms * window[3], **attrs)
+        filter_terms = int(np.prod(dy.shape[:3]))
+        g.add("DepthwiseConv2dNativeBackpropFilter", x, np.array(window, I32), dy, terms=filter_terms, **attrs)
+
+
+@family("conv")
 def bias(g):
     for dtype in (F32, F64):
         for shape in ([2, 3], [3, 1], [2, 2, 3], [1, 2, 2, 3]):
