@@ -190,6 +190,50 @@ def avg_pool(g):
             g.add("AvgPoolGrad", np.array(shape, I32), dy, terms=terms, **attrs)
 
 
+# ---- Volumes: NDHWC -------------------------------------------------------------------------------------------------
+
+VOLUMES = [
+    # input NDHWC, window D H W, output channels, strides D H W, padding
+    ([1, 3, 4, 3, 2], (2, 3, 2), 2, (1, 1, 1), "SAME"),
+    ([2, 3, 3, 4, 1], (2, 2, 3), 2, (1, 1, 1), "VALID"),
+    ([1, 5, 4, 3, 2], (3, 2, 1), 1, (2, 1, 2), "SAME"),
+    ([1, 4, 5, 4, 1], (2, 2, 2), 3, (2, 2, 2), "VALID"),
+]
+
+
+@family("volume")
+def conv3d(g):
+    for dtype in (F32, F64):
+        for shape, window, channels, strides, padding in VOLUMES:
+            attrs = dict(strides=[1, *strides, 1], padding=padding)
+            filter_shape = [*window, shape[4], channels]
+            x, w = g.floats(shape, dtype=dtype), g.floats(filter_shape, dtype=dtype)
+            terms = int(np.prod(window))
+            g.add("Conv3D", x, w, terms=terms * shape[4], **attrs)
+            dy = g.floats(g.compute("Conv3D", x, w, **attrs)[0].shape, dtype=dtype)
+            g.add("Conv3DBackpropInputV2", np.array(shape, I32), w, dy, terms=terms * channels, **attrs)
+            filter_sizes = np.array(filter_shape, I32)
+            g.add("Conv3DBackpropFilterV2", x, filter_sizes, dy, terms=int(np.prod(dy.shape[:4])), **attrs)
+
+
+@family("volume")
+def pool3d(g):
+    for shape, window, _, strides, padding in VOLUMES:
+        attrs = dict(ksize=[1, *window, 1], strides=[1, *strides, 1], padding=padding)
+        terms = int(np.prod(window))
+        x = g.floats(shape)
+        y = g.compute("MaxPool3D", x, **attrs)[0]
+        g.add("MaxPool3D", x, **attrs)
+        g.add("MaxPool3D", x - F32(5), note="all negative: padding is never the largest", **attrs)
+        g.add("MaxPool3DGrad", x, y, g.floats(y.shape), terms=terms, **attrs)
+        x, dy = g.floats(shape), g.floats(y.shape)
+        g.add("AvgPool3D", x, terms=terms, **attrs)
+        g.add("AvgPool3DGrad", np.array(shape, I32), dy, terms=terms, **attrs)
+    attrs = dict(ksize=[1, 2, 2, 2, 1], strides=[1, 1, 1, 1, 1], padding="SAME")
+    x = np.ones([1, 2, 3, 2, 1], F32)
+    g.add("MaxPool3DGrad", x, x, g.floats(x.shape), terms=8, note="ties: every largest cell gets all", **attrs)
+
+
 # ---- Activations -----------------------------------------------------------------------------------------------------
 
 
