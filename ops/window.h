@@ -19,6 +19,11 @@ struct WindowDim {
   int64_t pad_before = 0;
 };
 
+// How a window slides over one dim, called `dim` in messages; before and after are the padding of kExplicit.
+// Errors: the window is larger than the padded input.
+Result<WindowDim> slide_window(std::string_view dim, Padding padding, int64_t input, int64_t window, int64_t stride,
+                               int64_t dilation, int64_t before, int64_t after);
+
 // The attrs strides, padding, data_format and, where the op has them, dilations, explicit_paddings and ksize.
 struct WindowAttrs {
   Padding padding = Padding::kValid;

@@ -52,10 +52,31 @@ Status read_paddings(const AttrMap& attrs, WindowAttrs& window) {
   return {};
 }
 
+// Whether a shape's elements can be counted, unknown dims left out.
+Status judge_product(const Shape& shape) {
+  int64_t product = 1;
+  for (int64_t dim : shape.dims()) {
+    if (dim == kUnknownDim) continue;
+    TARN_ASSIGN_OR_RETURN(product, checked_multiply(product, dim));
+  }
+  return {};
+}
+
+Status expect_rank_4(const Shape& shape, std::string_view name) {
+  if (!shape.has_rank() || shape.rank() == 4) return {};
+  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape.to_string());
+}
+
+int64_t dim_or_unknown(const Shape& shape, int i) {
+  return shape.has_rank() ? shape.dim(i) : kUnknownDim;
+}
+
+}  // namespace
+
 // SAME: out = ceil(input / stride);  else: out = floor((before + input + after - extent) / stride) + 1
 //   with extent = (window - 1) * dilation + 1.  Source: TensorFlow common_shape_fns GetWindowedOutputSize.
-Result<WindowDim> slide(std::string_view dim, Padding padding, int64_t input, int64_t window, int64_t stride,
-                        int64_t dilation, int64_t before, int64_t after) {
+Result<WindowDim> slide_window(std::string_view dim, Padding padding, int64_t input, int64_t window, int64_t stride,
+                               int64_t dilation, int64_t before, int64_t after) {
   if (window != kUnknownDim && (window < 1 || window > kMost)) {
     return invalid_argument("a window of ", dim, " ", window, " cannot slide");
   }
@@ -87,27 +108,6 @@ Result<WindowDim> slide(std::string_view dim, Padding padding, int64_t input, in
   return result;
 }
 
-// Whether a shape's elements can be counted, unknown dims left out.
-Status judge_product(const Shape& shape) {
-  int64_t product = 1;
-  for (int64_t dim : shape.dims()) {
-    if (dim == kUnknownDim) continue;
-    TARN_ASSIGN_OR_RETURN(product, checked_multiply(product, dim));
-  }
-  return {};
-}
-
-Status expect_rank_4(const Shape& shape, std::string_view name) {
-  if (!shape.has_rank() || shape.rank() == 4) return {};
-  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape.to_string());
-}
-
-int64_t dim_or_unknown(const Shape& shape, int i) {
-  return shape.has_rank() ? shape.dim(i) : kUnknownDim;
-}
-
-}  // namespace
-
 Result<WindowAttrs> WindowAttrs::read(const AttrMap& attrs) {
   WindowAttrs window;
   window.is_nchw = attrs.get<std::string>("data_format") == "NCHW";
@@ -125,11 +125,11 @@ Result<WindowAttrs> WindowAttrs::read(const AttrMap& attrs) {
 }
 
 Result<WindowDim> WindowAttrs::slide_h(int64_t input, int64_t window) const {
-  return slide("height", padding, input, window, stride_h, dilation_h, pad_top, pad_bottom);
+  return slide_window("height", padding, input, window, stride_h, dilation_h, pad_top, pad_bottom);
 }
 
 Result<WindowDim> WindowAttrs::slide_w(int64_t input, int64_t window) const {
-  return slide("width", padding, input, window, stride_w, dilation_w, pad_left, pad_right);
+  return slide_window("width", padding, input, window, stride_w, dilation_w, pad_left, pad_right);
 }
 
 Shape WindowAttrs::image_shape(int64_t batch, int64_t height, int64_t width, int64_t channels) const {

@@ -178,6 +178,16 @@ def rounded_unary(g):
 
 
 @family("unary")
+def tangent_erfc(g):
+    _unary(g, "Tan", [F32, F64], -1.2, 1.2, special=[0, -0.0, INF])
+    _unary(g, "Erfc", [F32, F64], special=[0, 5, INF, -INF])
+    _unary(g, "Expm1", [F32, F64], special=[0, 1e-7, -200, INF, -INF])
+    _unary(g, "Erf", [F32, F64], special=[0, 1e-4, INF, -INF])
+    _unary(g, "Sin", [F32, F64], special=[0, 1e-4, INF])
+    _unary(g, "Cos", [F32, F64], special=[0, 1e-4, INF])
+
+
+@family("unary")
 def is_finite(g):
     for op in ("IsNan", "IsInf", "IsFinite"):
         for dtype in (F32, F64):

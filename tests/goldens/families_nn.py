@@ -105,6 +105,23 @@ def depthwise_conv2d(g):
 
 
 @family("conv")
+def depthwise_conv2d_more(g):
+    for shape, window, strides, padding in [
+        ([1, 4, 5, 2], [3, 3, 2, 2], (1, 1), "EXPLICIT"),
+        ([1, 7, 6, 3], [3, 2, 3, 2], (2, 2), "SAME"),
+        ([2, 6, 6, 1], [2, 2, 1, 3], (3, 3), "VALID"),
+    ]:
+        attrs = _conv_attrs(strides, padding, (1, 1))
+        x, w = g.floats(shape), g.floats(window)
+        y = g.compute("DepthwiseConv2dNative", x, w, **attrs)[0]
+        dy, terms = g.floats(y.shape), int(np.prod(window[:2]))
+        g.add("DepthwiseConv2dNative", x, w, terms=terms, **attrs)
+        g.add("DepthwiseConv2dNativeBackpropInput", np.array(shape, I32), w, dy, terms=terms * window[3], **attrs)
+        filter_terms = int(np.prod(dy.shape[:3]))
+        g.add("DepthwiseConv2dNativeBackpropFilter", x, np.array(window, I32), dy, terms=filter_terms, **attrs)
+
+
+@family("conv")
 def bias(g):
     for dtype in (F32, F64):
         for shape in ([2, 3], [3, 1], [2, 2, 3], [1, 2, 2, 3]):
@@ -173,6 +190,50 @@ def avg_pool(g):
             g.add("AvgPoolGrad", np.array(shape, I32), dy, terms=terms, **attrs)
 
 
+# ---- Volumes: NDHWC -------------------------------------------------------------------------------------------------
+
+VOLUMES = [
+    # input NDHWC, window D H W, output channels, strides D H W, padding
+    ([1, 3, 4, 3, 2], (2, 3, 2), 2, (1, 1, 1), "SAME"),
+    ([2, 3, 3, 4, 1], (2, 2, 3), 2, (1, 1, 1), "VALID"),
+    ([1, 5, 4, 3, 2], (3, 2, 1), 1, (2, 1, 2), "SAME"),
+    ([1, 4, 5, 4, 1], (2, 2, 2), 3, (2, 2, 2), "VALID"),
+]
+
+
+@family("volume")
+def conv3d(g):
+    for dtype in (F32, F64):
+        for shape, window, channels, strides, padding in VOLUMES:
+            attrs = dict(strides=[1, *strides, 1], padding=padding)
+            filter_shape = [*window, shape[4], channels]
+            x, w = g.floats(shape, dtype=dtype), g.floats(filter_shape, dtype=dtype)
+            terms = int(np.prod(window))
+            g.add("Conv3D", x, w, terms=terms * shape[4], **attrs)
+            dy = g.floats(g.compute("Conv3D", x, w, **attrs)[0].shape, dtype=dtype)
+            g.add("Conv3DBackpropInputV2", np.array(shape, I32), w, dy, terms=terms * channels, **attrs)
+            filter_sizes = np.array(filter_shape, I32)
+            g.add("Conv3DBackpropFilterV2", x, filter_sizes, dy, terms=int(np.prod(dy.shape[:4])), **attrs)
+
+
+@family("volume")
+def pool3d(g):
+    for shape, window, _, strides, padding in VOLUMES:
+        attrs = dict(ksize=[1, *window, 1], strides=[1, *strides, 1], padding=padding)
+        terms = int(np.prod(window))
+        x = g.floats(shape)
+        y = g.compute("MaxPool3D", x, **attrs)[0]
+        g.add("MaxPool3D", x, **attrs)
+        g.add("MaxPool3D", x - F32(5), note="all negative: padding is never the largest", **attrs)
+        g.add("MaxPool3DGrad", x, y, g.floats(y.shape), terms=terms, **attrs)
+        x, dy = g.floats(shape), g.floats(y.shape)
+        g.add("AvgPool3D", x, terms=terms, **attrs)
+        g.add("AvgPool3DGrad", np.array(shape, I32), dy, terms=terms, **attrs)
+    attrs = dict(ksize=[1, 2, 2, 2, 1], strides=[1, 1, 1, 1, 1], padding="SAME")
+    x = np.ones([1, 2, 3, 2, 1], F32)
+    g.add("MaxPool3DGrad", x, x, g.floats(x.shape), terms=8, note="ties: every largest cell gets all", **attrs)
+
+
 # ---- Activations -----------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +276,31 @@ def activation_gradients(g):
                 g.add(op, g.floats(shape, dtype=dtype), g.compute(forward, x)[0] if forward else x, terms=terms)
     for op in ("ReluGrad", "Relu6Grad"):
         g.add(op, np.array([1, 2, 3, 4], F32), np.array([0, -0.0, 6, 7], F32), note="at the corners the gradient is 0")
+
+
+@family("activation")
+def leaky_relu_slopes(g):
+    for alpha in (0.0, 0.5, 1.5, -0.5):
+        x = g.floats([7], -8, 8)
+        g.add("LeakyReluGrad", g.floats([7]), x, alpha=alpha, terms=1)
+    g.add("LeakyReluGrad", np.array([1, 2], F32), np.array([0, -0.0], F32), terms=1, note="at 0 it leaks")
+
+
+# ---- Local response normalization ------------------------------------------------------------------------------------
+
+
+@family("lrn")
+def lrn(g):
+    for shape, attrs in [
+        ([1, 2, 2, 7], {}),
+        ([2, 1, 3, 12], dict(depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75)),
+        ([1, 2, 1, 4], dict(depth_radius=1, bias=1.0, alpha=0.5, beta=1.0)),
+        ([1, 1, 2, 3], dict(depth_radius=100, bias=0.5, alpha=0.3, beta=0.5)),
+        ([1, 1, 2, 5], dict(depth_radius=0)),
+    ]:
+        x = g.floats(shape)
+        g.add("LRN", x, terms=shape[3], **attrs)
+        g.add("LRNGrad", g.floats(shape), x, g.compute("LRN", x, **attrs)[0], terms=shape[3] + 4, **attrs)
 
 
 @family("softmax")

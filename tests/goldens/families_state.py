@@ -141,6 +141,26 @@ def apply_adagrad_rmsprop(g):
             )
 
 
+@family("apply")
+def apply_more_adaptive(g):
+    for dtype in (F32, F64):
+        for shape in SHAPES:
+            var, grad, linear = (g.floats(shape, dtype=dtype) for _ in range(3))
+            accum, update = (g.floats(shape, 0.1, 1, dtype) for _ in range(2))
+            mean = g.floats(shape, -0.3, 0.3, dtype)
+            g.add("ApplyAdagrad", var, accum, dtype(0.1), grad, variables=2, terms=4, update_slots=False)
+            numbers = [dtype(0.01), dtype(0.9), dtype(0.5), dtype(1e-3)]
+            square = g.floats(shape, 0.5, 1, dtype)
+            g.add("ApplyCenteredRMSProp", var, mean, square, linear, *numbers, grad, variables=4, terms=8)
+            g.add("ApplyAdadelta", var, accum, update, dtype(0.1), dtype(0.9), dtype(1e-3), grad, variables=3, terms=8)
+            for power in (-0.5, -0.75):
+                for multiply in (False, True):
+                    regular = [dtype(0.5), dtype(0.25), dtype(0.1)]
+                    attrs = dict(variables=3, terms=8, multiply_linear_by_lr=multiply)
+                    g.add("ApplyFtrl", var, accum, linear, grad, *regular, dtype(power), **attrs)
+                    g.add("ApplyFtrlV2", var, accum, linear, grad, *regular, dtype(0.2), dtype(power), **attrs)
+
+
 # ---- Quantization ----------------------------------------------------------------------------------------------------
 
 CODES = {
@@ -242,3 +262,23 @@ def fake_quantize(g):
         for narrow in (False, True):
             g.add("FakeQuantWithMinMaxVars", x, F32(low), F32(high), num_bits=8, narrow_range=narrow, terms=2)
         g.add("FakeQuantWithMinMaxVarsGradient", g.floats([9]), x, F32(low), F32(high), terms=9)
+
+
+@family("quantize")
+def fake_quantize_args_and_channels(g):
+    for low, high in LIMITS:
+        for bits, narrow in ((8, False), (8, True), (4, False), (16, True)):
+            attrs = dict(num_bits=bits, narrow_range=narrow)
+            x = np.concatenate([g.floats([7], -5, 14), np.array([low, high, 0], F32)])
+            g.add("FakeQuantWithMinMaxArgs", x, min=low, max=high, terms=2, **attrs)
+            g.add("FakeQuantWithMinMaxArgsGradient", g.floats([10]), x, min=low, max=high, **attrs)
+    lows, highs = np.array(LIMITS[:4], F32).T
+    for shape in ([4], [5, 4], [2, 3, 4], [2, 2, 1, 4]):
+        for bits, narrow in ((8, False), (4, True)):
+            attrs = dict(num_bits=bits, narrow_range=narrow)
+            x, dy = g.floats(shape, -5, 14), g.floats(shape)
+            g.add("FakeQuantWithMinMaxVarsPerChannel", x, lows, highs, terms=2, **attrs)
+            g.add("FakeQuantWithMinMaxVarsPerChannelGradient", dy, x, lows, highs, terms=12, **attrs)
+    zero, x = F32(0), g.floats([5])
+    g.add("FakeQuantWithMinMaxVars", x, zero, zero, note="an empty range at 0")
+    g.add("FakeQuantWithMinMaxVarsGradient", g.floats([5]), x, zero, zero, note="an empty range at 0")

@@ -1,4 +1,4 @@
-// Conv2D, Conv2DBackpropInput, Conv2DBackpropFilter and DepthwiseConv2dNative.
+// Conv2D, DepthwiseConv2dNative and their Backprop ops.
 #include <gtest/gtest.h>
 
 #include "tests/ops/harness.h"
@@ -115,6 +115,35 @@ Tensors depthwise(const Tensors& in, const AttrMap& attrs) {
   return {naive_conv(in[0], full, attrs)};
 }
 
+// Visits every pair of a product: dx[c] or dfilter[c, m] is a sum over dy[c * multiplier + m].
+Tensor depthwise_input_gradient(const Shape& xs, const Tensor& filter, const Tensor& dy, const AttrMap& attrs) {
+  const Shape& fs = filter.shape();
+  Tensor dx = *Tensor::zeros(DType::kDouble, xs);
+  visit_windows(attrs, xs.dim(0), xs.dim(1), xs.dim(2), fs.dim(0), fs.dim(1),
+                [&](int64_t n, int64_t i, int64_t j, int64_t row, int64_t column, int64_t h, int64_t w) {
+                  for (int64_t c = 0; c < fs.dim(2); ++c) {
+                    for (int64_t m = 0; m < fs.dim(3); ++m) {
+                      at(dx, n, row, column, c) += at(dy, n, i, j, c * fs.dim(3) + m) * at(filter, h, w, c, m);
+                    }
+                  }
+                });
+  return dx;
+}
+
+Tensor depthwise_filter_gradient(const Tensor& x, const Shape& fs, const Tensor& dy, const AttrMap& attrs) {
+  const Shape& xs = x.shape();
+  Tensor dfilter = *Tensor::zeros(DType::kDouble, fs);
+  visit_windows(attrs, xs.dim(0), xs.dim(1), xs.dim(2), fs.dim(0), fs.dim(1),
+                [&](int64_t n, int64_t i, int64_t j, int64_t row, int64_t column, int64_t h, int64_t w) {
+                  for (int64_t c = 0; c < fs.dim(2); ++c) {
+                    for (int64_t m = 0; m < fs.dim(3); ++m) {
+                      at(dfilter, h, w, c, m) += at(dy, n, i, j, c * fs.dim(3) + m) * at(x, n, row, column, c);
+                    }
+                  }
+                });
+  return dfilter;
+}
+
 TARN_OP_CASES(depthwise_conv2d) {
   OpCases cases;
   const Sizes sizes[] = {
@@ -125,8 +154,34 @@ TARN_OP_CASES(depthwise_conv2d) {
       {"even window", {1, 5, 5, 2}, {2, 4, 2, 1}, conv_attrs(1, 1, "SAME")},
       {"empty batch", {0, 4, 4, 2}, {3, 3, 2, 1}, conv_attrs(1, 1, "SAME")},
       {"multiplier 0", {1, 4, 4, 2}, {3, 3, 2, 0}, conv_attrs(1, 1, "SAME")},
+      {"stride beyond the filter", {1, 7, 6, 2}, {2, 2, 2, 2}, conv_attrs(3, 3, "VALID")},
+      {"more channels than a block", {1, 3, 4, 33}, {2, 3, 33, 2}, conv_attrs(1, 1, "SAME")},
+      {"EXPLICIT", {2, 4, 5, 2}, {3, 3, 2, 2}, with_pads(conv_attrs(2, 1, ""), {0, 0, 2, 1, 0, 3, 0, 0})},
+      {"no image", {2, 0, 0, 2}, {1, 1, 2, 2}, conv_attrs(1, 1, "SAME")},
   };
   for (const Sizes& s : sizes) {
+    Tensor x = uniform(s.x), filter = uniform(s.filter, -1, 1, 2);
+    Shape output = {s.x.dim(0), naive_window(s.attrs, 1, s.x.dim(1), s.filter.dim(0)).out,
+                    naive_window(s.attrs, 2, s.x.dim(2), s.filter.dim(1)).out, s.filter.dim(2) * s.filter.dim(3)};
+    Tensor dy = uniform(output, -1, 1, 3);
+    cases.push_back({.op = "DepthwiseConv2dNativeBackpropInput",
+                     .label = s.label,
+                     .attrs = s.attrs,
+                     .inputs = {int_vector(s.x), filter, dy},
+                     .reference =
+                         [](const Tensors& in, const AttrMap& attrs) {
+                           return Tensors{depthwise_input_gradient(shape_of_values(in[0]), in[1], in[2], attrs)};
+                         },
+                     .sum_length = static_cast<double>(s.filter.dim(0) * s.filter.dim(1) * s.filter.dim(3))});
+    cases.push_back({.op = "DepthwiseConv2dNativeBackpropFilter",
+                     .label = s.label,
+                     .attrs = s.attrs,
+                     .inputs = {x, int_vector(s.filter), dy},
+                     .reference =
+                         [](const Tensors& in, const AttrMap& attrs) {
+                           return Tensors{depthwise_filter_gradient(in[0], shape_of_values(in[1]), in[2], attrs)};
+                         },
+                     .sum_length = static_cast<double>(output.dim(0) * output.dim(1) * output.dim(2))});
     cases.push_back({.op = "DepthwiseConv2dNative",
                      .label = s.label,
                      .attrs = s.attrs,

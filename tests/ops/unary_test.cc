@@ -1,4 +1,5 @@
-// Neg, Abs, Sign, Square, Reciprocal, Inv and the elementwise functions of exp_log, round, sigmoid, square_root, relu6.
+// Neg, Abs, Sign, Square, Reciprocal, Inv and the elementwise functions of exp_log, trigonometric, error_function,
+// round, sigmoid, square_root, relu6.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,6 +22,16 @@ double sigmoid(double x) {
   return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
 }
 
+// 2 / sqrt(pi) * (x - x^3 / 3 + x^5 / (5 * 2!) - …); terms grow to e^4 at |x| = 2, which costs double two digits.
+double erf_by_series(double x) {
+  double power = x, sum = x;
+  for (int n = 1; n < 60; ++n) {
+    power *= -x * x / n;
+    sum += power / (2 * n + 1);
+  }
+  return sum * 1.1283791670955126;
+}
+
 struct Unary {
   const char* op;
   Function f;
@@ -39,8 +50,14 @@ const Unary kUnary[] = {
     {"Sqrt", [](double x) { return std::sqrt(x); }, 0.1, 3},
     {"Rsqrt", [](double x) { return 1 / std::sqrt(x); }, 0.1, 3},
     {"Exp", [](double x) { return std::exp(x); }, -3, 3, 2},
+    {"Expm1", [](double x) { return std::expm1(x); }, -1, 2, 2},
     {"Log", [](double x) { return std::log(x); }, 0.1, 3, 2},
     {"Log1p", [](double x) { return std::log1p(x); }, -0.5, 3, 2},
+    {"Sin", [](double x) { return std::sin(x); }, -4, 4, 2},
+    {"Cos", [](double x) { return std::cos(x); }, -4, 4, 2},
+    {"Tan", [](double x) { return std::sin(x) / std::cos(x); }, -1.2, 1.2, 2},
+    {"Erf", erf_by_series, -2, 2, 2},
+    {"Erfc", [](double x) { return 1 - erf_by_series(x); }, -2, 2, 2},
     {"Sigmoid", sigmoid, -5, 5, 2},
     {"Tanh", [](double x) { return std::tanh(x); }, -3, 3, 2},
     {"Floor", [](double x) { return std::floor(x); }},
@@ -116,8 +133,34 @@ TEST(Unary, SmallestIntegerStays) {
   }
 }
 
+TEST(Expm1, KeepsTheDigitsOfSmallNumbers) {
+  auto y = run("Expm1", Tensor::from<float>({4}, {1e-10f, -1e-10f, 0.0f, -INFINITY}));
+
+  ASSERT_TRUE(y.ok()) << y.status().to_string();
+  EXPECT_TRUE((*y)[0].identical_to(Tensor::from<float>({4}, {1e-10f, -1e-10f, 0.0f, -1.0f}))) << (*y)[0].to_string();
+}
+
+TEST(Erfc, KeepsTheDigitsOfLargeNumbers) {
+  auto y = run("Erfc", Tensor::from<double>({3}, {5.0, INFINITY, -INFINITY}));
+
+  ASSERT_TRUE(y.ok()) << y.status().to_string();
+  EXPECT_NEAR((*y)[0].flat<double>()[0], 1.5374597944280349e-12, 1e-26);  // Abramowitz and Stegun, table 7.3
+  EXPECT_EQ((*y)[0].flat<double>()[1], 0.0);
+  EXPECT_EQ((*y)[0].flat<double>()[2], 2.0);
+}
+
+TEST(Trigonometric, InfinitiesGiveNan) {
+  for (const char* op : {"Sin", "Cos", "Tan"}) {
+    auto y = run(op, Tensor::scalar<float>(INFINITY));
+
+    ASSERT_TRUE(y.ok()) << y.status().to_string();
+    EXPECT_TRUE(std::isnan((*y)[0].item<float>())) << op;
+  }
+}
+
 TEST(Unary, NanStaysNan) {
-  for (const char* op : {"Neg", "Abs", "Sign", "Square", "Sqrt", "Exp", "Sigmoid", "Tanh", "Round", "Floor", "Relu6"}) {
+  for (const char* op : {"Expm1", "Sin", "Cos", "Tan", "Erf", "Erfc", "Neg", "Abs", "Sign", "Square", "Sqrt", "Exp",
+                         "Sigmoid", "Tanh", "Round", "Floor", "Relu6"}) {
     auto y = run(op, Tensor::scalar<float>(NAN));
 
     ASSERT_TRUE(y.ok()) << y.status().to_string();
