@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "graph/session.h"
+
 namespace tarn {
 namespace {
 
@@ -96,6 +98,21 @@ TEST(GeneratedOps, AliasesAreTensorFlowsCppNames) {
 
   EXPECT_EQ(y.operation.type(), "Mul") << root.status().to_string();
   EXPECT_EQ(y.name(), "Mul:0");
+}
+
+TEST(GeneratedOps, ASessionOfAGraphThatCouldNotBeBuiltSaysWhy) {
+  Scope root = Scope::NewRootScope();
+  Output x = ops::Const<float>(root.WithOpName("x"), {1, 2});
+  ops::Conv2D(root.WithOpName("conv"), x, x, {1, 1, 1, 1}, "SAME");
+  ops::Identity(root.WithOpName("y"), x);
+  Session session(root);
+  std::vector<Tensor> out;
+
+  Status status = session.Run({}, {"y"}, &out);
+
+  EXPECT_FALSE(status.ok());
+  EXPECT_NE(status.to_string().find("the graph could not be built"), std::string::npos) << status.to_string();
+  EXPECT_NE(status.to_string().find("'conv'"), std::string::npos) << status.to_string();
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -24,8 +26,10 @@ Tensor shape_input(const std::vector<int32_t>& dims) {
 }
 
 uint64_t bits_of(const Tensor& x, size_t i) {
-  if (dtype_size(x.dtype()) == 4) return x.flat<uint32_t>()[i];
-  return x.flat<uint64_t>()[i];
+  uint64_t bits = 0;
+  const size_t size = dtype_size(x.dtype());
+  std::memcpy(&bits, static_cast<const char*>(x.data()) + i * size, size);
+  return bits;
 }
 
 uint64_t fnv1a64(const Tensor& x) {
