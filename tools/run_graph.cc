@@ -10,7 +10,7 @@ DEFINE_string(feed, "", "NAME=FILE, comma-separated: NumPy .npy files, or .bin f
 DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT");
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
 DEFINE_string(executor, "session", "session, or engine: what an app runs");
-DEFINE_int32(threads, 0, "Threads; 0: one per core");
+DEFINE_int32(threads, 0, "Threads; by default one per core");
 
 namespace {
 
@@ -43,6 +43,6 @@ int main(int argc, char** argv) {
        .example = "run_graph --graph=digits.pb --feed=input_node=image.npy --fetch=output_node --out_dir=results\n"
                   "run_graph --graph=model.ckpt-7.meta --checkpoint=model.ckpt-7 --feed=x=x.npy --fetch=y --out_dir=.",
        .required = {"graph", "fetch", "out_dir"},
-       .ranges = {{"threads", 0, 1024}}},
+       .ranges = {{"threads", 1, 1024}}},
       run);
 }

@@ -208,11 +208,11 @@ c: f32[?,4] = Neg(b)
   std::string bytes = model_bytes(text);
   // Other ops of the same length, as no text of ours can spell them.
   auto rename = [&](std::string_view from, std::string_view to) { bytes.replace(bytes.find(from), to.size(), to); };
-  rename("Tanh", "Tanj");
+  rename("Tanh", "Sigmoidd");
   rename("Neg", "Ngg");
   Status status = load(bytes).status();
   EXPECT_EQ(status.code(), Code::kUnimplemented);
-  EXPECT_TRUE(says(status, {"'Tanj'", "'b'", "did you mean 'Tanh'", "'Ngg'", "'c'"}));
+  EXPECT_TRUE(says(status, {"'Sigmoidd'", "'b'", "did you mean 'Sigmoid'", "'Ngg'", "'c'"}));
 }
 
 TEST(Engine, RefusesKernelsThatAreMissingForADtypeAtLoad) {
