@@ -5,7 +5,7 @@
 //   TARN_ISA=avx2 kernels_bench --benchmark_filter=Conv2D      # another instruction set
 //   TARN_BENCH_THREADS=2 kernels_bench                         # threads of the pool; 1 unless told
 //
-// Convolutions count every tap, also those on padding.
+// Convolutions count every tap, also those on padding, and Winograd's (…/winograd) as many as the direct path's.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -23,6 +23,7 @@
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/pool.h"
 #include "ops/kernels/softmax.h"
+#include "ops/kernels/winograd.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -140,15 +141,19 @@ class Suite {
     const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
     const double giga = 2e-9 * double(g.multiply_adds());
     const std::string prefix = "Conv2D/" + name;
-    float* work = bytes(conv2d_forward_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/forward", "GFLOP/s", giga,
-        [=, this] { conv2d_forward<float>(pool_, g, x, filter, y, epilogue, work); });
-    work = bytes(conv2d_backward_input_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/backward_input", "GFLOP/s", giga,
-        [=, this] { conv2d_backward_input<float>(pool_, g, filter, y, dx, work); });
-    work = bytes(conv2d_backward_filter_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/backward_filter", "GFLOP/s", giga,
-        [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work); });
+    for (ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
+      if (algorithm == ConvAlgorithm::kWinograd && !winograd_supports(g)) continue;
+      const char* suffix = algorithm == ConvAlgorithm::kWinograd ? "/winograd" : "";
+      float* work = bytes(conv2d_forward_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/forward" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_forward<float>(pool_, g, x, filter, y, epilogue, work, best_isa(), algorithm); });
+      work = bytes(conv2d_backward_input_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/backward_input" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_backward_input<float>(pool_, g, filter, y, dx, work, best_isa(), algorithm); });
+      work = bytes(conv2d_backward_filter_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/backward_filter" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work, best_isa(), algorithm); });
+    }
   }
 
   void depthwise(const std::string& name, const DepthwiseGeometry& g) {
