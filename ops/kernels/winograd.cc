@@ -7,14 +7,15 @@ namespace tarn::kernels {
 namespace {
 
 // Points of a block's tiles, transformed input and products together: beside the transformed filter in L2.
-constexpr int64_t kBlockBytes = 512 << 10;
-constexpr int64_t kMinBlockTiles = 28;   // fewer would read the transformed filter too often
-constexpr int64_t kMaxBlockTiles = 128;  // more gains nothing and costs scratch
-constexpr int64_t kLine = 16;            // floats of a cache line; the widest vector
+constexpr int64_t kBlockBytes = 384 << 10;
+constexpr int64_t kMinBlockTiles = 28;     // fewer would read the transformed filter too often
+constexpr int64_t kMinGradientTiles = 96;  // … or read and write the gradient's sums
+constexpr int64_t kMaxBlockTiles = 128;    // more gains nothing and costs scratch
+constexpr int64_t kLine = 16;              // floats of a cache line; the widest vector
 
 // Of the filter's gradient: as in conv2d_backward_filter.cc.
 constexpr int64_t kMaxGroups = 8;
-constexpr int64_t kMinTilesPerGroup = 32;
+constexpr int64_t kMinTilesPerGroup = 64;
 constexpr int64_t kMaxPartialBytes = 16 << 20;
 
 constexpr int64_t kMaxChannels = 1024;
@@ -65,8 +66,8 @@ struct Cells {
   }
 };
 
-int64_t block_tiles(const Tiling& tiling, int64_t bytes_per_tile) {
-  const int64_t tiles = std::clamp(kBlockBytes / bytes_per_tile, kMinBlockTiles, kMaxBlockTiles);
+int64_t block_tiles(const Tiling& tiling, int64_t bytes_per_tile, int64_t min_tiles) {
+  const int64_t tiles = std::clamp(kBlockBytes / bytes_per_tile, min_tiles, kMaxBlockTiles);
   return std::max<int64_t>(1, std::min(tiles, tiling.count));
 }
 
@@ -84,7 +85,7 @@ struct ForwardPlan {
         filter_point(point_stride_of(packed_elements(g.in_c, g.out_c))),
         input_row(row_stride_of(g.in_c)),
         product_row(row_stride_of(g.out_c)),
-        block(block_tiles(tiling, kWinogradPoints * (input_row + product_row) * int64_t{sizeof(T)})),
+        block(block_tiles(tiling, kWinogradPoints * (input_row + product_row) * int64_t{sizeof(T)}, kMinBlockTiles)),
         input_point(point_stride_of(block * input_row)),
         product_point(point_stride_of(block * product_row)),
         edge_elements(kWinogradTile * kWinogradTile * g.in_c),
@@ -264,7 +265,8 @@ struct FilterGradientPlan {
                                               kMaxPartialBytes / (partial_elements * int64_t{sizeof(T)})}))),
         input_row(row_stride_of(g.in_c)),
         gradient_row(round_up(g.out_c, kLine)),
-        block(block_tiles(tiling, kWinogradPoints * (input_row + gradient_row) * int64_t{sizeof(T)})),
+        block(
+            block_tiles(tiling, kWinogradPoints * (input_row + gradient_row) * int64_t{sizeof(T)}, kMinGradientTiles)),
         input_point(point_stride_of(block * input_row)),
         gradient_point(point_stride_of(block * gradient_row)),
         edge_elements(kWinogradTile * kWinogradTile * std::max(g.in_c, g.out_c)),
@@ -349,6 +351,49 @@ class FilterGradientWorker {
   T* edge_;
 };
 
+// Measured with kernels_bench on AVX-512, AVX2 and plain SSE2 (bench/README.md), in products a channel pair: a tile's
+// 36 with their transforms count a quarter more, and transforming the filter is worth some tiles. Where the model
+// promises less than a fifth, the direct path stays.
+bool saves_time(const Conv2DGeometry& g) {
+  constexpr int64_t kMinChannels = 16;         // below, the transforms outweigh the products
+  constexpr int64_t kLargeFilter = 128 * 256;  // transformed: 4.5 MB, beyond L2
+  constexpr int64_t kFilterTiles = 8, kLargeFilterTiles = 32;
+  if (g.in_c < kMinChannels || g.out_c < kMinChannels) return false;
+  const Tiling tiling(g);
+  const int64_t filter_tiles = g.in_c * g.out_c >= kLargeFilter ? kLargeFilterTiles : kFilterTiles;
+  const double winograd = double(kWinogradPoints) * (1.25 * double(tiling.count) + double(filter_tiles));
+  const double direct = 9.0 * double(g.batch) * double(g.out_h) * double(g.out_w);
+  return winograd < 0.8 * direct;
+}
+
+// Rows and columns of padding, `most` at a side.
+bool pads_at_most(const Conv2DGeometry& g, int64_t most) {
+  const auto little = [most](int64_t padding) { return padding >= 0 && padding <= most; };
+  return little(g.pad_top) && little(g.pad_left) && little(g.out_h + 2 - g.in_h - g.pad_top) &&
+         little(g.out_w + 2 - g.in_w - g.pad_left);
+}
+
+// An output shares the rounding errors of its tile. A sum of few terms, in a corner where the rest of the window is
+// padding, is then less exact than its own terms explain: where one tap alone is inside (dx of VALID), it is computed
+// directly.
+template <class T>
+void backward_input_corners(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, const T* dy, T* dx,
+                            void* scratch, Isa isa) {
+  for (const int64_t h : {0, 2}) {
+    for (const int64_t w : {0, 2}) {
+      const int64_t pad_h = h == 0 ? g.pad_top : g.out_h + 2 - g.in_h - g.pad_top;
+      const int64_t pad_w = w == 0 ? g.pad_left : g.out_w + 2 - g.in_w - g.pad_left;
+      if (pad_h != 0 || pad_w != 0) continue;
+      const int64_t y_pixel = (h == 0 ? 0 : g.out_h - 1) * g.out_w + (w == 0 ? 0 : g.out_w - 1);
+      const int64_t x_pixel = (h == 0 ? 0 : g.in_h - 1) * g.in_w + (w == 0 ? 0 : g.in_w - 1);
+      // dx[corner] = dy[corner] * filter[h, w]^T, for all images
+      gemm<T>(pool, false, true, g.batch, g.in_c, g.out_c, dy + y_pixel * g.out_c, g.out_h * g.out_w * g.out_c,
+              filter + (h * 3 + w) * g.in_c * g.out_c, g.out_c, false, dx + x_pixel * g.in_c, g.in_h * g.in_w * g.in_c,
+              {}, scratch, isa);
+    }
+  }
+}
+
 }  // namespace
 
 bool winograd_supports(const Conv2DGeometry& g) {
@@ -368,13 +413,13 @@ bool winograd_supports(const Conv2DGeometry& g) {
 }
 
 bool winograd_forward_pays(const Conv2DGeometry& g) {
-  return winograd_supports(g) && g.in_c >= 16 && g.out_c >= 16;
+  return winograd_supports(g) && pads_at_most(g, 1) && saves_time(g);
 }
 bool winograd_backward_input_pays(const Conv2DGeometry& g) {
-  return winograd_supports(g) && winograd_forward_pays(turned(g));
+  return winograd_supports(g) && pads_at_most(g, 2) && saves_time(turned(g));
 }
 bool winograd_backward_filter_pays(const Conv2DGeometry& g) {
-  return winograd_supports(g) && g.in_c >= 16 && g.out_c >= 16;
+  return winograd_supports(g) && pads_at_most(g, 2) && saves_time(g);
 }
 
 template <class T>
@@ -395,10 +440,11 @@ void winograd_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, con
 template <class T>
 size_t winograd_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads) {
   const ForwardPlan<T> plan(turned(g));
-  // The rows before transposing are done with when the threads begin on the tiles.
+  // One after another: the rows before transposing, the tiles, the corners.
   const int64_t rows_bytes = ScratchCarver<T>::bytes(transposed_rows_elements<T>(g) * threads);
+  const int64_t corner_bytes = static_cast<int64_t>(gemm_scratch_bytes<T>(g.batch, g.in_c, g.out_c, threads));
   return static_cast<size_t>(ScratchCarver<T>::bytes(plan.filter_elements()) +
-                             std::max(rows_bytes, plan.thread_bytes * threads));
+                             std::max({rows_bytes, plan.thread_bytes * threads, corner_bytes}));
 }
 
 template <class T>
@@ -410,6 +456,7 @@ void winograd_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T*
   T* transformed = carver.take(plan.filter_elements());
   transform_turned_filter(pool, g, filter, plan.filter_point, transformed, carver.take(0), isa);
   run_tiles<T>(pool, mirror, plan, transformed, dy, dx, {}, carver.template take<char>(0), isa);
+  backward_input_corners(pool, g, filter, dy, dx, carver.take(0), isa);
 }
 
 template <class T>
