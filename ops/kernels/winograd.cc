@@ -416,7 +416,9 @@ bool winograd_forward_pays(const Conv2DGeometry& g) {
   return winograd_supports(g) && pads_at_most(g, 1) && saves_time(g);
 }
 bool winograd_backward_input_pays(const Conv2DGeometry& g) {
-  return winograd_supports(g) && pads_at_most(g, 2) && saves_time(turned(g));
+  // Edges of dx where two thirds of the window are padding: enough terms are left of this many channels.
+  constexpr int64_t kMinEdgeChannels = 32;
+  return winograd_supports(g) && pads_at_most(turned(g), g.out_c < kMinEdgeChannels ? 1 : 2) && saves_time(turned(g));
 }
 bool winograd_backward_filter_pays(const Conv2DGeometry& g) {
   return winograd_supports(g) && pads_at_most(g, 2) && saves_time(g);

@@ -79,8 +79,8 @@ std::vector<Conv2DGeometry> winograd_geometries() {
       geometry(2, 26, 26, 32, 3, 3, 64, 1, 1, false),  // Keras CNN, second layer
       geometry(1, 30, 23, 16, 3, 3, 16, 1, 1, true),   // the fewest channels that are chosen
       geometry(1, 32, 32, 32, 3, 3, 48, 1, 1, true),
-      geometry(4, 18, 17, 16, 3, 3, 16, 1, 1, false),   // corners of dx are single taps
-      geometry(3, 14, 14, 16, 3, 3, 40, 1, 1, true),    // blocks that cross images
+      geometry(4, 18, 17, 16, 3, 3, 32, 1, 1, false),   // corners of dx are single taps
+      geometry(12, 14, 14, 16, 3, 3, 40, 1, 1, true),   // blocks that cross images
       geometry(2, 9, 31, 3, 3, 3, 17, 1, 1, true),      // few channels, no multiple of a vector
       geometry(1, 7, 10, 37, 3, 3, 33, 1, 1, false),    // partial tiles both ways
       geometry(5, 5, 5, 1, 3, 3, 1, 1, 1, false),       // less than a tile of output
@@ -341,6 +341,13 @@ TEST(Winograd, IsNotChosenForDoublesNorForFewChannelsOrPixels) {
   EXPECT_FALSE(uses_winograd<double>(ConvAlgorithm::kAuto, keras, winograd_forward_pays));
   EXPECT_FALSE(uses_winograd<float>(ConvAlgorithm::kDirect, keras, winograd_forward_pays));
 
+  const auto chosen = [](bool (*pays)(const Conv2DGeometry&)) {
+    const std::vector<Conv2DGeometry> all = winograd_geometries();
+    return std::count_if(all.begin(), all.end(), pays);
+  };
+  EXPECT_GE(chosen(winograd_forward_pays), 5);  // so many are held to the tolerance of single elements above
+  EXPECT_GE(chosen(winograd_backward_input_pays), 5);
+  EXPECT_GE(chosen(winograd_backward_filter_pays), 5);
   for (const Conv2DGeometry& g :
        {geometry(128, 28, 28, 1, 3, 3, 32, 1, 1, false), geometry(1, 7, 7, 512, 3, 3, 512, 1, 1, true)}) {
     EXPECT_FALSE(winograd_forward_pays(g)) << name(g);
