@@ -173,6 +173,11 @@ size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads)
 }
 
 template <class T>
+bool conv2d_forward_uses_winograd(const Conv2DGeometry& g) {
+  return uses_winograd<T>(ConvAlgorithm::kAuto, g, winograd_forward_pays);
+}
+
+template <class T>
 size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
   if (uses_winograd<T>(algorithm, g, winograd_forward_pays)) return winograd_forward_scratch_bytes<T>(g, threads);
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);
@@ -287,6 +292,7 @@ void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* f
 }
 
 #define TARN_INSTANTIATE(T)                                                                                        \
+  template bool conv2d_forward_uses_winograd<T>(const Conv2DGeometry&);                                            \
   template size_t conv2d_forward_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);                      \
   template size_t conv2d_forward_packed_scratch_bytes<T>(const Conv2DGeometry&, int);                              \
   template size_t conv2d_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);               \

@@ -51,6 +51,10 @@ void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const
                     const Epilogue<T>& epilogue, void* scratch, Isa isa = best_isa(),
                     ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
+// Whether conv2d_forward would take Winograd's algorithm: then packing the filter for the direct path is no use.
+template <class T>
+bool conv2d_forward_uses_winograd(const Conv2DGeometry& g);
+
 // Constant weights: the filter is a matrix [filter_depth, out_c], packed once.
 //   PackedMatrix<T> packed = pack_matrix<T>(false, g.filter_depth(), g.out_c, filter, g.out_c, memory);
 template <class T>
