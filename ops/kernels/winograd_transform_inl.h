@@ -27,6 +27,12 @@ TARN_INLINE void store_lanes(T* p, V v, int64_t lanes) {
   }
 }
 
+// Makes the compiler forget what it knows of a stride: it would compute all of a tile's addresses ahead of the loop
+// over channels, of few turns, and keep them in memory.
+TARN_INLINE void forget(int64_t& stride) {
+  __asm__("" : "+r"(stride));
+}
+
 // Row i of B^T: the coefficients of the product over j != i of (x - p_j); the last one of the product over all points.
 struct InputStep {
   static constexpr int kIn = 6, kOut = 6;
@@ -98,12 +104,20 @@ TARN_INLINE void step(FilterGradientStep, const V (&m)[6], V (&out)[3]) {
 template <class Step, bool kTail>
 TARN_INLINE void to_points(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t lanes, T* out,
                            int64_t point_stride) {
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
   V half[6][Step::kIn];
   TARN_UNROLL
   for (int j = 0; j < Step::kIn; ++j) {
     V cells[Step::kIn], column[6];
+    const T* cell = in;
     TARN_UNROLL
-    for (int i = 0; i < Step::kIn; ++i) cells[i] = load_lanes<kTail>(in + i * row_stride + j * pixel_stride, lanes);
+    for (int i = 0; i < Step::kIn; ++i) {
+      cells[i] = load_lanes<kTail>(cell, lanes);
+      cell += row_stride;
+    }
+    in += pixel_stride;
     step(Step{}, cells, column);
     TARN_UNROLL
     for (int i = 0; i < 6; ++i) half[i][j] = column[i];
@@ -133,12 +147,22 @@ TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride
 template <bool kTail>
 TARN_INLINE void output_vector(const T* points, int64_t point_stride, const WinogradOutput<T>& to, int64_t c,
                                int64_t lanes) {
+  int64_t row_stride = to.row_stride, pixel_stride = to.pixel_stride, column_stride = 6 * point_stride;
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
+  forget(column_stride);
   V half[4][6];
   TARN_UNROLL
   for (int j = 0; j < 6; ++j) {
     V cells[6], column[4];
+    const T* point = points;
     TARN_UNROLL
-    for (int i = 0; i < 6; ++i) cells[i] = load(points + (i * 6 + j) * point_stride);
+    for (int i = 0; i < 6; ++i) {
+      cells[i] = load(point);
+      point += column_stride;
+    }
+    points += point_stride;
     step(OutputStep{}, cells, column);
     TARN_UNROLL
     for (int i = 0; i < 4; ++i) half[i][j] = column[i];
@@ -146,17 +170,21 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
   const bool has_bias = to.epilogue.bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
   const V bias = has_bias ? load_lanes<kTail>(to.epilogue.bias + c, lanes) : zero();
   const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
+  T* y = to.y + c;
   TARN_UNROLL
   for (int i = 0; i < 4; ++i) {
     if (i == to.rows) break;
     V row[4];
     step(OutputStep{}, half[i], row);
+    T* pixel = y;
     TARN_UNROLL
     for (int j = 0; j < 4; ++j) {
       if (has_bias) row[j] = row[j] + bias;
       if (activates) row[j] = min(ceiling, max(zero(), row[j]));
-      if (j < to.columns) store_lanes<kTail>(to.y + i * to.row_stride + j * to.pixel_stride + c, row[j], lanes);
+      if (j < to.columns) store_lanes<kTail>(pixel, row[j], lanes);
+      pixel += pixel_stride;
     }
+    y += row_stride;
   }
 }
 
