@@ -1,79 +1,23 @@
+// Forward and backward_input, and the choice. The filter's gradient: winograd_backward_filter.cc.
 #include "ops/kernels/winograd.h"
 
-#include "ops/kernels/conv2d_strip.h"
+#include <algorithm>
+#include <utility>
+
+#include "ops/kernels/winograd_tiling.h"
 #include "ops/kernels/winograd_transform.h"
 
 namespace tarn::kernels {
 namespace {
 
-// Points of a block's tiles, transformed input and products together: beside the transformed filter in L2.
-constexpr int64_t kBlockBytes = 384 << 10;
-constexpr int64_t kMinBlockTiles = 28;     // fewer would read the transformed filter too often
-constexpr int64_t kMinGradientTiles = 96;  // … or read and write the gradient's sums
-constexpr int64_t kMaxBlockTiles = 128;    // more gains nothing and costs scratch
-constexpr int64_t kLine = 16;              // floats of a cache line; the widest vector
-
-// Of the filter's gradient: as in conv2d_backward_filter.cc.
-constexpr int64_t kMaxGroups = 8;
-constexpr int64_t kMinTilesPerGroup = 64;
-constexpr int64_t kMaxPartialBytes = 16 << 20;
+constexpr int64_t kMinBlockTiles = 28;  // fewer would read the transformed filter too often
 
 constexpr int64_t kMaxChannels = 1024;
 constexpr int64_t kMaxChannelProduct = 512 * 512;  // the transformed filter of floats: 36 MB
 
-// Strides in whole lines: rows of channels that do not all fall into one cache set, and points that differ in theirs.
-constexpr int64_t row_stride_of(int64_t channels) {
-  const int64_t lines = ceil_div(channels, kLine);
-  return (lines % 16 == 0 ? lines + 1 : lines) * kLine;
-}
-constexpr int64_t point_stride_of(int64_t elements) {
-  return (ceil_div(elements, kLine) | 1) * kLine;
-}
-
-// 4x4 blocks of the outputs of all images, in order.
-struct Tiling {
-  int64_t rows, columns, count;
-
-  explicit Tiling(const Conv2DGeometry& g)
-      : rows(ceil_div(g.out_h, kWinogradBlock)),
-        columns(ceil_div(g.out_w, kWinogradBlock)),
-        count(g.batch * rows * columns) {}
-
-  struct Place {
-    int64_t image, row, column;  // of the first output
-  };
-  Place place(int64_t tile) const {
-    const int64_t row = tile / columns;
-    return {row / rows, row % rows * kWinogradBlock, tile % columns * kWinogradBlock};
-  }
-};
-
-// size x size cells of an image [h, w, c], in place or, where some lie outside, in `edge` with zeros there.
-template <class T>
-struct Cells {
-  const T* data;
-  int64_t row_stride;
-
-  Cells(const T* image, int64_t h, int64_t w, int64_t c, int64_t row, int64_t column, int64_t size, T* edge) {
-    if (row >= 0 && column >= 0 && row + size <= h && column + size <= w) {
-      data = image + (row * w + column) * c;
-      row_stride = w * c;
-    } else {
-      copy_strip(image, h, w, c, row, size, column, size, edge);
-      data = edge;
-      row_stride = size * c;
-    }
-  }
-};
-
-int64_t block_tiles(const Tiling& tiling, int64_t bytes_per_tile, int64_t min_tiles) {
-  const int64_t tiles = std::clamp(kBlockBytes / bytes_per_tile, min_tiles, kMaxBlockTiles);
-  return std::max<int64_t>(1, std::min(tiles, tiling.count));
-}
-
 template <class T>
 struct ForwardPlan {
-  Tiling tiling;
+  WinogradTiling tiling;
   int64_t filter_point;  // strides between points
   int64_t input_row, product_row;
   int64_t block;  // tiles
@@ -177,9 +121,9 @@ class ForwardWorker {
 
  private:
   void transform_input(const T* x, int64_t tile, int64_t slot) {
-    const Tiling::Place place = plan_.tiling.place(tile);
-    const Cells<T> cells(x + place.image * g_.in_h * g_.in_w * g_.in_c, g_.in_h, g_.in_w, g_.in_c,
-                         place.row - g_.pad_top, place.column - g_.pad_left, kWinogradTile, edge_);
+    const WinogradTiling::Place place = plan_.tiling.place(tile);
+    const WinogradCells<T> cells(x + place.image * g_.in_h * g_.in_w * g_.in_c, g_.in_h, g_.in_w, g_.in_c,
+                                 place.row - g_.pad_top, place.column - g_.pad_left, kWinogradTile, edge_);
     transforms_.input(cells.data, cells.row_stride, g_.in_c, g_.in_c, input_ + slot * plan_.input_row,
                       plan_.input_point);
   }
@@ -207,7 +151,7 @@ class ForwardWorker {
   }
 
   void transform_output(T* y, const Epilogue<T>& epilogue, int64_t tile, int64_t slot) {
-    const Tiling::Place place = plan_.tiling.place(tile);
+    const WinogradTiling::Place place = plan_.tiling.place(tile);
     transforms_.output(products_ + slot * plan_.product_row, plan_.product_point,
                        {.y = y + ((place.image * g_.out_h + place.row) * g_.out_w + place.column) * g_.out_c,
                         .row_stride = g_.out_w * g_.out_c,
@@ -246,111 +190,6 @@ Conv2DGeometry turned(const Conv2DGeometry& g) {
   return t;
 }
 
-// dfilter's points, [in_c, out_c] each, are sums over tiles:  points(x)^T * points(dy). The tiles are cut into groups
-// that the geometry alone decides, each with a partial sum of its own.
-template <class T>
-struct FilterGradientPlan {
-  Tiling tiling;
-  int64_t partial_point, partial_elements, groups;
-  int64_t input_row, gradient_row;
-  int64_t block;
-  int64_t input_point, gradient_point;
-  int64_t edge_elements, thread_bytes;
-
-  explicit FilterGradientPlan(const Conv2DGeometry& g)
-      : tiling(g),
-        partial_point(point_stride_of(g.in_c * g.out_c)),
-        partial_elements(kWinogradPoints * partial_point),
-        groups(std::max<int64_t>(1, std::min({kMaxGroups, tiling.count / kMinTilesPerGroup,
-                                              kMaxPartialBytes / (partial_elements * int64_t{sizeof(T)})}))),
-        input_row(row_stride_of(g.in_c)),
-        gradient_row(round_up(g.out_c, kLine)),
-        block(
-            block_tiles(tiling, kWinogradPoints * (input_row + gradient_row) * int64_t{sizeof(T)}, kMinGradientTiles)),
-        input_point(point_stride_of(block * input_row)),
-        gradient_point(point_stride_of(block * gradient_row)),
-        edge_elements(kWinogradTile * kWinogradTile * std::max(g.in_c, g.out_c)),
-        thread_bytes(ScratchCarver<T>::bytes(kWinogradPoints * input_point) +
-                     ScratchCarver<T>::bytes(kWinogradPoints * gradient_point) +
-                     ScratchCarver<T>::bytes(edge_elements)) {}
-
-  int64_t scratch_bytes(int threads) const {
-    return ScratchCarver<T>::bytes(partial_elements * groups) + thread_bytes * threads;
-  }
-};
-
-template <class T>
-class FilterGradientWorker {
- public:
-  FilterGradientWorker(const Conv2DGeometry& g, const FilterGradientPlan<T>& plan, Isa isa, void* scratch)
-      : g_(g), plan_(plan), transforms_(winograd_kernels<T>(isa)), kernels_(tile_kernels<T>(isa)) {
-    ScratchCarver<T> carver(scratch);
-    input_ = carver.take(kWinogradPoints * plan.input_point);
-    gradient_ = carver.take(kWinogradPoints * plan.gradient_point);
-    edge_ = carver.take(plan.edge_elements);
-  }
-
-  // Tiles [begin, end) into points [first_point, last_point) of `partial`.
-  void run(const T* x, const T* dy, int64_t begin, int64_t end, int64_t first_point, int64_t last_point, T* partial) {
-    const int64_t blocks = ceil_div(end - begin, plan_.block);
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t first = begin + (end - begin) * block / blocks;
-      const int64_t tiles = begin + (end - begin) * (block + 1) / blocks - first;
-      for (int64_t tile = 0; tile < tiles; ++tile) transform(x, dy, first + tile, tile, tiles);
-      for (int64_t point = first_point; point < last_point; ++point) multiply(point, tiles, block > 0, partial);
-    }
-  }
-
- private:
-  void transform(const T* x, const T* dy, int64_t tile, int64_t slot, int64_t tiles) {
-    const Tiling::Place place = plan_.tiling.place(tile);
-    const Cells<T> input(x + place.image * g_.in_h * g_.in_w * g_.in_c, g_.in_h, g_.in_w, g_.in_c,
-                         place.row - g_.pad_top, place.column - g_.pad_left, kWinogradTile, edge_);
-    transforms_.input(input.data, input.row_stride, g_.in_c, g_.in_c, input_ + slot * plan_.input_row,
-                      plan_.input_point);
-    const Cells<T> gradient(dy + place.image * g_.out_h * g_.out_w * g_.out_c, g_.out_h, g_.out_w, g_.out_c, place.row,
-                            place.column, kWinogradBlock, edge_);
-    const int64_t width = kernels_.panel_width;
-    for (int64_t column = 0; column < g_.out_c; column += width) {  // written as packed panels, [tiles, out_c]
-      const int64_t columns = std::min(width, g_.out_c - column);
-      const int64_t stored = kernels_.half_panel(columns) ? width / 2 : width;
-      transforms_.gradient(gradient.data + column, gradient.row_stride, g_.out_c, columns,
-                           gradient_ + column * tiles + slot * stored, plan_.gradient_point);
-    }
-  }
-
-  void multiply(int64_t point, int64_t tiles, bool accumulate, T* partial) {
-    constexpr int64_t kNoOffset = 0;
-    Tile<T> tile{};
-    tile.a_stride = plan_.input_row;
-    tile.offsets = &kNoOffset;
-    tile.segments = 1;
-    tile.segment_length = tiles;
-    tile.ldc = g_.out_c;
-    tile.accumulate = accumulate;
-    tile.activation = Activation::kNone;
-    const int64_t row_tiles = ceil_div(g_.in_c, kernels_.tile_rows);
-    for (int64_t column = 0; column < g_.out_c; column += kernels_.panel_width) {
-      tile.columns = std::min<int64_t>(kernels_.panel_width, g_.out_c - column);
-      tile.b = gradient_ + point * plan_.gradient_point + column * tiles;
-      for (int64_t t = 0; t < row_tiles; ++t) {
-        const int64_t row = g_.in_c * t / row_tiles;
-        tile.a = input_ + point * plan_.input_point + row;
-        tile.c = partial + point * plan_.partial_point + row * g_.out_c + column;
-        kernels_.columns_tile(g_.in_c * (t + 1) / row_tiles - row, tile.columns)(tile);
-      }
-    }
-  }
-
-  const Conv2DGeometry& g_;
-  const FilterGradientPlan<T>& plan_;
-  const WinogradKernels<T>& transforms_;
-  const TileKernels<T>& kernels_;
-  T* input_;
-  T* gradient_;
-  T* edge_;
-};
-
 // Measured with kernels_bench on AVX-512, AVX2 and plain SSE2 (bench/README.md), in products a channel pair: a tile's
 // 36 with their transforms count a quarter more, and transforming the filter is worth some tiles. Where the model
 // promises less than a fifth, the direct path stays.
@@ -359,7 +198,7 @@ bool saves_time(const Conv2DGeometry& g) {
   constexpr int64_t kLargeFilter = 128 * 256;  // transformed: 4.5 MB, beyond L2
   constexpr int64_t kFilterTiles = 8, kLargeFilterTiles = 32;
   if (g.in_c < kMinChannels || g.out_c < kMinChannels) return false;
-  const Tiling tiling(g);
+  const WinogradTiling tiling(g);
   const int64_t filter_tiles = g.in_c * g.out_c >= kLargeFilter ? kLargeFilterTiles : kFilterTiles;
   const double winograd = double(kWinogradPoints) * (1.25 * double(tiling.count) + double(filter_tiles));
   const double direct = 9.0 * double(g.batch) * double(g.out_h) * double(g.out_w);
@@ -461,53 +300,12 @@ void winograd_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T*
   backward_input_corners(pool, g, filter, dy, dx, carver.take(0), isa);
 }
 
-template <class T>
-size_t winograd_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads) {
-  return static_cast<size_t>(FilterGradientPlan<T>(g).scratch_bytes(threads));
-}
-
-template <class T>
-void winograd_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* dy, T* dfilter,
-                              void* scratch, Isa isa) {
-  const FilterGradientPlan<T> plan(g);
-  ScratchCarver<T> carver(scratch);
-  T* partials = carver.take(plan.partial_elements * plan.groups);
-  char* thread_scratch = carver.template take<char>(0);
-
-  // Fewer groups than threads: several threads share a group, each with some of the points. That changes no sum.
-  const int64_t slices = plan.groups >= pool.threads() ? 1 : ceil_div(pool.threads(), plan.groups);
-  const int64_t units = plan.groups * slices;
-  const int64_t tiles = plan.tiling.count;
-  const int64_t work = tiles * kWinogradPoints * g.in_c * g.out_c;
-  pool.parallel_for(units, min_range(units, work), [&](int64_t begin, int64_t end, int thread) {
-    FilterGradientWorker<T> worker(g, plan, isa, thread_scratch + thread * plan.thread_bytes);
-    for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t group = unit / slices, slice = unit % slices;
-      worker.run(x, dy, tiles * group / plan.groups, tiles * (group + 1) / plan.groups,
-                 kWinogradPoints * slice / slices, kWinogradPoints * (slice + 1) / slices,
-                 partials + group * plan.partial_elements);
-    }
-  });
-
-  const int64_t elements = g.in_c * g.out_c;
-  const int64_t lines = ceil_div(elements, kLine);
-  pool.parallel_for(lines, kMinWorkPerThread / (kLine * kWinogradPoints * plan.groups),
-                    [&](int64_t begin, int64_t end, int) {
-                      const int64_t first = begin * kLine;
-                      const int64_t count = std::min(end * kLine, elements) - first;
-                      winograd_kernels<T>(isa).filter_gradient(partials + first, plan.partial_point, plan.groups,
-                                                               plan.partial_elements, count, dfilter + first, elements);
-                    });
-}
-
 #define TARN_INSTANTIATE(T)                                                                                         \
   template size_t winograd_forward_scratch_bytes<T>(const Conv2DGeometry&, int);                                    \
   template size_t winograd_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int);                             \
-  template size_t winograd_backward_filter_scratch_bytes<T>(const Conv2DGeometry&, int);                            \
   template void winograd_forward<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, const Epilogue<T>&, \
                                     void*, Isa);                                                                    \
-  template void winograd_backward_input<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa); \
-  template void winograd_backward_filter<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa);
+  template void winograd_backward_input<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa);
 TARN_INSTANTIATE(float)
 TARN_INSTANTIATE(double)
 #undef TARN_INSTANTIATE

@@ -4,7 +4,9 @@
 //
 //   if (winograd_supports(g)) winograd_forward<float>(pool, g, x, filter, y, epilogue, scratch, isa);
 //
-// Same contracts as conv2d.h: bits do not depend on the number of threads, nothing allocates.
+// Same contracts as conv2d.h: bits do not depend on the number of threads, nothing allocates. The outputs of a tile
+// share its inputs: a NaN or infinity in x makes NaN of whole tiles, and rounding errors are relative to a tile's
+// largest sums.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +27,7 @@ bool uses_winograd(ConvAlgorithm algorithm, const Conv2DGeometry& g, bool (*pays
   return algorithm == ConvAlgorithm::kWinograd && winograd_supports(g);
 }
 
-// Whether it is also faster: thresholds measured with kernels_bench (see winograd.cc). They see the geometry alone, so
+// Whether it is also faster: thresholds measured with kernels_bench (winograd.cc). They see the geometry alone, so
 // that scratch sizes and bits depend on nothing else.
 bool winograd_forward_pays(const Conv2DGeometry& g);
 bool winograd_backward_input_pays(const Conv2DGeometry& g);
