@@ -5,7 +5,7 @@
 //   TARN_ISA=avx2 kernels_bench --benchmark_filter=Conv2D      # another instruction set
 //   TARN_BENCH_THREADS=2 kernels_bench                         # threads of the pool; 1 unless told
 //
-// Convolutions count every tap, also those on padding.
+// Convolutions count every tap, also those on padding, and Winograd's (…/winograd) as many as the direct path's.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -23,6 +23,7 @@
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/pool.h"
 #include "ops/kernels/softmax.h"
+#include "ops/kernels/winograd.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -140,15 +141,19 @@ class Suite {
     const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
     const double giga = 2e-9 * double(g.multiply_adds());
     const std::string prefix = "Conv2D/" + name;
-    float* work = bytes(conv2d_forward_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/forward", "GFLOP/s", giga,
-        [=, this] { conv2d_forward<float>(pool_, g, x, filter, y, epilogue, work); });
-    work = bytes(conv2d_backward_input_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/backward_input", "GFLOP/s", giga,
-        [=, this] { conv2d_backward_input<float>(pool_, g, filter, y, dx, work); });
-    work = bytes(conv2d_backward_filter_scratch_bytes<float>(g, pool_.threads()));
-    add(prefix + "/backward_filter", "GFLOP/s", giga,
-        [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work); });
+    for (ConvAlgorithm algorithm : {ConvAlgorithm::kDirect, ConvAlgorithm::kWinograd}) {
+      if (algorithm == ConvAlgorithm::kWinograd && !winograd_supports(g)) continue;
+      const char* suffix = algorithm == ConvAlgorithm::kWinograd ? "/winograd" : "";
+      float* work = bytes(conv2d_forward_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/forward" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_forward<float>(pool_, g, x, filter, y, epilogue, work, best_isa(), algorithm); });
+      work = bytes(conv2d_backward_input_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/backward_input" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_backward_input<float>(pool_, g, filter, y, dx, work, best_isa(), algorithm); });
+      work = bytes(conv2d_backward_filter_scratch_bytes<float>(g, pool_.threads(), algorithm));
+      add(prefix + "/backward_filter" + suffix, "GFLOP/s", giga,
+          [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work, best_isa(), algorithm); });
+    }
   }
 
   void depthwise(const std::string& name, const DepthwiseGeometry& g) {
@@ -245,9 +250,15 @@ int main(int argc, char** argv) {
   suite.gemm("square_1024", false, false, 1024, 1024, 1024);
   suite.conv2d("keras_conv1_28x28x1_k3_32_b128", square(128, 28, 1, 3, 32, false));
   suite.conv2d("keras_conv2_26x26x32_k3_64_b128", square(128, 26, 32, 3, 64, false));
+  suite.conv2d("keras_same_28x28x32_k3_64_b128", square(128, 28, 32, 3, 64, true));
   suite.conv2d("deep_conv1_28x28x1_k5_32_b50", square(50, 28, 1, 5, 32, true));
   suite.conv2d("deep_conv2_14x14x32_k5_64_b50", square(50, 14, 32, 5, 64, true));
   suite.conv2d("resnet_56x56x64_k3_64_b1", square(1, 56, 64, 3, 64, true));
+  suite.conv2d("vgg_112x112x64_k3_128_b1", square(1, 112, 64, 3, 128, true));
+  suite.conv2d("vgg_56x56x256_k3_256_b1", square(1, 56, 256, 3, 256, true));
+  suite.conv2d("resnet_28x28x128_k3_128_b1", square(1, 28, 128, 3, 128, true));
+  suite.conv2d("resnet_14x14x256_k3_256_b8", square(8, 14, 256, 3, 256, true));
+  suite.conv2d("mobilenet_ssd_head_19x19x512_k3_24_b1", square(1, 19, 512, 3, 24, true));
   suite.conv2d("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
   suite.conv2d("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
   suite.depthwise("112x112x32_s1", depthwise3x3(112, 32, 1));
@@ -257,6 +268,7 @@ int main(int argc, char** argv) {
   suite.pool2d("keras_24x24x64_b128", halving(128, 24, 64));
   suite.rows("100x10", 100, 10);
   suite.rows("39200x32", 39200, 32);
+  suite.rows("73728x64", 73728, 64);
   suite.adam("3211264", 3136 * 1024);
   benchmark::RunSpecifiedBenchmarks();
 }

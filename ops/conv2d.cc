@@ -1,4 +1,6 @@
 // Conv2D. Its gradients are in conv2d_backprop.cc.
+#include <optional>
+
 #include "core/op.h"
 #include "ops/gradients.h"
 #include "ops/window.h"
@@ -21,13 +23,15 @@ class Conv2DKernel : public Kernel {
     has_bias_ = c.epilogue().has_bias;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
-    if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+    std::optional<kernels::Conv2DGeometry> g;
+    if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
+      TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
+    }
+    const bool reads_packed = std::is_same_v<T, float> && !(g && kernels::conv2d_forward_uses_winograd<T>(*g));
+    if (reads_packed && filter.has_value() && filter.value.element_count() > 0) {
       TARN_RETURN_IF_ERROR(pack(filter.value));
     }
-    if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
-      TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, input.shape, filter.shape));
-      c.request_scratch(scratch_bytes(g, c.threads()));
-    }
+    if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
     return {};
   }
 
@@ -43,7 +47,7 @@ class Conv2DKernel : public Kernel {
       return {};
     }
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
-    if (packed_.data != nullptr) {
+    if (uses_packed(g)) {
       kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
     } else {
       kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
@@ -64,8 +68,14 @@ class Conv2DKernel : public Kernel {
 
   size_t scratch_bytes(const kernels::Conv2DGeometry& g, int threads) const {
     if (g.batch * g.out_h * g.out_w * g.out_c * g.in_c * g.in_h * g.in_w == 0) return 0;
-    return packed_.data != nullptr ? kernels::conv2d_forward_packed_scratch_bytes<T>(g, threads)
-                                   : kernels::conv2d_forward_scratch_bytes<T>(g, threads);
+    return uses_packed(g) ? kernels::conv2d_forward_packed_scratch_bytes<T>(g, threads)
+                          : kernels::conv2d_forward_scratch_bytes<T>(g, threads);
+  }
+
+  // Winograd's algorithm transforms the filter in every run, constant or not: four times its size is scratch that all
+  // nodes share instead of memory of each, and a frozen graph gives the bits of the one with variables.
+  bool uses_packed(const kernels::Conv2DGeometry& g) const {
+    return packed_.data != nullptr && !kernels::conv2d_forward_uses_winograd<T>(g);
   }
 
   // Windows that see padding alone: y = activation(0 + bias).

@@ -6,6 +6,7 @@
 
 #include "core/op.h"
 #include "ops/elementwise.h"
+#include "ops/kernels/random_uniform.h"
 #include "ops/support/array.h"
 #include "ops/support/philox.h"
 #include "ops/support/random_stream.h"
@@ -154,6 +155,10 @@ class RandomKernel : public Kernel {
     T* out = y.as<T>();
     int64_t groups = y.count / kGroup + (y.count % kGroup != 0 ? 1 : 0);
     c.threads().parallel_for(groups, kElementsPerRange / 16, [&](int64_t begin, int64_t end, int) {
+      if constexpr (std::is_same_v<Distribution, Uniform<float>>) {  // dropout's
+        fill_uniform(start, begin, std::min(end * kGroup, y.count) - begin * kGroup, out + begin * kGroup);
+        return;
+      }
       Philox random(start);
       random.skip(static_cast<uint64_t>(begin) * Distribution::kBlocks);
       for (int64_t g = begin; g < end; ++g) {
@@ -171,6 +176,13 @@ class RandomKernel : public Kernel {
   }
 
  private:
+  static void fill_uniform(const RandomState::Position& start, int64_t block, int64_t count, float* out) {
+    const RandomState::Position position = RandomState::advanced(start, static_cast<uint64_t>(block));
+    const std::array<uint32_t, 4>& counter = position.counter;
+    kernels::random_uniform(position.key, counter[0] | uint64_t{counter[1]} << 32,
+                            counter[2] | uint64_t{counter[3]} << 32, count, out);
+  }
+
   uint64_t seed_ = 0, seed2_ = 0;
 };
 

@@ -121,7 +121,8 @@ void reduce_range(const ReductionPlan& plan, const void* xv, void* yv, int64_t b
 
 void run_reduction(ThreadPool& threads, const ReductionPlan& plan, ReduceRange range, const void* x, void* y);
 
-// Kernel of an op "input, reduction_indices -> output" with attr keep_dims.
+// Kernel of an op "input, reduction_indices -> output" with attr keep_dims, of one dtype, that gives a single element
+// back as it is.
 Status run_reduction_op(RunContext& c, bool keep_dims, ReduceRange range);
 
 template <class In, class Out, class R>

@@ -2,6 +2,7 @@
 #include "ops/kernels/conv2d.h"
 
 #include "ops/kernels/conv2d_strip.h"
+#include "ops/kernels/winograd.h"
 
 namespace tarn::kernels {
 namespace {
@@ -172,7 +173,13 @@ size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads)
 }
 
 template <class T>
-size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads) {
+bool conv2d_forward_uses_winograd(const Conv2DGeometry& g) {
+  return uses_winograd<T>(ConvAlgorithm::kAuto, g, winograd_forward_pays);
+}
+
+template <class T>
+size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_forward_pays)) return winograd_forward_scratch_bytes<T>(g, threads);
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);
   return static_cast<size_t>(ScratchCarver<T>::bytes(packed_elements(g.filter_depth(), g.out_c))) +
          conv2d_forward_packed_scratch_bytes<T>(g, threads);
@@ -224,7 +231,11 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
 
 template <class T>
 void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* filter, T* y,
-                    const Epilogue<T>& epilogue, void* scratch, Isa isa) {
+                    const Epilogue<T>& epilogue, void* scratch, Isa isa, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_forward_pays)) {
+    winograd_forward<T>(pool, g, x, filter, y, epilogue, scratch, isa);
+    return;
+  }
   if (const MatrixForm matrix{g}) {
     gemm<T>(pool, false, false, matrix.rows, g.out_c, matrix.depth, x, matrix.depth, filter, g.out_c, false, y, g.out_c,
             epilogue, scratch, isa);
@@ -237,14 +248,21 @@ void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const
 }
 
 template <class T>
-size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads) {
+size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
+    return winograd_backward_input_scratch_bytes<T>(g, threads);
+  }
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.rows, matrix.depth, g.out_c, threads);
   return static_cast<size_t>(BackwardInputPlan<T>(g).scratch_bytes(g, threads));
 }
 
 template <class T>
 void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, const T* dy, T* dx,
-                           void* scratch, Isa isa) {
+                           void* scratch, Isa isa, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
+    winograd_backward_input<T>(pool, g, filter, dy, dx, scratch, isa);
+    return;
+  }
   if (const MatrixForm matrix{g}) {
     // dx = dy * filter^T
     gemm<T>(pool, false, true, matrix.rows, matrix.depth, g.out_c, dy, g.out_c, filter, g.out_c, false, dx,
@@ -274,14 +292,16 @@ void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* f
 }
 
 #define TARN_INSTANTIATE(T)                                                                                        \
-  template size_t conv2d_forward_scratch_bytes<T>(const Conv2DGeometry&, int);                                     \
+  template bool conv2d_forward_uses_winograd<T>(const Conv2DGeometry&);                                            \
+  template size_t conv2d_forward_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);                      \
   template size_t conv2d_forward_packed_scratch_bytes<T>(const Conv2DGeometry&, int);                              \
-  template size_t conv2d_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int);                              \
+  template size_t conv2d_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);               \
   template void conv2d_forward<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, const Epilogue<T>&,  \
-                                  void*, Isa);                                                                     \
+                                  void*, Isa, ConvAlgorithm);                                                      \
   template void conv2d_forward_packed<T>(ThreadPool&, const Conv2DGeometry&, const T*, const PackedMatrix<T>&, T*, \
                                          const Epilogue<T>&, void*);                                               \
-  template void conv2d_backward_input<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa);
+  template void conv2d_backward_input<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa,   \
+                                         ConvAlgorithm);
 TARN_INSTANTIATE(float)
 TARN_INSTANTIATE(double)
 #undef TARN_INSTANTIATE

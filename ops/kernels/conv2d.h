@@ -12,6 +12,8 @@
 // T is float or double. The caller has checked the geometry; padding at the bottom and right follows from out_h, out_w.
 // Bits do not depend on the number of threads: every output is one chain in a fixed order (dfilter: a fixed number of
 // partial sums added in order). Nothing allocates.
+// 3x3 convolutions of floats with stride 1 go through Winograd's algorithm (winograd.h) where that is faster: the same
+// sums with about twice the rounding error.
 #pragma once
 
 #include <cstddef>
@@ -36,13 +38,22 @@ struct Conv2DGeometry {
   int64_t multiply_adds() const { return batch * out_h * out_w * filter_depth() * out_c; }
 };
 
+// Only tests and benchmarks choose. kWinograd is the direct path where the algorithm does not apply.
+enum class ConvAlgorithm { kAuto, kDirect, kWinograd };
+
 template <class T>
-size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads);
+size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads,
+                                    ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 // y = activation(conv(x, filter) + bias).
 template <class T>
 void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* filter, T* y,
-                    const Epilogue<T>& epilogue, void* scratch, Isa isa = best_isa());
+                    const Epilogue<T>& epilogue, void* scratch, Isa isa = best_isa(),
+                    ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
+
+// Whether conv2d_forward would take Winograd's algorithm: then packing the filter for the direct path is no use.
+template <class T>
+bool conv2d_forward_uses_winograd(const Conv2DGeometry& g);
 
 // Constant weights: the filter is a matrix [filter_depth, out_c], packed once.
 //   PackedMatrix<T> packed = pack_matrix<T>(false, g.filter_depth(), g.out_c, filter, g.out_c, memory);
@@ -54,19 +65,21 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
                            const Epilogue<T>& epilogue, void* scratch);
 
 template <class T>
-size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads);
+size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads,
+                                           ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 // dx from dy; dx is written whole.
 template <class T>
 void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, const T* dy, T* dx,
-                           void* scratch, Isa isa = best_isa());
+                           void* scratch, Isa isa = best_isa(), ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 template <class T>
-size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads);
+size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads,
+                                            ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 // dfilter from x and dy; dfilter is written whole.
 template <class T>
 void conv2d_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* dy, T* dfilter,
-                            void* scratch, Isa isa = best_isa());
+                            void* scratch, Isa isa = best_isa(), ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
 
 }  // namespace tarn::kernels

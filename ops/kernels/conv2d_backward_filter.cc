@@ -2,6 +2,7 @@
 // The pixels are cut into a number of groups that the geometry alone decides; each group has a partial sum of its own,
 // and the partial sums are added in order. That makes the result independent of threads, and shorter sums round less.
 #include "ops/kernels/conv2d_strip.h"
+#include "ops/kernels/winograd.h"
 
 namespace tarn::kernels {
 namespace {
@@ -179,7 +180,10 @@ class Worker {
 }  // namespace
 
 template <class T>
-size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads) {
+size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
+    return winograd_backward_filter_scratch_bytes<T>(g, threads);
+  }
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.depth, g.out_c, matrix.rows, threads);
   const Plan<T> plan(g);
   return static_cast<size_t>(ScratchCarver<T>::bytes(plan.partial_elements(g) * plan.groups) +
@@ -188,7 +192,11 @@ size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads
 
 template <class T>
 void conv2d_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* dy, T* dfilter,
-                            void* scratch, Isa isa) {
+                            void* scratch, Isa isa, ConvAlgorithm algorithm) {
+  if (uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
+    winograd_backward_filter<T>(pool, g, x, dy, dfilter, scratch, isa);
+    return;
+  }
   if (const MatrixForm matrix{g}) {
     // dfilter = x^T * dy
     gemm<T>(pool, true, false, matrix.depth, g.out_c, matrix.rows, x, matrix.depth, dy, g.out_c, false, dfilter,
@@ -228,9 +236,10 @@ void conv2d_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* 
   });
 }
 
-#define TARN_INSTANTIATE(T)                                                            \
-  template size_t conv2d_backward_filter_scratch_bytes<T>(const Conv2DGeometry&, int); \
-  template void conv2d_backward_filter<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa);
+#define TARN_INSTANTIATE(T)                                                                                       \
+  template size_t conv2d_backward_filter_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);             \
+  template void conv2d_backward_filter<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa, \
+                                          ConvAlgorithm);
 TARN_INSTANTIATE(float)
 TARN_INSTANTIATE(double)
 #undef TARN_INSTANTIATE

@@ -1,5 +1,7 @@
 #include "ops/reduction.h"
 
+#include <cstring>
+
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 
@@ -125,7 +127,17 @@ Status run_reduction_op(RunContext& c, bool keep_dims, ReduceRange range) {
   TARN_RETURN_IF_ERROR(read_axes(c.input(1), axes));
   TARN_ASSIGN_OR_RETURN(ReductionPlan plan, ReductionPlan::make(*c.input(0).shape, axes.span()));
   TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, keep_dims ? plan.output_kept : plan.output));
-  run_reduction(c.threads(), plan, range, c.input(0).data, y.data);
+  const TensorView& x = c.input(0);
+  if (plan.reduced.count == 1) {  // each of one element, as where a gradient was not broadcast: all give that element
+    const auto size = static_cast<int64_t>(dtype_size(x.dtype));
+    const auto* from = static_cast<const char*>(x.data);
+    auto* to = static_cast<char*>(y.data);
+    c.threads().parallel_for(x.count, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
+      std::memcpy(to + begin * size, from + begin * size, static_cast<size_t>((end - begin) * size));
+    });
+    return {};
+  }
+  run_reduction(c.threads(), plan, range, x.data, y.data);
   return {};
 }
 

@@ -1,0 +1,68 @@
+// What both passes of Winograd's algorithm share (internal): the tiles of a convolution's outputs, where the cells of
+// each lie, how many make a block, and strides that suit the cache.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "ops/kernels/conv2d_strip.h"
+#include "ops/kernels/winograd_transform.h"
+
+namespace tarn::kernels {
+
+// Points of a block's tiles, transformed input and products together: beside the transformed filter in L2.
+inline constexpr int64_t kBlockBytes = 384 << 10;
+inline constexpr int64_t kMaxBlockTiles = 128;  // more gains nothing and costs scratch
+inline constexpr int64_t kLine = 16;            // floats of a cache line; the widest vector
+
+// Strides in whole lines: rows of channels that do not all fall into one cache set, and points that differ in theirs.
+constexpr int64_t row_stride_of(int64_t channels) {
+  const int64_t lines = ceil_div(channels, kLine);
+  return (lines % 16 == 0 ? lines + 1 : lines) * kLine;
+}
+constexpr int64_t point_stride_of(int64_t elements) {
+  return (ceil_div(elements, kLine) | 1) * kLine;
+}
+
+// 4x4 blocks of the outputs of all images, in order.
+struct WinogradTiling {
+  int64_t rows, columns, count;
+
+  explicit WinogradTiling(const Conv2DGeometry& g)
+      : rows(ceil_div(g.out_h, kWinogradBlock)),
+        columns(ceil_div(g.out_w, kWinogradBlock)),
+        count(g.batch * rows * columns) {}
+
+  struct Place {
+    int64_t image, row, column;  // of the first output
+  };
+  Place place(int64_t tile) const {
+    const int64_t row = tile / columns;
+    return {row / rows, row % rows * kWinogradBlock, tile % columns * kWinogradBlock};
+  }
+};
+
+// size x size cells of an image [h, w, c], in place or, where some lie outside, in `edge` with zeros there.
+template <class T>
+struct WinogradCells {
+  const T* data;
+  int64_t row_stride;
+
+  WinogradCells(const T* image, int64_t h, int64_t w, int64_t c, int64_t row, int64_t column, int64_t size, T* edge) {
+    if (row >= 0 && column >= 0 && row + size <= h && column + size <= w) {
+      data = image + (row * w + column) * c;
+      row_stride = w * c;
+    } else {
+      copy_strip(image, h, w, c, row, size, column, size, edge);
+      data = edge;
+      row_stride = size * c;
+    }
+  }
+};
+
+inline int64_t block_tiles(const WinogradTiling& tiling, int64_t bytes_per_tile, int64_t min_tiles) {
+  const int64_t tiles = std::clamp(kBlockBytes / bytes_per_tile, min_tiles, kMaxBlockTiles);
+  return std::max<int64_t>(1, std::min(tiles, tiling.count));
+}
+
+}  // namespace tarn::kernels

@@ -1,0 +1,240 @@
+// The bodies behind winograd_transform.h; included by foreach_isa.h once per flavour. Each two-dimensional transform is
+// the one-dimensional one down the columns, then along the rows; a vector holds neighbouring channels.
+
+inline constexpr T kA = T(kWinogradA), kA2 = kA * kA, kA3 = kA * kA2;
+inline constexpr T kB = T(kWinogradB), kB2 = kB * kB, kB3 = kB * kB2;
+// 1 / product of (p_i - p_j) for p_i = 0, +-a, +-b
+inline constexpr T kInverse0 = T(1 / (kWinogradA * kWinogradA * kWinogradB * kWinogradB));
+inline constexpr T kInverseA =
+    T(1 / (2 * kWinogradA * kWinogradA * (kWinogradA * kWinogradA - kWinogradB * kWinogradB)));
+inline constexpr T kInverseB =
+    T(1 / (2 * kWinogradB * kWinogradB * (kWinogradB * kWinogradB - kWinogradA * kWinogradA)));
+
+template <bool kTail>
+TARN_INLINE V load_lanes(const T* p, int64_t lanes) {
+  if constexpr (kTail) {
+    return load_partial(p, lanes);
+  } else {
+    return load(p);
+  }
+}
+template <bool kTail>
+TARN_INLINE void store_lanes(T* p, V v, int64_t lanes) {
+  if constexpr (kTail) {
+    store_partial(p, v, lanes);
+  } else {
+    store(p, v);
+  }
+}
+
+// Makes the compiler forget what it knows of a stride: it would compute all of a tile's addresses ahead of the loop
+// over channels, of few turns, and keep them in memory.
+TARN_INLINE void forget(int64_t& stride) {
+  __asm__("" : "+r"(stride));
+}
+
+// Row i of B^T: the coefficients of the product over j != i of (x - p_j); the last one of the product over all points.
+struct InputStep {
+  static constexpr int kIn = 6, kOut = 6;
+};
+TARN_INLINE void step(InputStep, const V (&d)[6], V (&out)[6]) {
+  const V sum = set1(kA2 + kB2), product = set1(kA2 * kB2);
+  out[0] = fma(product, d[0], d[4] - sum * d[2]);
+  const V even_a = fma(set1(-kB2), d[2], d[4]), odd_a = set1(kA) * fma(set1(-kB2), d[1], d[3]);
+  out[1] = even_a + odd_a;
+  out[2] = even_a - odd_a;
+  const V even_b = fma(set1(-kA2), d[2], d[4]), odd_b = set1(kB) * fma(set1(-kA2), d[1], d[3]);
+  out[3] = even_b + odd_b;
+  out[4] = even_b - odd_b;
+  out[5] = fma(product, d[1], d[5] - sum * d[3]);
+}
+
+// G: a polynomial at each point over that point's product; its last coefficient for infinity.
+struct FilterStep {
+  static constexpr int kIn = 3, kOut = 6;
+};
+TARN_INLINE void step(FilterStep, const V (&g)[3], V (&out)[6]) {
+  out[0] = set1(kInverse0) * g[0];
+  const V even_a = set1(kInverseA) * fma(set1(kA2), g[2], g[0]), odd_a = set1(kInverseA * kA) * g[1];
+  out[1] = even_a + odd_a;
+  out[2] = even_a - odd_a;
+  const V even_b = set1(kInverseB) * fma(set1(kB2), g[2], g[0]), odd_b = set1(kInverseB * kB) * g[1];
+  out[3] = even_b + odd_b;
+  out[4] = even_b - odd_b;
+  out[5] = g[2];
+}
+struct GradientStep {
+  static constexpr int kIn = 4, kOut = 6;
+};
+TARN_INLINE void step(GradientStep, const V (&g)[4], V (&out)[6]) {
+  out[0] = set1(kInverse0) * g[0];
+  const V even_a = set1(kInverseA) * fma(set1(kA2), g[2], g[0]);
+  const V odd_a = set1(kInverseA * kA) * fma(set1(kA2), g[3], g[1]);
+  out[1] = even_a + odd_a;
+  out[2] = even_a - odd_a;
+  const V even_b = set1(kInverseB) * fma(set1(kB2), g[2], g[0]);
+  const V odd_b = set1(kInverseB * kB) * fma(set1(kB2), g[3], g[1]);
+  out[3] = even_b + odd_b;
+  out[4] = even_b - odd_b;
+  out[5] = g[3];
+}
+
+// A^T: row k holds the k-th powers of the points; infinity counts in the last row.
+struct OutputStep {
+  static constexpr int kIn = 6, kOut = 4;
+};
+TARN_INLINE void step(OutputStep, const V (&m)[6], V (&out)[4]) {
+  const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
+  out[0] = m[0] + (even_a + even_b);
+  out[1] = fma(set1(kA), odd_a, set1(kB) * odd_b);
+  out[2] = fma(set1(kA2), even_a, set1(kB2) * even_b);
+  out[3] = fma(set1(kA3), odd_a, fma(set1(kB3), odd_b, m[5]));
+}
+struct FilterGradientStep {
+  static constexpr int kIn = 6, kOut = 3;
+};
+TARN_INLINE void step(FilterGradientStep, const V (&m)[6], V (&out)[3]) {
+  const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
+  out[0] = m[0] + (even_a + even_b);
+  out[1] = fma(set1(kA), odd_a, set1(kB) * odd_b);
+  out[2] = fma(set1(kA2), even_a, fma(set1(kB2), even_b, m[5]));
+}
+
+// One vector of channels: [kIn][kIn] cells at row and pixel strides to the 36 points.
+template <class Step, bool kTail>
+TARN_INLINE void to_points(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t lanes, T* out,
+                           int64_t point_stride) {
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
+  V half[6][Step::kIn];
+  TARN_UNROLL
+  for (int j = 0; j < Step::kIn; ++j) {
+    V cells[Step::kIn], column[6];
+    const T* cell = in;
+    TARN_UNROLL
+    for (int i = 0; i < Step::kIn; ++i) {
+      cells[i] = load_lanes<kTail>(cell, lanes);
+      cell += row_stride;
+    }
+    in += pixel_stride;
+    step(Step{}, cells, column);
+    TARN_UNROLL
+    for (int i = 0; i < 6; ++i) half[i][j] = column[i];
+  }
+  TARN_UNROLL
+  for (int i = 0; i < 6; ++i) {
+    V row[6];
+    step(Step{}, half[i], row);
+    TARN_UNROLL
+    for (int j = 0; j < 6; ++j) {
+      store(out, row[j]);
+      out += point_stride;
+    }
+  }
+}
+
+template <class Step>
+TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* out,
+                           int64_t point_stride) {
+  int64_t c = 0;
+  for (; c + kWidth <= channels; c += kWidth) {
+    to_points<Step, false>(in + c, row_stride, pixel_stride, kWidth, out + c, point_stride);
+  }
+  if (c < channels) to_points<Step, true>(in + c, row_stride, pixel_stride, channels - c, out + c, point_stride);
+}
+
+template <bool kTail>
+TARN_INLINE void output_vector(const T* points, int64_t point_stride, const WinogradOutput<T>& to, int64_t c,
+                               int64_t lanes) {
+  int64_t row_stride = to.row_stride, pixel_stride = to.pixel_stride, column_stride = 6 * point_stride;
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
+  forget(column_stride);
+  V half[4][6];
+  TARN_UNROLL
+  for (int j = 0; j < 6; ++j) {
+    V cells[6], column[4];
+    const T* point = points;
+    TARN_UNROLL
+    for (int i = 0; i < 6; ++i) {
+      cells[i] = load(point);
+      point += column_stride;
+    }
+    points += point_stride;
+    step(OutputStep{}, cells, column);
+    TARN_UNROLL
+    for (int i = 0; i < 4; ++i) half[i][j] = column[i];
+  }
+  const bool has_bias = to.epilogue.bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
+  const V bias = has_bias ? load_lanes<kTail>(to.epilogue.bias + c, lanes) : zero();
+  const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
+  T* y = to.y + c;
+  TARN_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    if (i == to.rows) break;
+    V row[4];
+    step(OutputStep{}, half[i], row);
+    T* pixel = y;
+    TARN_UNROLL
+    for (int j = 0; j < 4; ++j) {
+      if (has_bias) row[j] = row[j] + bias;
+      if (activates) row[j] = min(ceiling, max(zero(), row[j]));
+      if (j < to.columns) store_lanes<kTail>(pixel, row[j], lanes);
+      pixel += pixel_stride;
+    }
+    y += row_stride;
+  }
+}
+
+TARN_TARGET void output(const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
+  int64_t c = 0;
+  for (; c + kWidth <= to.channels; c += kWidth) output_vector<false>(points + c, point_stride, to, c, kWidth);
+  if (c < to.channels) output_vector<true>(points + c, point_stride, to, c, to.channels - c);
+}
+
+template <bool kTail>
+TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
+                                        T* dfilter, int64_t tap_stride, int64_t lanes) {
+  V half[3][6];
+  TARN_UNROLL
+  for (int j = 0; j < 6; ++j) {
+    V cells[6], column[3];
+    TARN_UNROLL
+    for (int i = 0; i < 6; ++i) {
+      const T* partial = partials + (i * 6 + j) * point_stride;
+      cells[i] = load_lanes<kTail>(partial, lanes);
+      for (int64_t group = 1; group < groups; ++group) {
+        cells[i] = cells[i] + load_lanes<kTail>(partial + group * group_stride, lanes);
+      }
+    }
+    step(FilterGradientStep{}, cells, column);
+    TARN_UNROLL
+    for (int i = 0; i < 3; ++i) half[i][j] = column[i];
+  }
+  TARN_UNROLL
+  for (int i = 0; i < 3; ++i) {
+    V row[3];
+    step(FilterGradientStep{}, half[i], row);
+    TARN_UNROLL
+    for (int j = 0; j < 3; ++j) store_lanes<kTail>(dfilter + (i * 3 + j) * tap_stride, row[j], lanes);
+  }
+}
+
+TARN_TARGET void filter_gradient(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
+                                 int64_t count, T* dfilter, int64_t tap_stride) {
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    filter_gradient_vector<false>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride, kWidth);
+  }
+  if (i < count) {
+    filter_gradient_vector<true>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride, count - i);
+  }
+}
+
+inline constexpr WinogradKernels<T> kWinogradKernels = {.input = transform<InputStep>,
+                                                        .filter = transform<FilterStep>,
+                                                        .gradient = transform<GradientStep>,
+                                                        .output = output,
+                                                        .filter_gradient = filter_gradient};
