@@ -202,17 +202,17 @@ TEST(Engine, NamesAllUnsupportedOpsAtOnceWithTheirNodes) {
   std::string text = R"(
 x: f32[?,4] = Placeholder
 a: f32[?,4] = Relu(x)
-b: f32[?,4] = Tanh(a)
+b: f32[?,4] = Softmax(a)
 c: f32[?,4] = Neg(b)
 )";
   std::string bytes = model_bytes(text);
   // Other ops of the same length, as no text of ours can spell them.
   auto rename = [&](std::string_view from, std::string_view to) { bytes.replace(bytes.find(from), to.size(), to); };
-  rename("Tanh", "Sigmoidd");
+  rename("Softmax", "Softmqx");
   rename("Neg", "Ngg");
   Status status = load(bytes).status();
   EXPECT_EQ(status.code(), Code::kUnimplemented);
-  EXPECT_TRUE(says(status, {"'Sigmoidd'", "'b'", "did you mean 'Sigmoid'", "'Ngg'", "'c'"}));
+  EXPECT_TRUE(says(status, {"'Softmqx'", "'b'", "did you mean 'Softmax'", "'Ngg'", "'c'"}));
 }
 
 TEST(Engine, RefusesKernelsThatAreMissingForADtypeAtLoad) {
