@@ -23,9 +23,12 @@ class OpTable : public ::testing::TestWithParam<std::string> {
   // $TARN_CASES_PER_OP of them, if set: sanitizers take ten times as long.
   std::vector<const OpCase*> cases() const {
     std::vector<const OpCase*> all = cases_of(GetParam());
-    const char* most = std::getenv("TARN_CASES_PER_OP");
-    if (most != nullptr) all.resize(std::min(all.size(), std::max<size_t>(1, std::strtoul(most, nullptr, 10))));
+    all.resize(std::min(all.size(), most_cases()));
     return all;
+  }
+  static size_t most_cases() {
+    const char* most = std::getenv("TARN_CASES_PER_OP");
+    return most == nullptr ? SIZE_MAX : std::max<size_t>(1, std::strtoul(most, nullptr, 10));
   }
 };
 
@@ -338,8 +341,9 @@ TEST_P(OpTable, GradientAgreesWithDifferences) {
     return;
   }
   if (gradients_tested_apart().contains(GetParam())) return;
-  int checked = 0;
-  for (const OpCase* op_case : cases()) {
+  size_t checked = 0;
+  for (const OpCase* op_case : cases_of(GetParam())) {  // the first may be one whose gradient cannot be checked
+    if (checked == most_cases()) break;
     std::vector<DType> dtypes = dtypes_of(op(), *op_case);
     bool in_double = std::find(dtypes.begin(), dtypes.end(), DType::kDouble) != dtypes.end();
     if (!op_case->check_gradient || !op_case->ref_inputs.empty() || !in_double) continue;
@@ -358,7 +362,7 @@ TEST_P(OpTable, GradientAgreesWithDifferences) {
       if (HasFatalFailure()) return;
     }
   }
-  EXPECT_GT(checked, 0) << "has a gradient, but no case checks it";
+  EXPECT_GT(checked, 0u) << "has a gradient, but no case checks it";
 }
 
 TEST_P(OpTable, SurvivesMalformedInput) {
