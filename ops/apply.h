@@ -9,6 +9,11 @@
 
 namespace tarn {
 
+// The attrs of most of them.
+inline constexpr std::string_view kApplyAttrs =
+    "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
+    "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false";
+
 struct ApplyInputs {
   int refs;  // the first inputs, variables of one shape
   int grad;  // the input of that shape; all others are scalars

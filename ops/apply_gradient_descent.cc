@@ -42,9 +42,7 @@ const OpDef op_ApplyGradientDescent = {
     .name = "ApplyGradientDescent",
     .inputs = "var: Ref(T), alpha: T, delta: T",
     .outputs = "out: Ref(T)",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false",
+    .attrs = kApplyAttrs,
     .traits = kStateful | kWritesRef,
     .infer = infer,
     .kernels = kKernels,

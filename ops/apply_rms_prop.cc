@@ -80,9 +80,7 @@ const OpDef op_ApplyRMSProp = {
     .name = "ApplyRMSProp",
     .inputs = "var: Ref(T), ms: Ref(T), mom: Ref(T), lr: T, rho: T, momentum: T, epsilon: T, grad: T",
     .outputs = "out: Ref(T)",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false",
+    .attrs = kApplyAttrs,
     .traits = kStateful | kWritesRef,
     .infer = infer,
     .kernels = kKernels,
@@ -91,9 +89,7 @@ const OpDef op_ApplyCenteredRMSProp = {
     .name = "ApplyCenteredRMSProp",
     .inputs = "var: Ref(T), mg: Ref(T), ms: Ref(T), mom: Ref(T), lr: T, rho: T, momentum: T, epsilon: T, grad: T",
     .outputs = "out: Ref(T)",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false",
+    .attrs = kApplyAttrs,
     .traits = kStateful | kWritesRef,
     .infer = infer_centered,
     .kernels = kCenteredKernels,

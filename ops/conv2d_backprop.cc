@@ -25,24 +25,18 @@ Result<kernels::Conv2DGeometry> backprop_geometry(const WindowAttrs& window, con
                                                   const Shape& dy) {
   TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window, input, filter));
   TARN_ASSIGN_OR_RETURN(Shape output, conv_output(window, g));
-  if (!dy.is_compatible_with(output)) {
-    return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
-                            " with ", filter.to_string(), " gives ", output.to_string());
-  }
+  TARN_RETURN_IF_ERROR(expect_backprop_shape(dy, output, input, filter));
   return g;
 }
 
-Status judge_sizes(InferContext& c, int i, std::string_view name) {
-  TARN_RETURN_IF_ERROR(c.expect_rank(i, 1, name));
-  if (c.shape(i).has_rank() && c.shape(i).dim(0) > kMaxRank) {
-    return invalid_argument("'", name, "' holds ", c.shape(i).dim(0), " sizes");
-  }
-  return {};
+Status judge_backprop(const AttrMap& attrs, const Shape& input, const Shape& filter, const Shape& dy) {
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(attrs));
+  return backprop_geometry(window, input, filter, dy).status();
 }
 
-Status infer_backprop_input(InferContext& c) {
+Status infer_to_input(InferContext& c) {
   TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 0, "input_sizes"));
+  TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "input_sizes"));
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 4, "filter"));
   TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
   std::optional<IntList> sizes = IntList::known(c, 0);
@@ -53,16 +47,8 @@ Status infer_backprop_input(InferContext& c) {
   return c.set_output(0, input);
 }
 
-Status infer_backprop_filter(InferContext& c) {
-  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(c.expect_rank(0, 4, "input"));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 1, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
-  std::optional<IntList> sizes = IntList::known(c, 1);
-  if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape filter, shape_from(*sizes, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(backprop_geometry(window, c.shape(0), filter, c.shape(2)).status());
-  return c.set_output(0, filter);
+Status infer_to_filter(InferContext& c) {
+  return infer_backprop_filter(c, 4, judge_backprop);
 }
 
 bool is_empty(const kernels::Conv2DGeometry& g) {
@@ -184,7 +170,7 @@ const OpDef op_Conv2DBackpropInput = {
         "T: {half, bfloat16, float, double, int32}; strides: list(int); use_cudnn_on_gpu: bool = true; "
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
-    .infer = infer_backprop_input,
+    .infer = infer_to_input,
     .kernels = kInputKernels,
 };
 const OpDef op_Conv2DBackpropFilter = {
@@ -195,7 +181,7 @@ const OpDef op_Conv2DBackpropFilter = {
         "T: {half, bfloat16, float, double}; strides: list(int); use_cudnn_on_gpu: bool = true; "
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
-    .infer = infer_backprop_filter,
+    .infer = infer_to_filter,
     .kernels = kFilterKernels,
 };
 

@@ -25,41 +25,21 @@ Result<Geometry3D> backprop_geometry(const Window3DAttrs& window, const Shape& i
                                      const Shape& dy) {
   TARN_ASSIGN_OR_RETURN(Geometry3D g, conv3d_geometry(window, input, filter));
   TARN_ASSIGN_OR_RETURN(Shape output, output3d(window, g, g.out_c));
-  if (!dy.is_compatible_with(output)) {
-    return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
-                            " with ", filter.to_string(), " gives ", output.to_string());
-  }
+  TARN_RETURN_IF_ERROR(expect_backprop_shape(dy, output, input, filter));
   return g;
 }
 
-Status judge_sizes(InferContext& c, int i, std::string_view name) {
-  TARN_RETURN_IF_ERROR(c.expect_rank(i, 1, name));
-  if (!c.shape(i).is_fully_known() || c.shape(i).dim(0) == 5) return {};
-  return invalid_argument("'", name, "' must hold 5 sizes, holds ", c.shape(i).dim(0));
+Status judge_backprop(const AttrMap& attrs, const Shape& input, const Shape& filter, const Shape& dy) {
+  TARN_ASSIGN_OR_RETURN(Window3DAttrs window, Window3DAttrs::read(attrs));
+  return backprop_geometry(window, input, filter, dy).status();
 }
 
-Status infer_backprop_input(InferContext& c) {
-  TARN_ASSIGN_OR_RETURN(Window3DAttrs window, Window3DAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 0, "input_sizes"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(1, 5, "filter"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 5, "out_backprop"));
-  std::optional<IntList> sizes = IntList::known(c, 0);
-  if (!sizes) return c.set_output(0, Shape::unknown_of_rank(5));
-  TARN_ASSIGN_OR_RETURN(Shape input, shape_from(*sizes, "input_sizes"));
-  TARN_RETURN_IF_ERROR(backprop_geometry(window, input, c.shape(1), c.shape(2)).status());
-  return c.set_output(0, input);
+Status infer_to_input(InferContext& c) {
+  return infer_backprop_input(c, 5, judge_backprop);
 }
 
-Status infer_backprop_filter(InferContext& c) {
-  TARN_ASSIGN_OR_RETURN(Window3DAttrs window, Window3DAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(c.expect_rank(0, 5, "input"));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 1, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 5, "out_backprop"));
-  std::optional<IntList> sizes = IntList::known(c, 1);
-  if (!sizes) return c.set_output(0, Shape::unknown_of_rank(5));
-  TARN_ASSIGN_OR_RETURN(Shape filter, shape_from(*sizes, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(backprop_geometry(window, c.shape(0), filter, c.shape(2)).status());
-  return c.set_output(0, filter);
+Status infer_to_filter(InferContext& c) {
+  return infer_backprop_filter(c, 5, judge_backprop);
 }
 
 // ---- Patches ----------------------------------------------------------------------------------------------------
@@ -389,7 +369,7 @@ const OpDef op_Conv3DBackpropInputV2 = {
         "T: {half, bfloat16, float, double}; strides: list(int) >= 5; padding: {'SAME', 'VALID'}; "
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; dilations: list(int) = [1, 1, 1, 1, 1]; "
         "Tshape: {int32, int64} = int32",
-    .infer = infer_backprop_input,
+    .infer = infer_to_input,
     .kernels = kInputKernels,
     .kernel_attr = "T",
 };
@@ -398,7 +378,7 @@ const OpDef op_Conv3DBackpropFilterV2 = {
     .inputs = "input: T, filter_sizes: int32, out_backprop: T",
     .outputs = "output: T",
     .attrs = kAttrs,
-    .infer = infer_backprop_filter,
+    .infer = infer_to_filter,
     .kernels = kFilterKernels,
 };
 

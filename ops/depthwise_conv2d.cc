@@ -41,41 +41,21 @@ Result<Depthwise> backprop_geometry(const WindowAttrs& window, const Shape& inpu
                                     const Shape& dy) {
   TARN_ASSIGN_OR_RETURN(Depthwise depthwise, depthwise_geometry(window, input, filter));
   TARN_ASSIGN_OR_RETURN(Shape output, conv_output(window, depthwise.window));
-  if (!dy.is_compatible_with(output)) {
-    return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
-                            " with ", filter.to_string(), " gives ", output.to_string());
-  }
+  TARN_RETURN_IF_ERROR(expect_backprop_shape(dy, output, input, filter));
   return depthwise;
 }
 
-Status judge_sizes(InferContext& c, int i, std::string_view name) {
-  TARN_RETURN_IF_ERROR(c.expect_rank(i, 1, name));
-  if (!c.shape(i).is_fully_known() || c.shape(i).dim(0) == 4) return {};
-  return invalid_argument("'", name, "' must hold 4 sizes, holds ", c.shape(i).dim(0));
+Status judge_backprop(const AttrMap& attrs, const Shape& input, const Shape& filter, const Shape& dy) {
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(attrs));
+  return backprop_geometry(window, input, filter, dy).status();
 }
 
-Status infer_backprop_input(InferContext& c) {
-  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 0, "input_sizes"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(1, 4, "filter"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
-  std::optional<IntList> sizes = IntList::known(c, 0);
-  if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape input, shape_from(*sizes, "input_sizes"));
-  TARN_RETURN_IF_ERROR(backprop_geometry(window, input, c.shape(1), c.shape(2)).status());
-  return c.set_output(0, input);
+Status infer_to_input(InferContext& c) {
+  return infer_backprop_input(c, 4, judge_backprop);
 }
 
-Status infer_backprop_filter(InferContext& c) {
-  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
-  TARN_RETURN_IF_ERROR(c.expect_rank(0, 4, "input"));
-  TARN_RETURN_IF_ERROR(judge_sizes(c, 1, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 4, "out_backprop"));
-  std::optional<IntList> sizes = IntList::known(c, 1);
-  if (!sizes) return c.set_output(0, Shape::unknown_of_rank(4));
-  TARN_ASSIGN_OR_RETURN(Shape filter, shape_from(*sizes, "filter_sizes"));
-  TARN_RETURN_IF_ERROR(backprop_geometry(window, c.shape(0), filter, c.shape(2)).status());
-  return c.set_output(0, filter);
+Status infer_to_filter(InferContext& c) {
+  return infer_backprop_filter(c, 4, judge_backprop);
 }
 
 template <class T>
@@ -333,7 +313,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropInput = {
     .inputs = "input_sizes: int32, filter: T, out_backprop: T",
     .outputs = "output: T",
     .attrs = kAttrs,
-    .infer = infer_backprop_input,
+    .infer = infer_to_input,
     .kernels = kInputKernels,
 };
 const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
@@ -341,7 +321,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
     .inputs = "input: T, filter_sizes: int32, out_backprop: T",
     .outputs = "output: T",
     .attrs = kAttrs,
-    .infer = infer_backprop_filter,
+    .infer = infer_to_filter,
     .kernels = kFilterKernels,
 };
 

@@ -6,6 +6,8 @@
 //   float y = (output_row + 0.5f) * scale - 0.5f;     // with half_pixel_centers; else output_row * scale
 #pragma once
 
+#include <algorithm>
+
 #include "core/op.h"
 #include "ops/support/array.h"
 
@@ -27,5 +29,19 @@ Result<Shape> resized_shape(const Shape& images, const std::optional<IntList>& s
 Status infer_resize(InferContext& c);
 // The same in run.
 Result<Shape> resized_shape(const RunContext& c);
+
+// Calls f(image, first channel, channels) for all channels of `images`, shared out among threads `range` or more at a
+// time.
+template <class F>
+void for_each_channel_range(ThreadPool& threads, const Shape& images, int64_t range, const F& f) {
+  const int64_t channels = images.dim(3);
+  threads.parallel_for(images.dim(0) * channels, std::max<int64_t>(1, range), [&](int64_t begin, int64_t end, int) {
+    while (begin < end) {
+      const int64_t first = begin % channels, count = std::min(channels - first, end - begin);
+      f(begin / channels, first, count);
+      begin += count;
+    }
+  });
+}
 
 }  // namespace tarn

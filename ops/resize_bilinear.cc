@@ -125,17 +125,12 @@ class BilinearGradKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(TensorView dx, c.output(0, output));
     zero_elements(dx.dtype, dx.data, dx.count);
     if (c.input(0).count == 0) return {};
-    int64_t channels = output.dim(3), pixels = grads.dim(1) * grads.dim(2);
+    int64_t pixels = grads.dim(1) * grads.dim(2);
     // Threads share images and channels, so every sum is taken in the order of the pixels.
-    c.threads().parallel_for(output.dim(0) * channels, std::max<int64_t>(1, kElementsPerRange / 4 / pixels),
-                             [&](int64_t begin, int64_t end, int) {
-                               while (begin < end) {
-                                 int64_t image = begin / channels, first = begin % channels;
-                                 int64_t count = std::min(channels - first, end - begin);
-                                 scatter(c.input(0).as<float>(), dx.as<T>(), grads, output, image, first, count);
-                                 begin += count;
-                               }
-                             });
+    for_each_channel_range(c.threads(), output, kElementsPerRange / 4 / pixels,
+                           [&](int64_t image, int64_t first, int64_t count) {
+                             scatter(c.input(0).as<float>(), dx.as<T>(), grads, output, image, first, count);
+                           });
     return {};
   }
 

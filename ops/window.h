@@ -59,6 +59,14 @@ Result<Shape> conv_output(const WindowAttrs& window, const kernels::Conv2DGeomet
 Result<kernels::Pool2DGeometry> pool_geometry(const WindowAttrs& window, const Shape& input, std::string_view name);
 Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeometry& geometry);
 
+// Ops that go back through a convolution, 2-D or 3-D, have the inputs (input_sizes, filter, dy) or (input,
+// filter_sizes, dy), all of one rank. `judge` tells whether the three shapes belong together, as far as they are known.
+using JudgeBackprop = Status (*)(const AttrMap& attrs, const Shape& input, const Shape& filter, const Shape& dy);
+Status infer_backprop_input(InferContext& c, int rank, JudgeBackprop judge);
+Status infer_backprop_filter(InferContext& c, int rank, JudgeBackprop judge);
+// Errors unless `dy` can have the shape that the convolution of input and filter gives.
+Status expect_backprop_shape(const Shape& dy, const Shape& output, const Shape& input, const Shape& filter);
+
 // What the kernels of ops/kernels call the activation of an epilogue.
 kernels::Activation kernel_activation(Activation activation);
 

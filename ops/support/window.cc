@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "ops/support/array.h"
+
 namespace tarn {
 namespace {
 
@@ -207,6 +209,41 @@ Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeomet
   Shape shape = window.image_shape(g.batch, g.out_h, g.out_w, g.channels);
   TARN_RETURN_IF_ERROR(judge_product(shape));
   return shape;
+}
+
+namespace {
+
+// The op's sizes are input `i` (0 or 1), the other of the two shapes is input 1 - i.
+Status infer_backprop(InferContext& c, int i, int rank, JudgeBackprop judge) {
+  constexpr std::string_view kSizes[] = {"input_sizes", "filter_sizes"}, kShapes[] = {"input", "filter"};
+  const int other = 1 - i;
+  TARN_RETURN_IF_ERROR(c.expect_rank(i, 1, kSizes[i]));
+  if (c.shape(i).is_fully_known() && c.shape(i).dim(0) != rank)
+    return invalid_argument("'", kSizes[i], "' must hold ", rank, " sizes, holds ", c.shape(i).dim(0));
+  TARN_RETURN_IF_ERROR(c.expect_rank(other, rank, kShapes[other]));
+  TARN_RETURN_IF_ERROR(c.expect_rank(2, rank, "out_backprop"));
+  Shape shape = Shape::unknown_of_rank(rank);
+  if (std::optional<IntList> sizes = IntList::known(c, i)) {
+    TARN_ASSIGN_OR_RETURN(shape, shape_from(*sizes, kSizes[i]));
+  }
+  TARN_RETURN_IF_ERROR(judge(c.attrs(), i == 0 ? shape : c.shape(0), i == 1 ? shape : c.shape(1), c.shape(2)));
+  return c.set_output(0, shape);
+}
+
+}  // namespace
+
+Status infer_backprop_input(InferContext& c, int rank, JudgeBackprop judge) {
+  return infer_backprop(c, 0, rank, judge);
+}
+
+Status infer_backprop_filter(InferContext& c, int rank, JudgeBackprop judge) {
+  return infer_backprop(c, 1, rank, judge);
+}
+
+Status expect_backprop_shape(const Shape& dy, const Shape& output, const Shape& input, const Shape& filter) {
+  if (dy.is_compatible_with(output)) return {};
+  return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
+                          " with ", filter.to_string(), " gives ", output.to_string());
 }
 
 kernels::Activation kernel_activation(Activation activation) {
