@@ -313,8 +313,19 @@ Output Flatten(const Scope& scope, const Input& input) {
                            .with_node(x.op().name()));
     return {};
   }
-  std::vector<int32_t> shape{-1, static_cast<int32_t>(features)};
-  return add(layer, "Reshape", {x, shape});
+  if (x.shape()[0] != kUnknownDim) {
+    std::vector<int32_t> shape{static_cast<int32_t>(x.shape()[0]), static_cast<int32_t>(features)};
+    return add(layer, "Reshape", {x, shape});
+  }
+  // As tf.layers.flatten does. It leaves the number of features to the Reshape, -1, and notes the shape in Python; a
+  // graph alone could not say then what a dense layer gets, so they stand here.
+  Output batch =
+      add(layer, "StridedSlice",
+          {add(layer, "Shape", {x}), std::vector<int32_t>{0}, std::vector<int32_t>{1}, std::vector<int32_t>{1}},
+          {{"shrink_axis_mask", int64_t{1}}});
+  Scope reshape = layer.Reopen("Reshape");
+  Output shape = add(reshape.WithOpName("shape"), "Pack", {InputList{batch, static_cast<int32_t>(features)}});
+  return AddNodeNamed(layer, reshape.prefix(), "Reshape", {x, shape}).output(0);
 }
 
 }  // namespace tarn::layers

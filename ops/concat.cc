@@ -15,6 +15,18 @@ ConcatInputs concat_inputs(int input_count) {
   return axis_first ? ConcatInputs{0, 1, input_count - 1} : ConcatInputs{input_count - 1, 0, input_count - 1};
 }
 
+// Vectors of integers: shapes are put together so too.
+void infer_joined_value(InferContext& c, const ConcatInputs& in) {
+  std::vector<int64_t> joined;
+  for (int i = in.first; i < in.first + in.count; ++i) {
+    std::optional<std::vector<int64_t>> elements = known_elements(c, i);
+    if (!elements || c.shape(i).rank() != 1) return;
+    joined.insert(joined.end(), elements->begin(), elements->end());
+  }
+  Shape shape{std::ssize(joined)};
+  set_known_elements(c, 0, shape, std::move(joined));
+}
+
 template <bool axis_first>
 Status infer_concat(InferContext& c) {
   ConcatInputs in = concat_inputs<axis_first>(c.input_count());
@@ -56,6 +68,7 @@ Status infer_concat(InferContext& c) {
     output = *merged;
   }
   output.set_dim(axis, along);
+  infer_joined_value(c, in);
   return set_output_checked(c, 0, output);
 }
 

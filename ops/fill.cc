@@ -9,11 +9,7 @@ namespace {
 Status infer_fill(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "dims"));
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 0, "value"));
-  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims, "dims"));
-  const Shape& dims = c.shape(0);
-  if (dims.rank() != 1 || dims.dim(0) == kUnknownDim) return {};
-  if (dims.dim(0) > kMaxRank) return invalid_argument("dims has ", dims.dim(0), " elements, at most ", kMaxRank);
-  return c.set_output(0, Shape::unknown_of_rank(static_cast<int>(dims.dim(0))));
+  return c.set_output(0, known_shape(c, 0, "dims"));
 }
 
 class FillKernel : public Kernel {

@@ -9,6 +9,7 @@ Status infer_identity(InferContext& c) {
   for (int i = 0; i < c.output_count(); ++i) {
     TARN_RETURN_IF_ERROR(c.set_output(i, c.shape(i)));
     if (c.input(i).has_value()) c.set_value(i, c.input(i).value);
+    c.output(i).elements = c.input(i).elements;
   }
   return {};
 }

@@ -24,18 +24,15 @@ Shape without_dim(const Shape& shape, int axis) {
   return element;
 }
 
-// Scalars that are all known make a known vector: shapes are often put together so.
+// Scalars become a vector: shapes are often put together so, the batch size not known.
 void infer_packed_value(InferContext& c) {
-  DType dtype = c.output(0).dtype;
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) return;
-  std::vector<int64_t> values;
+  std::vector<int64_t> elements;
   for (int i = 0; i < c.input_count(); ++i) {
-    std::optional<IntList> value = IntList::known(c, i);
-    if (!value || !c.shape(i).is_scalar()) return;
-    values.push_back((*value)[0]);
+    std::optional<std::vector<int64_t>> element = known_elements(c, i);
+    if (!element || !c.shape(i).is_scalar()) return;
+    elements.push_back((*element)[0]);
   }
-  std::optional<Tensor> packed = int_tensor(dtype, Shape{static_cast<int64_t>(values.size())}, values);
-  if (packed) c.set_value(0, *packed);
+  set_known_elements(c, 0, Shape{c.input_count()}, std::move(elements));
 }
 
 Status infer_pack(InferContext& c) {

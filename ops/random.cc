@@ -120,11 +120,7 @@ struct Truncated {
 Status infer_random(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "shape"));
   for (int i = 1; i < c.input_count(); ++i) TARN_RETURN_IF_ERROR(c.expect_rank(i, 0, i == 1 ? "minval" : "maxval"));
-  if (std::optional<IntList> dims = IntList::known(c, 0)) return c.set_output(0, shape_from(*dims, "shape"));
-  const Shape& dims = c.shape(0);
-  if (dims.rank() != 1 || dims.dim(0) == kUnknownDim) return {};
-  if (dims.dim(0) > kMaxRank) return invalid_argument("shape has ", dims.dim(0), " dims, at most ", kMaxRank);
-  return c.set_output(0, Shape::unknown_of_rank(static_cast<int>(dims.dim(0))));
+  return c.set_output(0, known_shape(c, 0, "shape"));
 }
 
 // Finds where this node stands in its stream and what shape is asked for.

@@ -1,4 +1,6 @@
 // Reshape, ExpandDims, Squeeze: the same elements under another shape.
+#include <algorithm>
+
 #include "core/op.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
@@ -55,10 +57,23 @@ Status infer_reshape(InferContext& c) {
     }
     return {};
   }
-  const Shape& sizes = c.shape(1);
-  if (sizes.rank() != 1 || sizes.dim(0) == kUnknownDim) return {};
-  if (sizes.dim(0) > kMaxRank) return invalid_argument("shape has ", sizes.dim(0), " dims, at most ", kMaxRank);
-  return c.set_output(0, Shape::unknown_of_rank(static_cast<int>(sizes.dim(0))));
+  if (c.shape(1).rank() == 1 && c.shape(1).dim(0) > kMaxRank)
+    return invalid_argument("shape has ", c.shape(1).dim(0), " dims, at most ", kMaxRank);
+  std::optional<std::vector<int64_t>> sizes = known_elements(c, 1);
+  if (!sizes) return {};
+  // A size not known is as good as a -1: both are what is left, if there is only one of them.
+  auto is_open = [](int64_t size) { return size == -1 || size == kUnknownElement; };
+  bool may_solve = std::count_if(sizes->begin(), sizes->end(), is_open) == 1 &&
+                   std::find(sizes->begin(), sizes->end(), 0) == sizes->end();
+  if (may_solve) {
+    std::replace_if(sizes->begin(), sizes->end(), is_open, -1);
+    TARN_ASSIGN_OR_RETURN(Shape output,
+                          reshaped(c.shape(0), IntList(DType::kInt64, sizes->data(), std::ssize(*sizes))));
+    return set_output_checked(c, 0, output);
+  }
+  Shape output;
+  for (int64_t size : *sizes) output.add_dim(is_open(size) ? kUnknownDim : size);
+  return c.set_output(0, output);
 }
 
 Result<Shape> expanded(const Shape& input, int64_t dim) {

@@ -1,4 +1,6 @@
 // Shape, ShapeN, Size, Rank: facts about a tensor as tensors.
+#include <algorithm>
+
 #include "core/op.h"
 #include "ops/support/array.h"
 
@@ -10,9 +12,10 @@ Status infer_shape(InferContext& c) {
   for (int i = 0; i < c.output_count(); ++i) {
     const Shape& shape = c.shape(i);
     TARN_RETURN_IF_ERROR(c.set_output(i, Shape{shape.has_rank() ? shape.rank() : kUnknownDim}));
-    if (!shape.is_fully_known()) continue;
-    std::optional<Tensor> value = int_tensor(c.output(i).dtype, Shape{shape.rank()}, shape.dims());
-    if (value) c.set_value(i, *value);
+    if (!shape.has_rank()) continue;
+    std::vector<int64_t> dims(shape.dims().begin(), shape.dims().end());
+    std::replace(dims.begin(), dims.end(), kUnknownDim, kUnknownElement);
+    set_known_elements(c, i, Shape{shape.rank()}, std::move(dims));
   }
   return {};
 }

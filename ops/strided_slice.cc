@@ -153,18 +153,20 @@ Result<Bounds> bounds_of(const RunContext& c, int first) {
   return bounds;
 }
 
-// A constant cut to a few numbers stays constant: shapes are often taken apart so.
+// What is known of a vector is known of its parts: shapes are often taken apart so.
 void infer_sliced_value(InferContext& c, const Plan& plan) {
-  DType dtype = c.output(0).dtype;
-  if (dtype != DType::kInt32 && dtype != DType::kInt64) return;
-  if (!c.input(0).has_value() || c.shape(0).rank() != 1 || !plan.output.is_fully_known()) return;
-  IntList values = IntList::of(c.input(0).value);
+  std::optional<std::vector<int64_t>> elements = known_elements(c, 0);
+  if (c.shape(0).rank() != 1 || !elements || !plan.output.is_fully_known()) return;
   std::vector<int64_t> taken;
-  for (int64_t k = 0; k < plan.size[0]; ++k) taken.push_back(values[plan.begin[0] + k * plan.stride[0]]);
+  for (int64_t k = 0; k < plan.size[0]; ++k) {
+    int64_t i = plan.begin[0] + k * plan.stride[0];
+    if (i < 0 || i >= std::ssize(*elements)) return;  // the run says it
+    taken.push_back((*elements)[static_cast<size_t>(i)]);
+  }
   Result<int64_t> count = plan.output.element_count();
-  if (!count.ok() || *count != static_cast<int64_t>(taken.size())) return;
-  std::optional<Tensor> value = int_tensor(dtype, plan.output, taken);
-  if (value) c.set_value(0, *value);
+  if (count.ok() && *count == static_cast<int64_t>(taken.size())) {
+    set_known_elements(c, 0, plan.output, std::move(taken));
+  }
 }
 
 Status infer_strided_slice(InferContext& c) {

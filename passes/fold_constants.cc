@@ -3,9 +3,10 @@
 // Before:  y = Mul(Const a, Add(Const b, Const c))        After:  y = Const
 // When:    every input is constant, the op is pure and has a kernel, no control input; the result has at most
 //          `max_constant_size_in_bytes` (10 MiB) or is no larger than what it replaces; y is not an input
-//          Shape, Size and Rank of a tensor whose shape is known fold too
+//          What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
+//          Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there
 // Keeps:   the name of y.   Contract: exact: the same kernels run.
-// Ends:    every change replaces a computed node by a Const.
+// Ends:    every change replaces a computed node, or a computed input, by a Const.
 #include <algorithm>
 
 #include "graph/patch.h"
@@ -36,14 +37,12 @@ bool may_fold(const Node& node) {
 std::optional<std::vector<Tensor>> evaluate(const Graph& graph, NodeId id, const std::vector<bool>& depends_on_input,
                                             int64_t limit) {
   const Node& node = graph.node(id);
-  if (reads_shape_only(node)) {
-    std::vector<Tensor> values;
-    for (const Fact& fact : node.outputs) {
-      if (fact.has_value()) values.push_back(fact.value);
-    }
-    if (values.size() == node.outputs.size()) return values;
-  }
   if (depends_on_input[static_cast<size_t>(id)]) return std::nullopt;
+  if (std::all_of(node.outputs.begin(), node.outputs.end(), [](const Fact& fact) { return fact.has_value(); })) {
+    std::vector<Tensor> values;
+    for (const Fact& fact : node.outputs) values.push_back(fact.value);
+    return values;
+  }
   if (node.inputs.empty()) return std::nullopt;
   std::vector<Tensor> inputs;
   int64_t input_bytes = 0;
@@ -85,6 +84,44 @@ std::vector<bool> descendants(const Graph& graph, const std::vector<NodeId>& inp
   return reached;
 }
 
+// The sizes of a Reshape that computes them from one unknown number, as a constant with -1 in its place: there is one
+// answer that keeps the number of elements.
+std::optional<Tensor> solved_sizes(const Graph& graph, const Node& node, const std::vector<bool>& depends_on_input) {
+  if (!node.is("Reshape")) return std::nullopt;
+  Wire sizes = node.inputs[1];
+  bool is_new = static_cast<size_t>(sizes.node) >= depends_on_input.size();  // made here
+  if (graph.node(sizes.node).is("Const") || (!is_new && depends_on_input[static_cast<size_t>(sizes.node)]))
+    return std::nullopt;
+  const Fact& fact = graph.fact(sizes);
+  std::vector<int64_t> elements = fact.elements;
+  auto is_open = [](int64_t size) { return size == -1 || size == kUnknownElement; };
+  if (std::count_if(elements.begin(), elements.end(), is_open) != 1 ||
+      std::find(elements.begin(), elements.end(), 0) != elements.end())
+    return std::nullopt;
+  std::replace_if(elements.begin(), elements.end(), is_open, -1);
+  if (fact.dtype == DType::kInt64) return Tensor::vector<int64_t>(elements);
+  return Tensor::vector<int32_t>(std::vector<int32_t>(elements.begin(), elements.end()));
+}
+
+// `node` with `sizes` as a constant input of its own: other users of the old one may want the number.
+Status solve_reshape(Graph& graph, NodeId id, const Tensor& sizes, const std::vector<NodeId>& inputs,
+                     std::vector<NodeId>& outputs, PassContext& context) {
+  const Node& node = graph.node(id);
+  std::string name = node.name;
+  std::string from = graph.node(node.inputs[1].node).op;
+  Patch patch(graph);
+  patch.keep(outputs);
+  patch.keep(inputs);
+  Wire constant = patch.constant(name + "/sizes", sizes);
+  Wire reshaped =
+      patch.add({.name = name + "/solved", .op = "Reshape", .inputs = {node.inputs[0], constant}, .attrs = node.attrs});
+  patch.replace_node(id, reshaped);
+  TARN_RETURN_IF_ERROR(patch.commit());
+  std::replace(outputs.begin(), outputs.end(), id, reshaped.node);
+  context.changed(name, str_cat("its sizes are a Const with one -1, not computed by ", from));
+  return {};
+}
+
 Status fold_constants(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
@@ -94,9 +131,15 @@ Status fold_constants(Graph& graph, PassContext& context) {
   for (NodeId id : order) {
     if (!graph.is_alive(id) || std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
     const Node& node = graph.node(id);
+    // More is known by now. What contradicts it is the run's to report.
+    if (context.changes > 0 && !graph.reinfer(id).ok()) continue;
     if (!may_fold(node) || context.wants_other_outputs(node.name)) continue;
     std::optional<std::vector<Tensor>> values = evaluate(graph, id, depends_on_input, limit);
-    if (!values) continue;
+    if (!values) {
+      std::optional<Tensor> sizes = solved_sizes(graph, node, depends_on_input);
+      if (sizes) TARN_RETURN_IF_ERROR(solve_reshape(graph, id, *sizes, inputs, outputs, context));
+      continue;
+    }
     std::string name = node.name;
     std::string op = node.op;
     size_t output_count = node.outputs.size();
@@ -121,7 +164,8 @@ constexpr std::string_view kDoc = R"(What depends on constants alone is computed
   Before:  y = Mul(Const a, Add(Const b, Const c))        After:  y = Const
   When:    every input is constant, the op is pure and has a kernel, no control input; the result has at most
            max_constant_size_in_bytes (default 10 MiB) or is no larger than what it replaces; y is not an input.
-           Shape, Size and Rank of a tensor whose shape is known fold too
+           What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
+           Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there
   Keeps:   the name of y.)";
 
 }  // namespace

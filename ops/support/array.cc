@@ -1,5 +1,6 @@
 #include "ops/support/array.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ops/elementwise.h"
@@ -97,6 +98,49 @@ Result<Shape> shape_from(const IntList& dims, std::string_view name) {
     shape.add_dim(dims[d]);
   }
   TARN_RETURN_IF_ERROR(shape.element_count().status());
+  return shape;
+}
+
+constexpr int64_t kMostFollowed = 1024;  // elements; a longer vector is no shape, and infer copies it at each step
+
+std::optional<std::vector<int64_t>> known_elements(const InferContext& c, int input) {
+  const Fact& fact = c.input(input);
+  if (fact.shape.rank() != 0 && (fact.shape.rank() != 1 || fact.shape.dim(0) == kUnknownDim)) return std::nullopt;
+  int64_t count = fact.shape.is_scalar() ? 1 : fact.shape.dim(0);
+  if (count > kMostFollowed) return std::nullopt;
+  if (fact.elements.size() == static_cast<size_t>(count)) return fact.elements;
+  std::vector<int64_t> elements(static_cast<size_t>(count), kUnknownElement);
+  if (std::optional<IntList> values = IntList::known(c, input)) {
+    for (int64_t i = 0; i < count; ++i) elements[static_cast<size_t>(i)] = (*values)[i];
+  }
+  return elements;
+}
+
+void set_known_elements(InferContext& c, int output, const Shape& shape, std::vector<int64_t> elements) {
+  DType dtype = c.output(output).dtype;
+  if (dtype != DType::kInt32 && dtype != DType::kInt64) return;
+  if (std::find(elements.begin(), elements.end(), kUnknownElement) == elements.end()) {
+    std::optional<Tensor> value = int_tensor(dtype, shape, elements);
+    if (value) c.set_value(output, *value);
+  } else if (shape.rank() == 1) {
+    c.output(output).elements = std::move(elements);
+  }
+}
+
+Result<Shape> known_shape(const InferContext& c, int input, std::string_view name) {
+  if (std::optional<IntList> dims = IntList::known(c, input)) return shape_from(*dims, name);
+  const Shape& length = c.shape(input);
+  if (length.rank() == 1 && length.dim(0) > kMaxRank) {
+    return invalid_argument(name, " has ", length.dim(0), " elements, at most ", kMaxRank);
+  }
+  std::optional<std::vector<int64_t>> elements = known_elements(c, input);
+  if (!elements) return Shape::unknown();
+  Shape shape;
+  for (size_t d = 0; d < elements->size(); ++d) {
+    int64_t dim = (*elements)[d];
+    if (dim < 0 && dim != kUnknownElement) return invalid_argument(name, "[", d, "] must be >= 0, not ", dim);
+    shape.add_dim(dim == kUnknownElement ? kUnknownDim : dim);
+  }
   return shape;
 }
 

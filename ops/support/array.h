@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "core/kernel.h"
 #include "core/op.h"
@@ -47,6 +48,14 @@ Status expect_single(const InferContext& c, int input, std::string_view name);
 
 // The shape that an input called `name` holds. Errors: too many dims, negative ones, a product that overflows.
 Result<Shape> shape_from(const IntList& dims, std::string_view name);
+
+// What infer knows of the shape that input i, an integer vector called `name`, holds: all of it, some dims, its rank,
+// nothing. Errors as those of shape_from.
+Result<Shape> known_shape(const InferContext& c, int input, std::string_view name);
+// The elements of an integer vector or scalar, kUnknownElement where not known; nullopt if not even their number is.
+std::optional<std::vector<int64_t>> known_elements(const InferContext& c, int input);
+// Its reverse, for a vector or scalar output: a value if all are known.
+void set_known_elements(InferContext& c, int output, const Shape& shape, std::vector<int64_t> elements);
 
 // Elements from one to the other dim of each axis step; 1 for the last. `strides` has room for the rank.
 void row_strides(const Shape& shape, std::span<int64_t> strides);

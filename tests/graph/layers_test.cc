@@ -97,6 +97,7 @@ TEST_F(Layers, ConvolutionsPoolAndFlatten) {
   EXPECT_EQ(averaged.op().name(), "average_pooling2d/AvgPool");
   EXPECT_EQ(flat.op().name(), "flatten/Reshape");
   EXPECT_EQ(flat.shape().to_string(), "[?,64]");
+  EXPECT_EQ(node("flatten/Reshape/shape").op, "Pack");  // of the batch size that a run has, and 64
 }
 
 TEST_F(Layers, BatchNormWithAFlagHasBothBranchesBehindACond) {

@@ -19,6 +19,15 @@ TARN_OP_WITHOUT_CASES(NoOp, "no inputs, no outputs");
 
 class OpTable : public ::testing::TestWithParam<std::string> {
  protected:
+  void is_documented();
+  void has_a_gradient_or_says_why_not();
+  void has_an_infer_function();
+  void has_three_cases_or_more();
+  void matches_reference();
+  void infers_the_shapes_it_produces();
+  void gradient_agrees_with_differences();
+  void survives_malformed_input();
+
   const OpRegistry::Op& op() const { return *op_table().find(GetParam()); }
   // $TARN_CASES_PER_OP of them, if set: sanitizers take ten times as long.
   std::vector<const OpCase*> cases() const {
@@ -60,7 +69,7 @@ void expect_same_bits(const Tensors& got, const Tensors& want, const std::string
   }
 }
 
-TEST_P(OpTable, IsDocumented) {
+void OpTable::is_documented() {
   std::string_view doc = op().entry->doc;
 
   std::string_view first_line = doc.substr(0, doc.find('\n'));
@@ -69,18 +78,18 @@ TEST_P(OpTable, IsDocumented) {
   EXPECT_GE(str_split(first_line, ' ').size(), 3u) << "the doc's first line says too little: " << first_line;
 }
 
-TEST_P(OpTable, HasAGradientOrSaysWhyNot) {
+void OpTable::has_a_gradient_or_says_why_not() {
   const OpEntry& entry = *op().entry;
 
   EXPECT_NE(entry.gradient == nullptr, entry.no_gradient_reason.empty())
       << (entry.gradient != nullptr ? "a gradient and a reason for none" : "neither a gradient nor a reason");
 }
 
-TEST_P(OpTable, HasAnInferFunction) {
+void OpTable::has_an_infer_function() {
   EXPECT_NE(op().def->infer, nullptr);
 }
 
-TEST_P(OpTable, HasThreeCasesOrMore) {
+void OpTable::has_three_cases_or_more() {
   if (ops_without_cases().contains(GetParam())) {
     EXPECT_TRUE(cases_of(GetParam()).empty()) << "has cases now: take its TARN_OP_WITHOUT_CASES away";
     return;
@@ -90,7 +99,7 @@ TEST_P(OpTable, HasThreeCasesOrMore) {
 }
 
 // Every dtype, every backend: right values, the same bits on any thread count and in place, shapes as inferred.
-TEST_P(OpTable, MatchesReference) {
+void OpTable::matches_reference() {
   for (const OpCase* op_case : cases()) {
     for (DType dtype : dtypes_of(op(), *op_case)) {
       std::string what = str_cat(GetParam(), " '", op_case->label, "' ", dtype_name(dtype));
@@ -148,7 +157,7 @@ TEST_P(OpTable, MatchesReference) {
 }
 
 // However little is known, inference must not contradict what comes out; with everything known it knows every dim.
-TEST_P(OpTable, InfersTheShapesItProduces) {
+void OpTable::infers_the_shapes_it_produces() {
   for (const OpCase* op_case : cases()) {
     DType dtype = dtypes_of(op(), *op_case)[0];
     std::string what = str_cat(GetParam(), " '", op_case->label, "'");
@@ -335,7 +344,7 @@ void check_gradient(const OpRegistry::Op& op, const OpCase& op_case, int only_ou
   }
 }
 
-TEST_P(OpTable, GradientAgreesWithDifferences) {
+void OpTable::gradient_agrees_with_differences() {
   if (op().entry->gradient == nullptr) {
     std::printf("[ no gradient ] %s: %s\n", GetParam().c_str(), std::string(op().entry->no_gradient_reason).c_str());
     return;
@@ -365,7 +374,7 @@ TEST_P(OpTable, GradientAgreesWithDifferences) {
   EXPECT_GT(checked, 0u) << "has a gradient, but no case checks it";
 }
 
-TEST_P(OpTable, SurvivesMalformedInput) {
+void OpTable::survives_malformed_input() {
   for (const OpCase* op_case : cases()) {
     DType dtype = dtypes_of(op(), *op_case)[0];
     Result<BoundCase> bound = bind_case(op(), *op_case, dtype);
@@ -376,6 +385,43 @@ TEST_P(OpTable, SurvivesMalformedInput) {
     EXPECT_TRUE(report.problems.empty()) << GetParam() << " '" << op_case->label << "':\n"
                                          << str_join(report.problems, "\n");
     EXPECT_GT(report.tried, 0);
+  }
+}
+
+// One test an op, not one a promise: ctest starts a process for each test, and under sanitizers that start is most of
+// the time.
+TEST_P(OpTable, KeepsItsPromises) {
+  {
+    SCOPED_TRACE("IsDocumented");
+    is_documented();
+  }
+  {
+    SCOPED_TRACE("HasAGradientOrSaysWhyNot");
+    has_a_gradient_or_says_why_not();
+  }
+  {
+    SCOPED_TRACE("HasAnInferFunction");
+    has_an_infer_function();
+  }
+  {
+    SCOPED_TRACE("HasThreeCasesOrMore");
+    has_three_cases_or_more();
+  }
+  {
+    SCOPED_TRACE("MatchesReference");
+    matches_reference();
+  }
+  {
+    SCOPED_TRACE("InfersTheShapesItProduces");
+    infers_the_shapes_it_produces();
+  }
+  {
+    SCOPED_TRACE("GradientAgreesWithDifferences");
+    gradient_agrees_with_differences();
+  }
+  {
+    SCOPED_TRACE("SurvivesMalformedInput");
+    survives_malformed_input();
   }
 }
 
