@@ -1,4 +1,4 @@
-// docs/ops.md and docs/passes.md, written from the tables: what is in them is what is in this binary.
+// docs/ops.md, docs/compatibility.md and docs/passes.md, written from the tables: what is in them is what is in this binary.
 #pragma once
 
 #include <string>
@@ -9,6 +9,8 @@ namespace tarn {
 
 // One section an op: signature, dtypes with kernels, gradient, doc text.
 std::string ops_markdown(const OpRegistry& ops);
+// One row an op, one column a dtype: where it runs (session, engine) and whether it has a gradient.
+std::string compatibility_markdown(const OpRegistry& ops);
 // One section a pass: contract and doc text.
 std::string passes_markdown();
 

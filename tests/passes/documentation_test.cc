@@ -8,13 +8,24 @@
 namespace tarn {
 namespace {
 
-// The committed pages are the generated ones: print_docs --ops > docs/ops.md; print_docs --passes > docs/passes.md.
-TEST(Documentation, CommittedPagesAreUpToDate) {
-  Result<std::string> ops = read_file(TARN_SOURCE_DIR "/docs/ops.md");
-  Result<std::string> passes = read_file(TARN_SOURCE_DIR "/docs/passes.md");
-  ASSERT_TRUE(ops.ok() && passes.ok()) << ops.status().to_string() << passes.status().to_string();
-  EXPECT_TRUE(*ops == ops_markdown(all_ops())) << "docs/ops.md is old: print_docs --ops > docs/ops.md";
-  EXPECT_TRUE(*passes == passes_markdown()) << "docs/passes.md is old: print_docs --passes > docs/passes.md";
+// The committed pages are the generated ones.
+void expect_up_to_date(const char* page, const std::string& generated) {
+  Result<std::string> committed = read_file(str_cat(TARN_SOURCE_DIR "/docs/", page, ".md"));
+  ASSERT_TRUE(committed.ok()) << committed.status().to_string();
+  EXPECT_TRUE(*committed == generated) << "docs/" << page << ".md is old: print_docs --" << page << " > docs/" << page
+                                       << ".md";
+}
+
+TEST(Documentation, OpsAreUpToDate) {
+  expect_up_to_date("ops", ops_markdown(all_ops()));
+}
+
+TEST(Documentation, CompatibilityIsUpToDate) {
+  expect_up_to_date("compatibility", compatibility_markdown(all_ops()));
+}
+
+TEST(Documentation, PassesAreUpToDate) {
+  expect_up_to_date("passes", passes_markdown());
 }
 
 }  // namespace
