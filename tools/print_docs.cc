@@ -11,7 +11,7 @@ DEFINE_bool(passes, false, "print the page of all passes");
 namespace {
 
 tarn::Status run() {
-  if (FLAGS_ops == FLAGS_passes) return tarn::invalid_argument("give one of --ops and --passes");
+  if (FLAGS_ops == FLAGS_passes) return tarn::invalid_argument("--ops or --passes: give one of them");
   tarn::print(FLAGS_ops ? tarn::ops_markdown(tarn::all_ops()) : tarn::passes_markdown());
   return {};
 }

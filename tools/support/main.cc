@@ -113,6 +113,13 @@ void print_help(const ToolInfo& info, const FlagRules& rules) {
   print("\nFlags:\n", describe_flags(rules), "  --help\n      Prints this.\n  --version\n      Prints the version.\n");
 }
 
+// Of an error that `run` returned: whether it blames the value of a flag.
+bool is_usage_error(const Status& status, const FlagRules& rules) {
+  std::string_view message = status.message();
+  if (!message.starts_with("--")) return false;
+  return is_own_flag(message.substr(2, message.find_first_of(" :=", 2) - 2), rules);
+}
+
 Result<int> run_guarded(const std::function<Result<int>(const Arguments&)>& run, const Arguments& arguments) {
   // core/, ops/ and runtime/ throw nothing of their own, but std::vector may, and libraries below the tools do.
   try {
@@ -154,7 +161,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
     code = *result;
   } else {
     say_error(info.name, result.status().message());
-    code = kFailed;
+    code = is_usage_error(result.status(), rules) ? kWrongUsage : kFailed;
   }
   Status output = close_output();
   if (output.ok()) return code;
