@@ -18,7 +18,7 @@
 namespace tarn {
 namespace {
 
-constexpr int kFailed = 1;
+constexpr int kFailed = 1;  // unless the tool says otherwise
 constexpr int kWrongUsage = 2;
 
 // For the terminate handler, which can be given nothing. A plain array: needs no construction and no destruction.
@@ -161,12 +161,12 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
     code = *result;
   } else {
     say_error(info.name, result.status().message());
-    code = is_usage_error(result.status(), rules) ? kWrongUsage : kFailed;
+    code = is_usage_error(result.status(), rules) ? kWrongUsage : info.failed_code;
   }
   Status output = close_output();
   if (output.ok()) return code;
   say_error(info.name, output.message());
-  return code == 0 ? kFailed : code;
+  return code == 0 ? info.failed_code : code;
 }
 
 }  // namespace tarn

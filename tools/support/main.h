@@ -41,6 +41,8 @@ struct ToolInfo {
   std::vector<FlagRange> ranges = {};
   // What other arguments mean, e.g. "FILE…"; empty: there are none.
   std::string_view arguments = {};
+  // Exit code of a failure where 1 is an answer (compare_graphs: "they differ").
+  int failed_code = 1;
 };
 
 using Arguments = std::vector<std::string>;
