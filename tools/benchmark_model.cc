@@ -1,17 +1,12 @@
 // benchmark_model: TensorFlow's benchmark_model: how long a graph takes, and which of its nodes take it.
 #include <gflags/gflags.h>
-#include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
-#include <thread>
 
-#include "core/file.h"
 #include "graph/summarize.h"
-#include "tools/support/benchmark_runner.h"
+#include "tools/support/benchmark_inputs.h"
+#include "tools/support/benchmark_timing.h"
 #include "tools/support/main.h"
 #include "tools/support/step_stats.h"
 
@@ -55,134 +50,31 @@ DEFINE_bool(
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::string short_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g", value);
-  return text;
-}
-
-struct Limits {
-  int runs;
-  double seconds;  // <= 0: no limit
-  double delay;    // <= 0: none
-};
-
-Limits limits() {
+tarn::RunLimits limits() {
   int runs = tarn::flag_was_given("num_runs") ? FLAGS_num_runs : FLAGS_max_num_runs;
   double delay = tarn::flag_was_given("run_delay") ? FLAGS_run_delay : FLAGS_inference_delay;
-  return {runs, FLAGS_max_time, delay};
+  return {.runs = runs, .seconds = FLAGS_max_time, .delay = delay};
 }
 
-void wait(double seconds) {
-  if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-// Runs until a limit is reached; returns the milliseconds of each run. `stats` may be null.
-tarn::Result<std::vector<double>> run_often(tarn::BenchmarkRunner& runner, const Limits& limits,
-                                            tarn::StepStats* stats) {
-  std::vector<double> times;
-  std::vector<int64_t> step_nanoseconds;
-  Clock::time_point begin = Clock::now();
-  while (static_cast<int>(times.size()) < limits.runs) {
-    Clock::time_point run_begin = Clock::now();
-    TARN_RETURN_IF_ERROR(stats == nullptr ? runner.run() : runner.run_profiled(step_nanoseconds));
-    times.push_back(seconds_since(run_begin) * 1e3);
-    if (stats != nullptr) stats->add_run(step_nanoseconds);
-    if (limits.seconds > 0 && seconds_since(begin) >= limits.seconds) break;
-    wait(limits.delay);
-  }
-  return times;
-}
-
-// The same, in TensorFlow's words. Returns the average in microseconds.
-tarn::Result<double> run_and_say(tarn::BenchmarkRunner& runner, const Limits& limits, tarn::StepStats* stats) {
-  tarn::print("Running benchmark for max ", limits.runs, " iterations, max ", short_number(limits.seconds), " seconds ",
-              stats == nullptr ? "without" : "with", " detailed stat logging, with ", short_number(limits.delay),
-              "s sleep between inferences\n");
-  TARN_ASSIGN_OR_RETURN(std::vector<double> times, run_often(runner, limits, stats));
+// Says what it does in TensorFlow's words. Returns the average in microseconds.
+tarn::Result<double> run_and_say(tarn::BenchmarkRunner& runner, const tarn::RunLimits& limits, tarn::StepStats* stats) {
+  tarn::print("Running benchmark for max ", limits.runs, " iterations, max ", tarn::stream_text(limits.seconds),
+              " seconds ", stats == nullptr ? "without" : "with", " detailed stat logging, with ",
+              tarn::stream_text(limits.delay), "s sleep between inferences\n");
+  TARN_ASSIGN_OR_RETURN(std::vector<double> times, tarn::run_often(runner, limits, stats));
   tarn::RunningStat stat;
   for (double milliseconds : times) stat.add(std::llround(milliseconds * 1e3));
   tarn::print(stat.to_string(), "\n\n");
   return stat.average();
 }
 
-// --input_layer_shape and --input_layer_values: lists apart by ':'.
-std::vector<std::string> parts_of(const std::string& text) {
-  std::vector<std::string> parts;
-  size_t begin = 0;
-  for (size_t end = 0; end != std::string::npos; begin = end + 1) {
-    end = text.find(':', begin);
-    parts.push_back(text.substr(begin, end == std::string::npos ? end : end - begin));
-  }
-  return parts;
-}
-
-tarn::Result<std::vector<double>> numbers_of(std::string_view flag, const std::string& text) {
-  std::vector<double> numbers;
-  for (const std::string& item : tarn::str_split(text, ',', /*trim=*/true)) {
-    char* end = nullptr;
-    double number = std::strtod(item.c_str(), &end);
-    if (item.empty() || *end != '\0') {
-      return tarn::invalid_argument("--", flag, ": expected numbers, found ", tarn::quoted(item));
-    }
-    numbers.push_back(number);
-  }
-  return numbers;
-}
-
-tarn::Result<tarn::Shape> shape_of(const std::string& text, const std::string& input) {
-  TARN_ASSIGN_OR_RETURN(std::vector<double> numbers, numbers_of("input_layer_shape", text));
-  std::vector<int64_t> dims;
-  for (double number : numbers) {
-    if (number < 0 || number > 0x1p31 || number != static_cast<double>(static_cast<int64_t>(number))) {
-      return tarn::invalid_argument("--input_layer_shape: ", tarn::quoted(input), " has the dimension ",
-                                    short_number(number), "; a benchmark needs whole sizes, as 1,224,224,3");
-    }
-    dims.push_back(static_cast<int64_t>(number));
-  }
-  tarn::Result<tarn::Shape> shape = tarn::Shape::make(dims);
-  if (!shape.ok()) return shape.status().with_context("--input_layer_shape");
-  if (tarn::Result<int64_t> count = shape->element_count(); !count.ok()) {
-    return count.status().with_context("--input_layer_shape");
-  }
-  return shape;
-}
-
 tarn::Result<std::vector<tarn::BenchmarkInput>> inputs_of_flags() {
-  TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, tarn::list_flag("input_layer", FLAGS_input_layer));
-  std::vector<std::string> types = tarn::str_split(FLAGS_input_layer_type, ',', /*trim=*/true);
-  std::vector<std::string> shapes, values;
-  if (tarn::flag_was_given("input_layer_shape")) shapes = parts_of(FLAGS_input_layer_shape);
-  if (tarn::flag_was_given("input_layer_values")) values = parts_of(FLAGS_input_layer_values);
-  for (auto [flag, count] : {std::pair("input_layer_shape", shapes.size()), std::pair("input_layer_type", types.size()),
-                             std::pair("input_layer_values", values.size())}) {
-    if (count == 0 || count == names.size()) continue;
-    return tarn::invalid_argument("--", flag, ": ", count, count == 1 ? " item" : " items", " for ", names.size(),
-                                  " in --input_layer; there must be as many, as in --input_layer=a,b "
-                                  "--input_layer_shape=1,224,224,3:1,20 --input_layer_type=float,int32");
-  }
-  std::vector<tarn::BenchmarkInput> inputs;
-  for (size_t i = 0; i < names.size(); ++i) {
-    tarn::BenchmarkInput input{.name = names[i]};
-    if (!shapes.empty()) {
-      TARN_ASSIGN_OR_RETURN(input.shape, shape_of(shapes[i], names[i]));
-    }
-    if (!types.empty()) {
-      input.dtype = tarn::dtype_from_name(types[i]);
-      if (!input.dtype) return tarn::invalid_argument("--input_layer_type: there is no type ", tarn::quoted(types[i]));
-    }
-    if (!values.empty()) {
-      TARN_ASSIGN_OR_RETURN(input.values, numbers_of("input_layer_values", values[i]));
-    }
-    inputs.push_back(std::move(input));
-  }
-  return inputs;
+  tarn::BenchmarkInputTexts texts;
+  texts.names = FLAGS_input_layer;
+  texts.types = FLAGS_input_layer_type;
+  if (tarn::flag_was_given("input_layer_shape")) texts.shapes = FLAGS_input_layer_shape;
+  if (tarn::flag_was_given("input_layer_values")) texts.values = FLAGS_input_layer_values;
+  return tarn::parse_benchmark_inputs(texts);
 }
 
 tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
@@ -203,7 +95,7 @@ tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   return options;
 }
 
-void print_settings(const tarn::BenchmarkRunner& runner, const Limits& limits) {
+void print_settings(const tarn::BenchmarkRunner& runner, const tarn::RunLimits& limits) {
   std::vector<std::string> names, shapes, types;
   for (const tarn::NamedFeed& feed : runner.feeds()) {
     names.push_back(feed.first);
@@ -218,7 +110,7 @@ void print_settings(const tarn::BenchmarkRunner& runner, const Limits& limits) {
               limits.runs, "]\nInter-inference delay (seconds): [", limits.delay,
               "]\nInter-benchmark delay (seconds): [", FLAGS_inter_benchmark_delay, "]\nNum threads: [",
               FLAGS_num_threads, "]\nExecutor: [", FLAGS_executor, "]\nWarmup runs: [", FLAGS_warmup_runs,
-              "]\nInitialized session in ", short_number(runner.load_ms() / 1e3), "s\n");
+              "]\nInitialized session in ", tarn::stream_text(runner.load_ms() / 1e3), "s\n");
 }
 
 void print_sizes(const tarn::Program& program) {
@@ -241,19 +133,19 @@ void print_stats(const tarn::StepStats& stats) {
 }
 
 tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
-  const Limits limits = ::limits();
+  const tarn::RunLimits limits = ::limits();
   print_settings(runner, limits);
   double warm_up = 0;
   if (FLAGS_warmup_runs > 0) {
-    TARN_ASSIGN_OR_RETURN(warm_up, run_and_say(runner, {FLAGS_warmup_runs, -1, -1}, nullptr));
+    TARN_ASSIGN_OR_RETURN(warm_up, run_and_say(runner, {.runs = FLAGS_warmup_runs}, nullptr));
   }
-  wait(FLAGS_inter_benchmark_delay);
+  tarn::wait_seconds(FLAGS_inter_benchmark_delay);
   TARN_ASSIGN_OR_RETURN(double plain, run_and_say(runner, limits, nullptr));
-  wait(FLAGS_inter_benchmark_delay);
+  tarn::wait_seconds(FLAGS_inter_benchmark_delay);
   tarn::StepStats stats(*runner.program());
   TARN_ASSIGN_OR_RETURN(double profiled, run_and_say(runner, limits, &stats));
-  tarn::print("Average inference timings in us: Warmup: ", short_number(warm_up), ", no stats: ", short_number(plain),
-              ", with stats: ", short_number(profiled), "\n");
+  tarn::print("Average inference timings in us: Warmup: ", tarn::stream_text(warm_up),
+              ", no stats: ", tarn::stream_text(plain), ", with stats: ", tarn::stream_text(profiled), "\n");
   print_stats(stats);
   if (FLAGS_show_sizes) print_sizes(*runner.program());
   if (FLAGS_show_flops) {
@@ -265,57 +157,16 @@ tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
   return {};
 }
 
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (char c : tarn::printable(text)) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
-// The file's name without its ending.
-std::string model_name() {
-  if (!FLAGS_benchmark_name.empty()) return FLAGS_benchmark_name;
-  std::string name = tarn::path_name(FLAGS_graph);
-  return name.substr(0, name.find('.', 1));
-}
-
 tarn::Status benchmark_as_json(tarn::BenchmarkRunner& runner) {
-  Clock::time_point begin = Clock::now();
-  TARN_RETURN_IF_ERROR(runner.run());
-  double first_ms = seconds_since(begin) * 1e3;
-  Limits limits = ::limits();
-  constexpr int kNoLimit = 1 << 30;
-  TARN_RETURN_IF_ERROR(run_often(runner, {kNoLimit, std::max(FLAGS_max_time / 3, 1e-9), -1}, nullptr).status());
+  tarn::RunLimits most = limits();
   // Time alone ends it, unless runs were counted on the command line.
-  if (!tarn::flag_was_given("num_runs") && !tarn::flag_was_given("max_num_runs")) limits.runs = kNoLimit;
-  TARN_ASSIGN_OR_RETURN(std::vector<double> times, run_often(runner, limits, nullptr));
-  std::sort(times.begin(), times.end());
-  auto quantile = [&](double q) {
-    return times[std::min(times.size() - 1, static_cast<size_t>(q * static_cast<double>(times.size())))];
-  };
-  TARN_ASSIGN_OR_RETURN(uint64_t file_bytes, tarn::file_size(FLAGS_graph));
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  unsigned cores = std::max(1u, std::thread::hardware_concurrency());
-  auto number = [](double value) {
-    char text[48];
-    std::snprintf(text, sizeof(text), "%.4f", value);
-    return std::string(text);
-  };
-  tarn::print(
-      "{\"kind\": \"infer\", \"peer\": \"tarn\", \"model\": ", json_text(model_name()),
-      ", \"variant\": ", json_text(FLAGS_variant), ", \"executor\": ", json_text(FLAGS_executor),
-      ", \"batch\": ", runner.batch(),
-      ", \"threads\": ", FLAGS_num_threads > 0 ? FLAGS_num_threads : static_cast<int>(cores), ", \"n\": ", times.size(),
-      ", \"min_ms\": ", number(times.front()), ", \"median_ms\": ", number(quantile(0.5)),
-      ", \"p90_ms\": ", number(quantile(0.9)), ", \"load_ms\": ", number(runner.load_ms()),
-      ", \"first_ms\": ", number(first_ms), ", \"rss_mb\": ", number(static_cast<double>(usage.ru_maxrss) / 1024),
-      ", \"file_mb\": ", number(static_cast<double>(file_bytes) / 1e6),
-      ", \"arena_mb\": ", number(static_cast<double>(runner.program()->stats.arena_bytes) / 1e6),
-      ", \"gflops_per_s\": ", number(static_cast<double>(tarn::count_flops(*runner.program())) / quantile(0.5) / 1e6),
-      "}\n");
+  bool are_counted = tarn::flag_was_given("num_runs") || tarn::flag_was_given("max_num_runs");
+  if (!are_counted) most.runs = tarn::RunLimits::kNoLimit;
+  tarn::BenchmarkLabels labels{.graph = FLAGS_graph, .model = FLAGS_benchmark_name, .variant = FLAGS_variant};
+  labels.executor = FLAGS_executor;
+  labels.threads = FLAGS_num_threads;
+  TARN_ASSIGN_OR_RETURN(std::string line, tarn::benchmark_json(runner, most, labels));
+  tarn::print(line, "\n");
   return {};
 }
 

@@ -73,6 +73,18 @@ Result<std::shared_ptr<const Engine>> engine_of(const std::string& path, const E
   return Engine::load_bytes(*owner, owner, path, options);
 }
 
+// What an input's users must have, where the file does not say its shape; unknown if nothing tells.
+Shape guessed_shape(const Graph& graph, Wire wire) {
+  Shape shape = guess_shape(graph, wire);
+  return shape.is_scalar() ? Shape::unknown() : shape;
+}
+
+Result<Shape> guessed_shape(const std::string& path, const std::string& input) {
+  TARN_ASSIGN_OR_RETURN(AnyGraph any, load_graph_file(path, {.allow_unknown_ops = true}));
+  TARN_ASSIGN_OR_RETURN(Wire wire, any.graph.find_wire(input));
+  return guessed_shape(any.graph, wire);
+}
+
 }  // namespace
 
 Result<BenchmarkRunner> BenchmarkRunner::load(const std::string& path, const BenchmarkOptions& options) {
@@ -118,7 +130,11 @@ Status BenchmarkRunner::load_engine(const std::string& path, const BenchmarkOpti
   const std::vector<EngineTensorInfo>& inputs = engine->inputs();
   for (size_t i = 0; i < inputs.size(); ++i) {
     BenchmarkInput input = options.inputs.empty() ? BenchmarkInput{.name = inputs[i].name} : options.inputs[i];
-    TARN_RETURN_IF_ERROR(make_feed(input, inputs[i].dtype, inputs[i].shape));
+    Shape shape = inputs[i].shape;
+    if (!shape.has_rank() && !input.shape) {
+      TARN_ASSIGN_OR_RETURN(shape, guessed_shape(path, input.name));
+    }
+    TARN_RETURN_IF_ERROR(make_feed(input, inputs[i].dtype, shape));
     TARN_RETURN_IF_ERROR(context_->set_input(static_cast<int>(i), feeds_.back().second));
   }
   for (const EngineTensorInfo& output : engine->outputs()) outputs_.push_back(output.name);
@@ -160,7 +176,9 @@ Status BenchmarkRunner::load_session(const std::string& path, const BenchmarkOpt
   for (const BenchmarkInput& input : inputs) {
     Result<Wire> wire = graph->find_wire(input.name);
     if (!wire.ok()) return wire.status().with_context(str_cat(path, ": --input_layer"));
-    TARN_RETURN_IF_ERROR(make_feed(input, graph->fact(*wire).dtype, graph->fact(*wire).shape));
+    const Fact& fact = graph->fact(*wire);
+    TARN_RETURN_IF_ERROR(
+        make_feed(input, fact.dtype, fact.shape.has_rank() ? fact.shape : guessed_shape(*graph, *wire)));
   }
   Stopwatch compiling(load_ms_);
   TARN_ASSIGN_OR_RETURN(program_, session_->program(feeds_, outputs_, targets_));

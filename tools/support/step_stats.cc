@@ -8,13 +8,6 @@
 namespace tarn {
 namespace {
 
-// A double as a C++ stream writes it.
-std::string stream_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g", value);
-  return text;
-}
-
 // A tab, then `text` to the right of `width` columns.
 std::string field(size_t width, std::string_view text) {
   return str_cat("\t", std::string(width > text.size() ? width - text.size() : 0, ' '), text);
@@ -78,7 +71,7 @@ void StepStats::add_run(std::span<const int64_t> step_nanoseconds) {
     Detail& detail = details_[i];
     detail.start_sum += start;
     double microseconds = i < step_nanoseconds.size() ? static_cast<double>(step_nanoseconds[i]) / 1000 : 0;
-    detail.time.add(std::llround(microseconds));
+    detail.nanoseconds.add(i < step_nanoseconds.size() ? step_nanoseconds[i] : 0);
     start += microseconds;
     bytes += detail.bytes;
   }
@@ -91,7 +84,7 @@ std::string StepStats::table(std::string_view title, Order order, int limit) con
   for (const Detail& detail : details_) sorted.push_back(&detail);
   if (order == Order::kTime) {
     std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const Detail* a, const Detail* b) { return a->time.sum() > b->time.sum(); });
+                     [](const Detail* a, const Detail* b) { return a->nanoseconds.sum() > b->nanoseconds.sum(); });
   } else if (order == Order::kMemory) {
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](const Detail* a, const Detail* b) { return a->bytes > b->bytes; });
@@ -100,14 +93,15 @@ std::string StepStats::table(std::string_view title, Order order, int limit) con
   std::string text = title_line(title);
   str_append(text, field(24, "[node type]"), field(9, "[start]"), field(9, "[first]"), field(9, "[avg ms]"),
              field(8, "[%]"), field(8, "[cdf%]"), field(10, "[mem KB]"), field(9, "[times called]"), "\t[Name]\n");
-  double cumulated = 0;
+  double cumulated = 0, total = 0;
+  for (const Detail& detail : details_) total += detail.nanoseconds.sum();
   for (const Detail* detail : sorted) {
-    auto runs = static_cast<double>(std::max<int64_t>(detail->time.count(), 1));
-    cumulated += detail->time.sum();
+    auto runs = static_cast<double>(std::max<int64_t>(detail->nanoseconds.count(), 1));
+    cumulated += detail->nanoseconds.sum();
     str_append(text, field(24, detail->type), field(9, detail->start_sum / runs / 1000),
-               field(9, static_cast<double>(detail->time.first()) / 1000), field(9, detail->time.average() / 1000),
-               field(7, percent(detail->time.sum(), run_time_.sum()), "%"),
-               field(7, percent(cumulated, run_time_.sum()), "%"), field(10, static_cast<double>(detail->bytes) / 1000),
+               field(9, static_cast<double>(detail->nanoseconds.first()) / 1e6),
+               field(9, detail->nanoseconds.average() / 1e6), field(7, percent(detail->nanoseconds.sum(), total), "%"),
+               field(7, percent(cumulated, total), "%"), field(10, static_cast<double>(detail->bytes) / 1000),
                field(9, "1"), "\t", printable(detail->name), "\n");
   }
   return text + "\n";
@@ -126,9 +120,9 @@ std::string StepStats::table_by_type() const {
     Type& type = by_name[detail.type];
     type.name = detail.type;
     ++type.count;
-    type.milliseconds += detail.time.average() / 1000;
+    type.milliseconds += detail.nanoseconds.average() / 1e6;
     type.bytes += detail.bytes;
-    total += detail.time.average() / 1000;
+    total += detail.nanoseconds.average() / 1e6;
   }
   std::vector<Type> sorted;
   for (auto& [name, type] : by_name) sorted.push_back(std::move(type));
@@ -150,6 +144,12 @@ std::string StepStats::table_by_type() const {
 std::string StepStats::summary() const {
   return str_cat("Timings (microseconds): ", run_time_.to_string(), "\nMemory (bytes): ", memory_.to_string(), "\n",
                  details_.size(), " nodes observed\n\n");
+}
+
+std::string stream_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", value);
+  return text;
 }
 
 int64_t count_flops(const Program& program) {

@@ -48,11 +48,14 @@ class StepStats {
     std::string name, type;
     int64_t bytes = 0;     // of its outputs
     double start_sum = 0;  // microseconds
-    RunningStat time;      // microseconds
+    RunningStat nanoseconds;
   };
   std::vector<Detail> details_;
   RunningStat run_time_, memory_;
 };
+
+// A double as a C++ stream writes it, which TensorFlow's lines do.
+std::string stream_text(double value);
 
 // Of one run: the multiplications and additions of convolutions and matrix products, each counting one.
 int64_t count_flops(const Program& program);
