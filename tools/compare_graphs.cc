@@ -105,6 +105,7 @@ tarn::Result<bool> compare_outputs(const tarn::GraphComparison& comparison, cons
     std::erase_if(outputs, [&](const std::string& name) { return !name_in_second(name, comparison, a, b).ok(); });
     if (outputs.empty()) return tarn::not_found(a.path, " and ", b.path, " have no output in common; give --outputs");
   }
+  TARN_RETURN_IF_ERROR(tarn::check_nodes("outputs", outputs, a.graph, a.path));
   if (feeds.empty()) {
     TARN_ASSIGN_OR_RETURN(feeds, tarn::sample_feeds(a.graph, {}, outputs, {FLAGS_batch, FLAGS_size}, 1));
   }

@@ -56,7 +56,8 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, {.allow_unknown_ops = true}));
   TARN_ASSIGN_OR_RETURN(std::string bytes, converted(input.graph, form));
   TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_output, bytes));
-  tarn::print(FLAGS_output, ": ", form, ", ", input.graph.node_count(), " nodes, ", bytes.size(), " bytes\n");
+  int nodes = input.graph.node_count();
+  tarn::print(FLAGS_output, ": ", form, ", ", nodes, nodes == 1 ? " node, " : " nodes, ", bytes.size(), " bytes\n");
   return {};
 }
 

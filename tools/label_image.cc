@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "passes/sample_inputs.h"
 #include "tools/support/graph_ends.h"
+#include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/image_input.h"
 #include "tools/support/main.h"
@@ -131,6 +132,8 @@ tarn::Status run() {
   if (input.empty()) {
     TARN_ASSIGN_OR_RETURN(input, tarn::only_input(runner.graph(), output, path, "input_layer"));
   }
+  TARN_RETURN_IF_ERROR(tarn::check_nodes("output_layer", {output}, runner.graph(), path));
+  TARN_RETURN_IF_ERROR(tarn::check_nodes("input_layer", {input}, runner.graph(), path));
   tarn::Result<tarn::ImageForm> form = form_of(runner.graph(), input);
   if (!form.ok()) return form.status().with_context(tarn::str_cat(path, ": input ", tarn::quoted(input)));
   TARN_ASSIGN_OR_RETURN(tarn::ImageInput made, tarn::make_image_input(image, *form, options));

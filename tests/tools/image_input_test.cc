@@ -61,7 +61,8 @@ TEST(MakeImageInput, ScalesPixelsAndKeepsTheirOrder) {
     EXPECT_FLOAT_EQ(input.tensor.flat<float>()[i], (static_cast<float>(image.pixels[i]) - 127) / 128);
   }
   ImageForm planes = *image_form({1, 3, 1, 2}, DType::kUInt8, {});
-  std::span<const uint8_t> values = make_image_input(image, planes, {})->tensor.flat<uint8_t>();
+  ImageInput bytes = *make_image_input(image, planes, {});
+  std::span<const uint8_t> values = bytes.tensor.flat<uint8_t>();
   EXPECT_EQ(std::vector<uint8_t>(values.begin(), values.end()), (std::vector<uint8_t>{0, 10, 127, 20, 255, 30}));
 }
 

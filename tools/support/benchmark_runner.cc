@@ -156,11 +156,14 @@ Status BenchmarkRunner::load_session(const std::string& path, const BenchmarkOpt
     std::string restore_op = any.saver ? any.saver->restore_op : "";
     TARN_RETURN_IF_ERROR(restore_variables(*graph, checkpoint, {.restore_op = restore_op}, *session_));
   }
+  watch.stop();
+  TARN_RETURN_IF_ERROR(check_nodes("init_ops", options.initializers, *graph, path));
+  TARN_RETURN_IF_ERROR(check_nodes("output_layer", options.outputs, *graph, path));
+  TARN_RETURN_IF_ERROR(check_nodes("target_layer", options.targets, *graph, path));
   for (const std::string& initializer : options.initializers) {
     Status status = session_->Run(initializer);
     if (!status.ok()) return status.with_context(str_cat(path, ": --init_ops"));
   }
-  watch.stop();
   outputs_ = options.outputs;
   targets_ = options.targets;
   if (outputs_.empty() && targets_.empty()) {
