@@ -127,6 +127,7 @@ Result<Image> decode_jpeg(std::string_view bytes) {
   auto start = [](jpeg_decompress_struct& header, void* user) {
     auto& to = *static_cast<Callbacks*>(user);
     header.progress = to.progress;
+    header.dct_method = JDCT_IFAST;  // as TensorFlow's decoder: networks were trained on what it gives
     bool is_gray = header.jpeg_color_space == JCS_GRAYSCALE;
     bool is_cmyk = header.jpeg_color_space == JCS_CMYK || header.jpeg_color_space == JCS_YCCK;
     header.out_color_space = is_gray ? JCS_GRAYSCALE : is_cmyk ? JCS_CMYK : JCS_RGB;
