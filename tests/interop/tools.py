@@ -18,9 +18,8 @@ report = Report()
 data = os.environ.get("TARN_DATA")
 roots = [MODELS] + ([pathlib.Path(data)] if data else [])
 
-# Every line, every digit and column of every value.
-prefixes = sorted({str(index).removesuffix(".index") for root in roots for index in root.rglob("*.index")})
-for prefix in prefixes:
+def compare_checkpoint(prefix):
+    """Every line, every digit and column of every value."""
     for flags in ({}, {"all_tensor_names": True}, {"all_tensors": True}):
         with contextlib.redirect_stdout(io.StringIO()) as said:
             inspect_checkpoint.print_tensors_in_checkpoint_file(
@@ -30,6 +29,28 @@ for prefix in prefixes:
             continue  # TensorFlow lists the keys of a partitioned variable's parts, which are no text
         got = tarn("inspect_checkpoint", file_name=prefix, **{name: "true" for name in flags})
         report.check(f"inspect_checkpoint {prefix} {' '.join(flags)}", got == expected)
+
+
+for root in roots:
+    for index in sorted(root.rglob("*.index")):
+        compare_checkpoint(str(index).removesuffix(".index"))
+
+# One with two data files, numbers of several types, and large and small ones.
+with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder, tf.Graph().as_default():
+    random = np.random.default_rng(7)
+    for device, dtype in ((0, np.float32), (1, np.float64), (0, np.int64), (1, np.uint8), (1, np.bool_)):
+        values = (random.standard_normal((6, 5)) * 10.0 ** random.integers(-6, 6, (6, 5))).astype(dtype)
+        with tf.device(f"/cpu:{device}"):
+            tf.compat.v1.get_variable(f"v_{np.dtype(dtype).name}", initializer=values)
+    with tf.device("/cpu:1"):
+        tf.compat.v1.get_variable("text", initializer=np.array([b"a", b"it's", b"\xff\n"], object), dtype=tf.string)
+        tf.compat.v1.get_variable("scalar", initializer=np.float32(1e-5))
+    config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
+    with tf.compat.v1.Session(config=config) as session:
+        session.run(tf.compat.v1.global_variables_initializer())
+        prefix = tf.compat.v1.train.Saver(sharded=True).save(session, f"{folder}/model.ckpt", write_meta_graph=False)
+    report.check("two data files", os.path.exists(f"{prefix}.data-00001-of-00002"))
+    compare_checkpoint(prefix)
 
 
 def labels(lines):

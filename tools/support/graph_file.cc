@@ -39,7 +39,7 @@ Status check_nodes(std::string_view flag, const std::vector<std::string>& names,
                    const std::string& path) {
   Problems problems;
   for (const std::string& name : names) problems.add(graph.find_node(name).status());
-  return problems.to_status(str_cat(path, ": --", flag));
+  return problems.to_status(str_cat(printable(path), ": --", flag));
 }
 
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs) {
