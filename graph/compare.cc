@@ -76,7 +76,10 @@ class Matcher {
     std::map<int, std::vector<NodeId>> members[2];
     for (int side = 0; side < 2; ++side) {
       for (NodeId id : graphs_[side]->ids()) {
-        if (partner(side, id) < 0) members[side][class_of(side, id)].push_back(id);
+        // Without its users there is nothing to know a constant or an input by: any 0 would be any other.
+        const Node& node = graphs_[side]->node(id);
+        bool is_source = node.inputs.empty() && node.controls.empty();
+        if (partner(side, id) < 0 && (downstream || !is_source)) members[side][class_of(side, id)].push_back(id);
       }
     }
     bool any = false;

@@ -156,6 +156,32 @@ y: f32[2] = Relu(x)
   EXPECT_THAT(names.changed[0], Pair("y", ElementsAre("attr _class: [\"loc:@x\"] -> none")));
 }
 
+TEST(CompareGraphs, EqualConstantsUsedForDifferentThingsAreNotRenamed) {
+  Names names = compare(R"(x: f32[2] = Placeholder
+axis: f32[] = 0
+y: f32[2] = Add(x, axis)
+)",
+                        R"(x: f32[2] = Placeholder
+bias: f32[] = 0
+z: f32[2] = Mul(x, bias)
+)");
+
+  EXPECT_THAT(names.gone, ElementsAre("axis", "y"));
+  EXPECT_THAT(names.added, ElementsAre("bias", "z"));
+  EXPECT_THAT(names.renamed, IsEmpty());
+}
+
+TEST(CompareGraphs, ARenamedConstantOfAChangedNodeIsFound) {
+  Names names = compare(kModel, R"(x: f32[?,2] = Placeholder
+weights: f32[2,2] = {1, 2, 3, 4}
+y: f32[?,2] = MatMul(x, weights) {transpose_b=true}
+z: f32[?,2] = Relu(y)
+)");
+
+  EXPECT_THAT(names.renamed, ElementsAre(Pair("w", "weights")));
+  EXPECT_THAT(names.changed, ElementsAre(Pair("y", ElementsAre("attr transpose_b: false -> true"))));
+}
+
 TEST(CompareGraphs, ManyEqualRenamedNodesAreAllPaired) {
   std::string first, second;
   for (int i = 0; i < 50; ++i) {
