@@ -6,9 +6,9 @@ namespace tarn {
 namespace {
 
 // Ops that nobody reads from and that still are no outputs.
-constexpr std::string_view kNoOutputs[] = {"Const",      "NoOp",         "Placeholder", "Assert",   "Assign",
-                                           "VariableV2", "SaveV2",       "Print",       "Variable", "VarHandleOp",
-                                           "Restore",    "MergeSummary", "Save",        "Assert",   "ScalarSummary"};
+constexpr std::string_view kNoOutputs[] = {"Const",       "NoOp",    "Placeholder",   "Variable",    "VariableV2",
+                                           "VarHandleOp", "Assign",  "Assert",        "Print",       "Save",
+                                           "SaveV2",      "Restore", "ScalarSummary", "MergeSummary"};
 
 Result<std::string> only_one(const std::vector<std::string>& names, std::string_view what, std::string_view path,
                              std::string_view flag) {
