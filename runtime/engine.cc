@@ -315,6 +315,8 @@ Status EngineContext::run() {
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  environment.on_step = on_step_;
+  environment.user = on_step_user_;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
   has_run_ = true;
   return {};

@@ -95,6 +95,12 @@ class EngineContext {
   // Every input must be set. Errors name inputs and nodes.
   Status run();
   bool has_run() const { return has_run_; }  // and ended well
+  // From now on `on_step` is called after each step of the program with its index and time (see RunEnvironment); null:
+  // no more. For profiles.
+  void observe_steps(void (*on_step)(void* user, int step, int64_t nanoseconds), void* user) {
+    on_step_ = on_step;
+    on_step_user_ = user;
+  }
   // Valid until the next run.
   Result<const TensorView*> output(int index) const;
   Result<const TensorView*> output(std::string_view name) const;
@@ -118,6 +124,8 @@ class EngineContext {
   bool shapes_changed_ = true;
   bool has_run_ = false;
   std::unique_ptr<Context> context_;
+  void (*on_step_)(void* user, int step, int64_t nanoseconds) = nullptr;
+  void* on_step_user_ = nullptr;
 };
 
 // The ops linked into this binary: the full table, or the lean one of a model. Defined by the table's library.

@@ -8,7 +8,7 @@ readonly kPackages=(
   # compiler and build
   g++ cmake ninja-build ccache ca-certificates curl
   # graph/, tools and examples
-  protobuf-compiler libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev zlib1g-dev
+  protobuf-compiler libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
   # ops/ and runtime/
   libeigen3-dev libprotozero-dev
   # tests and pictures

@@ -26,7 +26,8 @@ tarn::Result<int> run() {
     for (const tarn::ModelCase& model : cases) names.push_back(model.name);
     std::erase_if(cases, [](const tarn::ModelCase& model) { return model.name != FLAGS_only; });
     if (cases.empty()) {
-      return tarn::not_found("there is no case ", tarn::quoted(FLAGS_only), tarn::did_you_mean(FLAGS_only, names));
+      return tarn::not_found(FLAGS_cases, ": there is no case ", tarn::quoted(FLAGS_only),
+                             tarn::did_you_mean(FLAGS_only, names));
     }
   }
   int passed = 0, failed = 0, skipped = 0;

@@ -109,6 +109,7 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::parse_any_graph(std::move(bytes), FLAGS_input, read));
   tarn::Graph graph = std::move(input.graph);
   int nodes_before = graph.node_count();
+  TARN_RETURN_IF_ERROR(tarn::check_nodes("output_names", options.outputs, graph, FLAGS_input));
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
   TARN_RETURN_IF_ERROR(tarn::PassManager(options).run(graph, pipeline).status());

@@ -13,7 +13,7 @@ namespace {
 
 tarn::Status run() {
   if (FLAGS_ops + FLAGS_compatibility + FLAGS_passes != 1)
-    return tarn::invalid_argument("give one of --ops, --compatibility and --passes");
+    return tarn::invalid_argument("--ops, --compatibility or --passes: give one of them");
   if (FLAGS_ops) tarn::print(tarn::ops_markdown(tarn::all_ops()));
   if (FLAGS_compatibility) tarn::print(tarn::compatibility_markdown(tarn::all_ops()));
   if (FLAGS_passes) tarn::print(tarn::passes_markdown());

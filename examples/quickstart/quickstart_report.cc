@@ -4,7 +4,7 @@
 //
 // In --dir: the training's graph.pbtxt and checkpoint, frozen.pb (freeze_graph), optimized.pb and weights8.pb
 // (optimize_for_mobile). Each runs in a session; the three .pb files run in the engine too, as in an app. Leaves
-// wrong_digits.png, graph_before.dot (frozen.pb) and graph_after.dot (optimized.pb) there.
+// wrong_digits.png there.
 #include <gflags/gflags.h>
 
 #include <algorithm>
@@ -16,7 +16,6 @@
 #include "core/file.h"
 #include "examples/mnist/training.h"
 #include "examples/support/pictures.h"
-#include "graph/algorithms.h"
 #include "graph/checkpoint.h"
 #include "graph/graph_io.h"
 #include "graph/saver.h"
@@ -214,14 +213,8 @@ Status write_pictures(const Stage& stage, const Mnist& data) {
                      .probability = stage.test.probability[i]});
   }
   const std::string title = str_cat(wrong.size(), " of ", with_commas(truth.size()), " digits read wrongly");
-  TARN_RETURN_IF_ERROR(write_digit_sheet(path_join(FLAGS_dir, "wrong_digits.png"), wrong,
-                                         {.title = title, .subtitle = str_cat(stage.file, " on ", data.name())}));
-  for (auto [file, picture] :
-       {std::pair("frozen.pb", "graph_before.dot"), std::pair("optimized.pb", "graph_after.dot")}) {
-    TARN_ASSIGN_OR_RETURN(Graph graph, read_graph(path_join(FLAGS_dir, file)));
-    TARN_RETURN_IF_ERROR(write_file_atomically(path_join(FLAGS_dir, picture), graph_to_dot(graph, {.title = file})));
-  }
-  return {};
+  return write_digit_sheet(path_join(FLAGS_dir, "wrong_digits.png"), wrong,
+                           {.title = title, .subtitle = str_cat(stage.file, " on ", data.name())});
 }
 
 // "build=31.5,train=93.2" -> "build 31.5 s, train 93.2 s".

@@ -13,7 +13,7 @@ enum class Isa { kPortable, kAvx2, kAvx512 };  // ordered: a later one is wider
 // True if this machine (and this build's architecture) can run `isa`. Ignores TARN_ISA.
 bool isa_available(Isa isa);
 
-// The widest available one that TARN_ISA allows; read once.
+// The widest available one that TARN_ISA allows; read once. A value it does not know is warned of on standard error.
 Isa best_isa();
 
 const char* isa_name(Isa isa);  // "portable", "avx2", "avx512"

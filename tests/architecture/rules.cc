@@ -54,6 +54,7 @@ constexpr LibraryRule kLibraryRules[] = {
     {"GoogleTest", "g(test|mock)/.*", "(?!)"},
     {"JSON", "nlohmann/.*", "(tools|examples)/.*\\.cc"},
     {"libpng", "png\\.h", "(tools|examples)/.*\\.cc"},
+    {"libjpeg", "j(peglib|error)\\.h", "tools/support/image_file\\.cc"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc"},
 };
 

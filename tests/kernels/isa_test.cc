@@ -23,6 +23,17 @@ TEST(Isa, BestIsAvailableAndWithinTheCapOfTheEnvironment) {
   }
 }
 
+// best_isa() reads the variable once a process, so a process of its own asks.
+TEST(IsaDeathTest, AnUnknownValueIsWarnedOfOnceAndIgnored) {
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  auto ask_twice = [] {
+    setenv("TARN_ISA", "avx3", 1);
+    std::exit(best_isa() == best_isa() && isa_available(best_isa()) ? 0 : 1);
+  };
+  EXPECT_EXIT(ask_twice(), ::testing::ExitedWithCode(0),
+              "^warning: TARN_ISA is 'avx3'; it knows portable, avx2 and avx512, and is ignored\n$");
+}
+
 TEST(Isa, NamesAreTheValuesOfTheVariable) {
   EXPECT_STREQ(isa_name(Isa::kPortable), "portable");
   EXPECT_STREQ(isa_name(Isa::kAvx2), "avx2");

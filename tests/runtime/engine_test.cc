@@ -69,6 +69,32 @@ TEST(Engine, RunsForEverySizeThatItsInputsMayHave) {
   }
 }
 
+TEST(Engine, ObservedRunsTellEveryStepOnceAndOthersTellNothing) {
+  auto engine = load(model_bytes(kTwoInputs));
+  ASSERT_TRUE(engine.ok()) << engine.status().to_string();
+  EngineContext context(*engine);
+  ASSERT_TRUE(context.set_input("image", testing::random_floats({2, 4}, 1)).ok());
+  ASSERT_TRUE(context.set_input("count", Tensor::scalar<int32_t>(3)).ok());
+  std::vector<int> steps;
+  auto on_step = [](void* user, int step, int64_t nanoseconds) {
+    static_cast<std::vector<int>*>(user)->push_back(nanoseconds >= 0 ? step : -1);
+  };
+
+  ASSERT_TRUE(context.run().ok());
+  EXPECT_TRUE(steps.empty());
+
+  context.observe_steps(on_step, &steps);
+  ASSERT_TRUE(context.run().ok());
+  std::vector<int> expected;
+  for (size_t i = 0; i < context.program()->steps.size(); ++i) expected.push_back(static_cast<int>(i));
+  EXPECT_FALSE(expected.empty());
+  EXPECT_EQ(steps, expected);
+
+  context.observe_steps(nullptr, nullptr);
+  ASSERT_TRUE(context.run().ok());
+  EXPECT_EQ(steps.size(), expected.size());
+}
+
 TEST(Engine, KeepsWhatWasSetUntilItIsSetAgain) {
   auto engine = load(model_bytes(kTwoInputs));
   ASSERT_TRUE(engine.ok());

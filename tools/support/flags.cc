@@ -52,6 +52,15 @@ std::string limits_text() {
   return str_cat(std::numeric_limits<T>::min(), " to ", std::numeric_limits<T>::max());
 }
 
+// gflags keeps a double's default with 17 digits (0.10000000000000001); this is what was written.
+std::string default_text(const FlagInfo& flag) {
+  double value = 0;
+  std::string_view text = flag.default_value;
+  if (flag.type != "double") return printable(text);
+  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && stop == text.data() + text.size() ? str_cat(value) : printable(text);
+}
+
 // The values a flag takes, for messages: "a whole number from 1 to 1024".
 std::string allowed_text(const FlagInfo& flag, const FlagRange* range) {
   if (flag.type == "bool") return "true or false";
@@ -292,7 +301,7 @@ std::string describe_flags(const FlagRules& rules) {
     std::vector<std::string> notes;
     if (required) notes.emplace_back("required");
     if (range != nullptr) notes.push_back(range_text(*range));
-    if (!required && !flag.default_value.empty()) notes.push_back(str_cat("default ", printable(flag.default_value)));
+    if (!required && !flag.default_value.empty()) notes.push_back(str_cat("default ", default_text(flag)));
     std::string_view value = flag.type == "bool"     ? ""
                              : flag.type == "string" ? "=TEXT"
                              : flag.type == "double" ? "=X"
@@ -319,6 +328,11 @@ Result<std::vector<std::string>> list_flag(std::string_view flag, std::string_vi
     }
   }
   return items;
+}
+
+bool is_own_flag(std::string_view flag, const FlagRules& rules) {
+  std::vector<FlagInfo> flags = own_flags(rules);
+  return std::any_of(flags.begin(), flags.end(), [&](const FlagInfo& own) { return own.name == flag; });
 }
 
 bool flag_was_given(std::string_view flag) {

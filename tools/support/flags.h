@@ -44,6 +44,9 @@ std::string describe_flags(const FlagRules& rules);
 // Errors: InvalidArgument naming the flag and the position of an empty or repeated item.
 Result<std::vector<std::string>> list_flag(std::string_view flag, std::string_view value);
 
+// Whether it is a flag of the rules' source file.
+bool is_own_flag(std::string_view flag, const FlagRules& rules);
+
 // Whether the flag was on the command line.
 bool flag_was_given(std::string_view flag);
 

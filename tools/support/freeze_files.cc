@@ -22,7 +22,7 @@ Result<Input> read_input(const FreezeFiles& files) {
         files.saved_model_dir, " was made from");
   }
   if (files.graph.empty() == files.meta_graph.empty()) {
-    return invalid_argument(files.graph.empty() ? "give the graph: --input_graph or --input_meta_graph"
+    return invalid_argument(files.graph.empty() ? "--input_graph or --input_meta_graph is missing"
                                                 : "--input_graph and --input_meta_graph both give a graph; give one");
   }
   ReadOptions read;
@@ -59,6 +59,8 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   TARN_ASSIGN_OR_RETURN(Input input, read_input(files));
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input.restore_op));
   const Graph& graph = input.graph.graph;
+  TARN_RETURN_IF_ERROR(check_nodes("output_node_names", files.options.outputs, graph,
+                                   files.graph.empty() ? files.meta_graph : files.graph));
   TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(graph, files.options, values));
   if (frozen.variables == 0 && frozen.warnings.empty()) {
     std::vector<NodeId> ids = graph.ids();

@@ -35,6 +35,13 @@ Status check_output_path(std::string_view flag, const std::string& path, const s
   return {};
 }
 
+Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
+                   const std::string& path) {
+  Problems problems;
+  for (const std::string& name : names) problems.add(graph.find_node(name).status());
+  return problems.to_status(str_cat(printable(path), ": --", flag));
+}
+
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs) {
   std::vector<NodeId> targets;
   Problems problems;

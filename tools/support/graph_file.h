@@ -20,6 +20,10 @@ Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
 // InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
 
+// NotFound, naming the flag, the file and the nearest names, if a name ("x" or "x:0") is no node of the graph.
+Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
+                   const std::string& path);
+
 // FailedPrecondition, naming them, if `outputs` depend on variables.
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs);
 

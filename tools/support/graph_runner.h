@@ -20,7 +20,7 @@
 namespace tarn {
 
 enum class ExecutorKind { kSession, kEngine };
-// "session" or "engine".
+// "session" or "engine", from a flag --executor.
 Result<ExecutorKind> executor_kind_from_name(std::string_view name);
 std::string_view executor_kind_name(ExecutorKind kind);
 

@@ -18,11 +18,12 @@
 namespace tarn {
 namespace {
 
-constexpr int kFailed = 1;
+constexpr int kFailed = 1;  // unless the tool says otherwise
 constexpr int kWrongUsage = 2;
 
 // For the terminate handler, which can be given nothing. A plain array: needs no construction and no destruction.
 char g_tool_name[64] = "tool";
+int g_failed_code = kFailed;
 
 void say_error(std::string_view name, std::string_view message) {
   // Every line carries the name, so that it can be found in a build log.
@@ -47,7 +48,7 @@ std::string describe_exception(std::exception_ptr error) {
 // An exception on another thread ends here: a message and an exit code, no core dump.
 [[noreturn]] void on_terminate() {
   say_error(g_tool_name, describe_exception(std::current_exception()));
-  std::_Exit(kFailed);
+  std::_Exit(g_failed_code);
 }
 
 // Stopped by its user or by the system: no half-written file is left, and the exit code is that of a failure. Only what
@@ -57,7 +58,7 @@ extern "C" void on_stop_signal(int) {
   static_cast<void>(!::write(STDERR_FILENO, g_tool_name, std::char_traits<char>::length(g_tool_name)));
   constexpr std::string_view kSaid = ": stopped by a signal\n";
   static_cast<void>(!::write(STDERR_FILENO, kSaid.data(), kSaid.size()));
-  ::_exit(kFailed);
+  ::_exit(g_failed_code);
 }
 
 void handle_signals() {
@@ -113,6 +114,13 @@ void print_help(const ToolInfo& info, const FlagRules& rules) {
   print("\nFlags:\n", describe_flags(rules), "  --help\n      Prints this.\n  --version\n      Prints the version.\n");
 }
 
+// Of an error that `run` returned: whether it blames the value of a flag.
+bool is_usage_error(const Status& status, const FlagRules& rules) {
+  std::string_view message = status.message();
+  if (!message.starts_with("--")) return false;
+  return is_own_flag(message.substr(2, message.find_first_of(" :=", 2) - 2), rules);
+}
+
 Result<int> run_guarded(const std::function<Result<int>(const Arguments&)>& run, const Arguments& arguments) {
   // core/, ops/ and runtime/ throw nothing of their own, but std::vector may, and libraries below the tools do.
   try {
@@ -132,6 +140,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
                         const std::function<Result<int>(const Arguments&)>& run, const char* source_file) {
   info.name.copy(g_tool_name, sizeof(g_tool_name) - 1);
   g_tool_name[std::min(info.name.size(), sizeof(g_tool_name) - 1)] = '\0';
+  g_failed_code = info.failed_code;
   std::set_terminate(on_terminate);
   fill_closed_streams();
   handle_signals();
@@ -154,12 +163,12 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
     code = *result;
   } else {
     say_error(info.name, result.status().message());
-    code = kFailed;
+    code = is_usage_error(result.status(), rules) ? kWrongUsage : info.failed_code;
   }
   Status output = close_output();
   if (output.ok()) return code;
   say_error(info.name, output.message());
-  return code == 0 ? kFailed : code;
+  return code == 0 ? info.failed_code : code;
 }
 
 }  // namespace tarn

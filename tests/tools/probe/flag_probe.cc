@@ -17,7 +17,7 @@ DEFINE_int32(steps, 100, "Steps to take");
 DEFINE_int64(seed, 0, "Seed");
 DEFINE_uint64(limit, 0, "Bytes at most");
 DEFINE_int32(threads, 0, "Threads to run on; by default one per core");
-DEFINE_double(rate, 0.5, "Learning rate");
+DEFINE_double(rate, 0.1, "Learning rate");
 DEFINE_bool(verify, true,
             "Check the result. This description is long enough that it has to go on in a second line of "
             "the help text");

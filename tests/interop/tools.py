@@ -1,0 +1,87 @@
+"""Our tools print what TensorFlow's own of the same name do: inspect_checkpoint, label_image."""
+
+import contextlib
+import io
+import os
+import pathlib
+import re
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.tools import inspect_checkpoint
+
+from _tarn import MODELS, Report, tarn
+import _tensorflow
+
+report = Report()
+data = os.environ.get("TARN_DATA")
+roots = [MODELS] + ([pathlib.Path(data)] if data else [])
+
+def compare_checkpoint(prefix):
+    """Every line, every digit and column of every value."""
+    for flags in ({}, {"all_tensor_names": True}, {"all_tensors": True}):
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            inspect_checkpoint.print_tensors_in_checkpoint_file(
+                prefix, "", flags.get("all_tensors", False), flags.get("all_tensor_names", False))
+        expected = said.getvalue()
+        if not flags and "\0" in expected:
+            continue  # TensorFlow lists the keys of a partitioned variable's parts, which are no text
+        got = tarn("inspect_checkpoint", file_name=prefix, **{name: "true" for name in flags})
+        report.check(f"inspect_checkpoint {prefix} {' '.join(flags)}", got == expected)
+
+
+for root in roots:
+    for index in sorted(root.rglob("*.index")):
+        compare_checkpoint(str(index).removesuffix(".index"))
+
+# One with two data files, numbers of several types, and large and small ones.
+with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder, tf.Graph().as_default():
+    random = np.random.default_rng(7)
+    for device, dtype in ((0, np.float32), (1, np.float64), (0, np.int64), (1, np.uint8), (1, np.bool_)):
+        values = (random.standard_normal((6, 5)) * 10.0 ** random.integers(-6, 6, (6, 5))).astype(dtype)
+        with tf.device(f"/cpu:{device}"):
+            tf.compat.v1.get_variable(f"v_{np.dtype(dtype).name}", initializer=values)
+    with tf.device("/cpu:1"):
+        tf.compat.v1.get_variable("text", initializer=np.array([b"a", b"it's", b"\xff\n"], object), dtype=tf.string)
+        tf.compat.v1.get_variable("scalar", initializer=np.float32(1e-5))
+    config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
+    with tf.compat.v1.Session(config=config) as session:
+        session.run(tf.compat.v1.global_variables_initializer())
+        prefix = tf.compat.v1.train.Saver(sharded=True).save(session, f"{folder}/model.ckpt", write_meta_graph=False)
+    report.check("two data files", os.path.exists(f"{prefix}.data-00001-of-00002"))
+    compare_checkpoint(prefix)
+
+
+def labels(lines):
+    """'suit (835): 0.22' -> [(835, 0.22)]"""
+    found = [re.fullmatch(r".* \((\d+)\): (\S+)", line) for line in lines.splitlines()]
+    return [(int(match[1]), float(match[2])) for match in found if match]
+
+
+def computed(tensor):
+    with tf.compat.v1.Session() as session:
+        return session.run(tensor)
+
+
+# A photograph as PNG (no loss, so both see the same pixels) and as JPEG, through TensorFlow's label_image's own steps.
+if data:
+    graph = pathlib.Path(data) / "models/mobilenet_v1_025_128/graph.pb"
+    jpeg = pathlib.Path(data) / "images/grace_hopper.jpg"
+    with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
+        png = pathlib.Path(folder) / "picture.png"
+        png.write_bytes(computed(tf.io.encode_png(tf.io.decode_jpeg(jpeg.read_bytes(), channels=3))))
+        for picture, decode in ((png, tf.io.decode_png), (jpeg, tf.io.decode_jpeg)):
+            pixels = tf.cast(decode(picture.read_bytes(), channels=3), tf.float32)[tf.newaxis]
+            resized = tf.compat.v1.image.resize_bilinear(pixels, [128, 128])
+            image = computed((resized - 127.5) / 127.5)
+            [scores] = _tensorflow.run(graph, {"input": image}, ["MobilenetV1/Predictions/Reshape_1"])
+            scores = scores.ravel()
+            said = tarn("label_image", image=picture, graph=graph, input_mean=127.5, input_std=127.5, top_k=5)
+            found = labels(said)
+            report.check(f"label_image {picture.name}: five labels", len(found) == 5, said)
+            # Sums in another order, and six digits printed.
+            report.close(f"label_image {picture.name}: their scores", np.array([score for _, score in found]),
+                         np.array([float(scores[index]) for index, _ in found]), 1e-5)
+            report.check(f"label_image {picture.name}: the first is the best", found[0][0] == int(scores.argmax()))
+report.finish()
