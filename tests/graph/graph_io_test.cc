@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "core/file.h"
 #include "graph/algorithms.h"
@@ -278,6 +280,26 @@ TEST_F(GraphIo, PathsThatAreNoFiles) {  // A15, A17
   EXPECT_CONTAINS(message("sparse.pb"), "10737418240");
   EXPECT_CONTAINS(message("frozen.pb", {.max_bytes = 10}), "limit");
   expect_still_usable();
+}
+
+TEST_F(GraphIo, AFileCutByAnotherWhileItIsReadIsAnErrorAtMost) {                           // A16: read, not mapped
+  std::string bytes = good_bytes() + "\xc2\x3e\x80\x80\x40" + std::string(1 << 20, '\0');  // field 1000 is skipped
+  std::string name = file("cut.pb", bytes);
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    for (int64_t length = 0; !done; length = (length + 4096) % std::ssize(bytes)) {
+      EXPECT_EQ(truncate(name.c_str(), length), 0);
+    }
+  });
+  for (int i = 0; i < 200; ++i) {
+    Result<Graph> graph = read(name);
+    if (graph.ok()) continue;
+    EXPECT_CONTAINS(graph.status().message(), name);
+  }
+  done = true;
+  other.join();
+  file("cut.pb", bytes);
+  EXPECT_TRUE(read(name).ok());
 }
 
 pb::MetaGraphDef meta_graph_def() {
