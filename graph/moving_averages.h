@@ -6,7 +6,9 @@
 //   Output smooth = ema.Average(w.ref).read;                             // variable w/ExponentialMovingAverage
 //   Saver saver(root, {.var_map = ema.VariablesToRestore(root)});        // to evaluate: the averages become the values
 //
-// Names and formulas are those of TensorFlow 1.15's tf.train.ExponentialMovingAverage.
+// Names and formulas are those of TensorFlow 1.15's tf.train.ExponentialMovingAverage. Variables are given as
+// references, num_updates too: they are then read after the scope's control dependencies, as TensorFlow does in
+// practice, while `w.read` is the value from before the step.
 #pragma once
 
 #include <map>

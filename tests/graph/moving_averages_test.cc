@@ -53,12 +53,12 @@ TEST_F(MovingAverages, FollowTheVariablesAfterTheStep) {
 TEST_F(MovingAverages, FollowSoonerWhileThereAreFewUpdates) {
   ModelVariable global_step = GetOrCreateGlobalStep(root);
   Operation train = GradientDescentOptimizer(0.1f).Minimize(root, loss, {.global_step = global_step.ref});
-  ExponentialMovingAverage ema(0.3f, {.num_updates = global_step.read});
+  ExponentialMovingAverage ema(0.3f, {.num_updates = global_step.ref});
 
   Operation both = ema.Apply(root.WithControlDependencies({train}));
 
-  // global_step/read is not ordered after the step: it is the number of steps before.
-  expect_average(both, [](int i) { return std::min(0.3, (1.0 + i) / (10.0 + i)); });
+  // The step counts before its average is taken.
+  expect_average(both, [](int i) { return std::min(0.3, (2.0 + i) / (11.0 + i)); });
 }
 
 TEST_F(MovingAverages, WriteTensorFlowsNodes) {
