@@ -78,7 +78,7 @@ measure() {
       --max_weights8_bytes="${max_weights8_bytes}"
 }
 
-# long_experts: trains with each seed; the median of what they read is the result.
+# Trains with each seed; the median of what they read is the result.
 long_experts() {
   local seed dir printed accuracy median
   local accuracies=()

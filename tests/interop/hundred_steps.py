@@ -13,8 +13,8 @@ convolutional networks are compared in two ways:
 2. In float32, in ten stretches of ten steps, each from TensorFlow's checkpoint at that step: losses and weights.
 
 TensorFlow's FusedBatchNorm has no float64, and sums in float32, one row after the other: its variances are up to 4e-4
-off, which alone moves losses by 5e-3 within ten steps. TensorFlow therefore runs the graph with a batch norm made of its
-own ops in float64; how far its FusedBatchNorm is from that is measured too, and Tarn must be nearer.
+off, which alone moves losses by up to 5e-3 within ten steps. TensorFlow therefore runs the graph with a batch norm made
+of its own ops in float64; how far its FusedBatchNorm is from that is measured too, and Tarn must be nearer.
 """
 
 import shutil

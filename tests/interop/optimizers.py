@@ -5,7 +5,7 @@ batches, go: Tarn; TensorFlow with our .meta; and TensorFlow with a graph that i
 whose Saver finds every variable of the checkpoint by name, and has no other.
 
 TensorFlow computes node by node here: its graph optimizer turns x / 7 into x * (1 / 7), and where a schedule rounds up
-14 / 7 that is 3 and not 2.
+21 / 7 that is 4 and not 3.
 """
 
 import numpy as np
