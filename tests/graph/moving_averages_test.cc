@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "graph/graph_io.h"
 #include "graph/optimizers.h"
 #include "graph/saver.h"
 #include "tests/graph/graph_lines.h"
@@ -146,6 +147,9 @@ TEST_F(MovingAverages, BecomeTheValuesWhenRestored) {
   for (int i = 0; i < 3; ++i) step(both);
   Result<std::string> saved = saver.Save(*session, folder.file("model.ckpt"));
   ASSERT_TRUE(saved.ok()) << saved.status().to_string();
+  Result<MetaGraph> meta = read_meta_graph(*saved + ".meta", {});
+  ASSERT_TRUE(meta.ok()) << meta.status().to_string();
+  EXPECT_EQ(meta->collections.node_names(kMovingAverageVariables), (Lines{"w", "b"}));
   const double averages[] = {value("w/ExponentialMovingAverage"), value("b/ExponentialMovingAverage")};
 
   // The model alone, as an evaluation builds it.

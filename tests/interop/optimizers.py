@@ -167,6 +167,48 @@ def compare(name):
         report.close(f"{name}: {len(stored)} variables after them", largest, np.zeros_like(largest), TOLERANCE)
 
 
+def compare_what_is_not_finite(name):
+    """A label that is infinite makes infinite gradients, and what clipping makes of those must be the same too."""
+    start = folder / name / "start-0"
+    fed = {key: values[:1].copy() for key, values in batches.items()}
+    fed["labels"][0, 0, 0] = np.inf
+    for key, values in fed.items():
+        np.save(folder / name / f"{key}.npy", values)
+    feed = ",".join(f"{key}={folder}/{name}/{key}.npy" for key in fed)
+    tarn("train_steps", graph=f"{start}.meta", restore=start, feed=feed, target="train", steps=1, final="W,b",
+         out_dir=folder / name / "infinite")
+    with tensorflows_graph(CASES[name]).as_default() as graph, tf1.Session(graph=graph, config=CONFIG) as session:
+        tf1.train.Saver().restore(session, str(start))
+        session.run("train", {f"{key}:0": values[0] for key, values in fed.items()})
+        for key in ("W", "b"):
+            ours, theirs = np.load(folder / name / "infinite" / "final" / f"{key}.npy"), session.run(f"{key}:0")
+            report.check(f"{name}: {key} after a step with an infinite gradient, {np.sum(np.isnan(theirs))} of "
+                         f"{theirs.size} NaN", np.allclose(ours, theirs, rtol=0, atol=TOLERANCE, equal_nan=True))
+
+
+def compare_restored_averages():
+    """TensorFlow finds in our .meta which variables have averages, and in our checkpoint what they are."""
+    start, trained = folder / "moving_averages" / "start-0", folder / "moving_averages" / "trained"
+    with tf.Graph().as_default():
+        tf1.train.import_meta_graph(f"{start}.meta")
+        averaged = sorted(variable.op.name for variable in tf1.moving_average_variables())
+        report.check("moving_averages: TensorFlow reads the collection", averaged == ["W", "b"], str(averaged))
+    feed = ",".join(f"{key}={folder}/{key}.npy" for key in batches)
+    tarn("train_steps", graph=f"{start}.meta", restore=start, feed=feed, target="train", steps=5, save=trained,
+         save_step=5, out_dir=folder / "moving_averages" / "none")
+    reader = tf1.train.load_checkpoint(f"{trained}-5")
+    with tensorflows_graph(lambda loss: None).as_default() as graph, tf1.Session(graph=graph) as session:
+        tf1.train.Saver(train.ExponentialMovingAverage(0.9).variables_to_restore()).restore(session, f"{trained}-5")
+        for key in ("W", "b"):
+            report.same(f"moving_averages: {key} as TensorFlow evaluates it", session.run(f"{key}:0"),
+                        reader.get_tensor(f"{key}/ExponentialMovingAverage"))
+            report.check(f"moving_averages: which is not {key} itself",
+                         not np.array_equal(session.run(f"{key}:0"), reader.get_tensor(key)))
+
+
 for name in CASES:
     compare(name)
+    if name.startswith("clip"):
+        compare_what_is_not_finite(name)
+compare_restored_averages()
 report.finish()
