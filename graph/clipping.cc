@@ -92,7 +92,7 @@ ClippedByGlobalNorm ClipByGlobalNorm(const Scope& scope, const std::vector<Outpu
   Output smaller = add(inner, "Minimum", {inverse, add(inner, "RealDiv", {1, limit})});
   Output finite = add(inner, "Mul", {limit, smaller});
   Output scale = add(inner, "Add", {finite, add(inner, "Sub", {norm, norm})});
-  Scope results = inner.Reopen(inner.prefix().substr(inner.prefix().rfind('/') + 1));  // TensorFlow says it twice
+  Scope results = inner.Reopen(inner.prefix());  // TensorFlow says it twice
   for (size_t i = 0; i < t_list.size() && scope.ok(); ++i) {
     const Output& t = t_list[i];
     clipped.list.push_back(t);

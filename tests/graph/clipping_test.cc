@@ -107,6 +107,9 @@ TEST_F(Clipping, ByGlobalNormShrinksAllAlike) {
   expect_values(small.global_norm, {5});
   EXPECT_EQ(small.list[2].name(), "clip_by_global_norm/clip_by_global_norm/_2:0");  // TensorFlow's name
 
+  ClippedByGlobalNorm inside = ClipByGlobalNorm(root.NewSubScope("a"), {list[0]}, 1.0f);
+  EXPECT_EQ(inside.list[0].name(), "a/clip_by_global_norm/a/clip_by_global_norm/_0:0");
+
   ClippedByGlobalNorm large = ClipByGlobalNorm(root, list, 10.0f);
   expect_values(large.list[0], {3, 0});
   // A norm that is known already: of more than these.
