@@ -18,9 +18,15 @@ namespace tarn {
 inline constexpr std::string_view kGlobalVariables = "variables";
 inline constexpr std::string_view kTrainableVariables = "trainable_variables";
 inline constexpr std::string_view kGlobalStep = "global_step";
+inline constexpr std::string_view kMovingAverageVariables = "moving_average_variables";
 inline constexpr std::string_view kUpdateOps = "update_ops";
 inline constexpr std::string_view kTrainOp = "train_op";
 inline constexpr std::string_view kLosses = "losses";
+
+// Node collections that name variables: files have their records there.
+inline bool holds_variables(std::string_view collection) {
+  return collection == kGlobalStep || collection == kMovingAverageVariables;
+}
 
 struct VariableRecord {
   std::string variable;       // "conv1/kernel": a VariableV2

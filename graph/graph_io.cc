@@ -69,12 +69,12 @@ Result<Collections> collections_of(const pb::MetaGraphDef& meta) {
   for (const auto& [name, collection] : meta.collection_def()) {
     if (name == kTrainableVariables) continue;
     for (const std::string& node : collection.node_list().value()) collections.add_node(name, without_slot(node));
-    if (name != kGlobalVariables && name != kGlobalStep) continue;
+    if (name != kGlobalVariables && !holds_variables(name)) continue;
     Result<std::vector<VariableRecord>> records = variables_of(collection);
     if (!records.ok()) return records.status().with_context(str_cat("collection ", quoted(name)));
     for (VariableRecord& record : *records) {
       record.trainable = std::binary_search(trainable.begin(), trainable.end(), record.variable);
-      if (name == kGlobalStep) {
+      if (holds_variables(name)) {
         collections.add_node(name, record.variable);
       } else {
         collections.add_variable(std::move(record));

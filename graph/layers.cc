@@ -1,5 +1,8 @@
 #include "graph/layers.h"
 
+#include "graph/cond.h"
+#include "graph/moving_averages.h"
+
 namespace tarn::layers {
 namespace {
 
@@ -52,41 +55,10 @@ Output pool(const Scope& scope, std::string_view name, std::string_view op, cons
              {{"ksize", nhwc(pool_size)}, {"strides", nhwc(strides)}, {"padding", padding}});
 }
 
-// TensorFlow's tf.cond: values enter a branch through Switch and leave through Merge.
-class Cond {
- public:
-  Cond(const Scope& parent, const Output& flag) : scope(parent.NewSubScope("cond")) {
-    Operation pivot = AddNode(scope.WithOpName("Switch"), "Switch", {flag, flag});
-    on_true_ = add(scope.WithOpName("switch_t"), "Identity", {pivot.output(1)});
-    on_false_ = add(scope.WithOpName("switch_f"), "Identity", {pivot.output(0)});
-    pred_ = add(scope.WithOpName("pred_id"), "Identity", {flag});
-  }
-  // For nodes without data inputs (constants): they run in their branch only.
-  Scope in_true(const Scope& within) const { return within.WithControlDependencies(on_true_); }
-  Scope in_false(const Scope& within) const { return within.WithControlDependencies(on_false_); }
-  // Output 0 is alive in the false branch, output 1 in the true one.
-  Operation enter(const Scope& within, const Output& value, std::string_view name = "Switch") const {
-    return AddNode(within.WithOpName(name), "Switch", {value, pred_});
-  }
-  Output merge(const Output& when_false, const Output& when_true) const {
-    return add(scope, "Merge", {InputList{when_false, when_true}});
-  }
-
-  const Scope scope;
-
- private:
-  Output on_true_, on_false_, pred_;
-};
-
-// moving -= (1 - decay) * (moving - batch value)
+// Moves the average once a step, whoever trains.
 void add_moving_average(const Scope& layer, const ModelVariable& moving, const Output& batch_value,
                         const Output& decay) {
-  Scope inner = layer.NewSubScope("AssignMovingAvg").ColocateWith(moving.ref.op());
-  Output rate = add(inner.WithOpName("sub"), "Sub", {1.0f, decay});
-  Output difference = add(inner.WithOpName("sub"), "Sub", {moving.read, batch_value});
-  Output step = add(inner.WithOpName("mul"), "Mul", {difference, rate});
-  Scope outer = layer.AtRoot().ColocateWith(moving.ref.op());
-  Operation update = AddNodeNamed(outer, inner.prefix(), "AssignSub", {moving.ref, step});
+  Operation update = AssignMovingAverage(layer, moving, batch_value, decay);
   if (!update.is_none()) layer.collections().add_node(kUpdateOps, update.name());
 }
 

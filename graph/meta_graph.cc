@@ -62,7 +62,7 @@ void add_collections(const Graph& graph, const Collections& collections, pb::Met
   }
   for (const auto& [collection, names] : collections.node_collections()) {
     for (const std::string& name : names) {
-      if (collection == kGlobalStep) {
+      if (holds_variables(collection)) {
         const VariableRecord* record = collections.find_variable(name);
         if (record != nullptr) add_variable(collection, *record);
         continue;

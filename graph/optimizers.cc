@@ -93,12 +93,15 @@ Operation Optimizer::Minimize(const Scope& scope, const Output& loss, const Mini
 }
 
 Output Optimizer::hyperparameter(const Build& build, std::string_view name, const Input& value) {
-  if (!value.is_constant()) return value.output();
-  return ops::ConstOfType(build.inner.WithOpName(name), value.constant(), build.dtype);
+  if (value.is_constant()) return ops::ConstOfType(build.inner.WithOpName(name), value.constant(), build.dtype);
+  const Output& output = value.output();
+  if (output.is_none() || output.dtype() == build.dtype) return output;
+  return AddNode(build.inner, "Cast", {output}, {{"DstT", build.dtype}}).output(0);
 }
 
-Output Optimizer::slot(const Build& build, std::string_view name, const Output& variable) {
-  return CreateVariable(build.outer.Inside(variable.op()).WithOpName(name), variable.shape(), Initializer::Zeros(),
+Output Optimizer::slot(const Build& build, std::string_view name, const Output& variable,
+                       const Initializer& initializer) {
+  return CreateVariable(build.outer.Inside(variable.op()).WithOpName(name), variable.shape(), initializer,
                         {.dtype = variable.dtype(), .trainable = false, .colocate_with = variable.op().name()})
       .ref;
 }

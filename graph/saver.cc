@@ -14,18 +14,17 @@ namespace {
 constexpr char kCpu[] = "/device:CPU:0";             // where TensorFlow's savers restore
 constexpr float kKeepCheckpointEveryNHours = 10000;  // TensorFlow's default: never
 
-// Every variable of the collections that is in the graph, or the ones asked for; sorted by name, as TensorFlow has
-// them.
-std::vector<Output> variables_to_save(const Scope& scope, const std::vector<Output>& wanted) {
-  std::vector<Output> variables = wanted;
-  if (wanted.empty()) {
-    for (const VariableRecord& record : scope.collections().variables()) {
-      std::optional<NodeId> id = scope.graph().find(record.variable);
-      if (id) variables.emplace_back(&scope.graph(), Wire{*id, 0});
-    }
+// The variables asked for, or every one of the collections that is in the graph; by name in checkpoints, sorted as
+// TensorFlow has them.
+std::map<std::string, Output> variables_to_save(const Scope& scope, const SaverOptions& options) {
+  if (!options.var_map.empty()) return options.var_map;
+  std::map<std::string, Output> variables;
+  for (const Output& variable : options.var_list) variables.emplace(variable.op().name(), variable);
+  if (!variables.empty()) return variables;
+  for (const VariableRecord& record : scope.collections().variables()) {
+    std::optional<NodeId> id = scope.graph().find(record.variable);
+    if (id) variables.emplace(record.variable, Output(&scope.graph(), Wire{*id, 0}));
   }
-  std::sort(variables.begin(), variables.end(),
-            [](const Output& a, const Output& b) { return a.op().name() < b.op().name(); });
   return variables;
 }
 
@@ -45,9 +44,9 @@ Result<std::vector<std::string>> constant_strings(const Graph& graph, Wire wire)
 }  // namespace
 
 Saver::Saver(const Scope& scope, SaverOptions options) : options_(std::move(options)), scope_(scope) {
-  std::vector<Output> variables = variables_to_save(scope, options_.var_list);
+  std::map<std::string, Output> variables = variables_to_save(scope, options_);
   if (variables.empty()) scope.UpdateStatus(invalid_argument("Saver: there are no variables to save"));
-  for (const Output& variable : variables) {
+  for (const auto& [name, variable] : variables) {
     if (!scope.ok()) return;
     if (variable.op().type() != "VariableV2" && variable.op().type() != "Variable") {
       scope.UpdateStatus(
@@ -58,13 +57,15 @@ Saver::Saver(const Scope& scope, SaverOptions options) : options_(std::move(opti
   if (scope.ok()) add_nodes(scope.NewSubScope("save").WithNoControlDependencies(), variables);
 }
 
-void Saver::add_nodes(const Scope& scope, const std::vector<Output>& variables) {
+void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& by_name) {
   std::vector<std::string> names;
   std::vector<DType> dtypes;
-  for (const Output& variable : variables) {
-    names.push_back(variable.op().name());
+  std::vector<Output> variables;
+  for (const auto& [name, variable] : by_name) {
+    names.push_back(name);
     dtypes.push_back(variable.dtype());
-    items_.push_back({.name = names.back(), .slice = {}, .node = names.back(), .fact = variable.fact()});
+    variables.push_back(variable);
+    items_.push_back({.name = name, .slice = {}, .node = variable.op().name(), .fact = variable.fact()});
   }
   const Tensor name_list = strings(names);
   const Tensor whole = strings(std::vector<std::string>(names.size()));  // "": not a part of anything

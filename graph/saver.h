@@ -25,9 +25,10 @@
 namespace tarn {
 
 struct SaverOptions {
-  std::vector<Output> var_list = {};  // empty: every variable made so far
-  int max_to_keep = 5;                // <= 0: all
-  bool relative_paths = false;        // in the state file, even where the directory is absolute
+  std::vector<Output> var_list = {};           // empty: every variable made so far
+  std::map<std::string, Output> var_map = {};  // instead of var_list: variables by their names in checkpoints
+  int max_to_keep = 5;                         // <= 0: all
+  bool relative_paths = false;                 // in the state file, even where the directory is absolute
   bool write_meta_graph = true;
 };
 
@@ -36,7 +37,7 @@ class Saver {
  public:
   // Adds the nodes below the scope `save`; errors are the scope's status.
   explicit Saver(const Scope& scope, SaverOptions options = {});
-  // The saver that a MetaGraph brings along. Of options, var_list means nothing here.
+  // The saver that a MetaGraph brings along. Of options, var_list and var_map mean nothing here.
   static Result<Saver> FromMetaGraph(const MetaGraph& meta, SaverOptions options = {});
 
   // Writes `path`, or `path`-`global_step`: first data and index, then .meta, then the state file `latest_filename` in
@@ -64,7 +65,7 @@ class Saver {
     Fact fact;
   };
   Saver() = default;
-  void add_nodes(const Scope& scope, const std::vector<Output>& variables);
+  void add_nodes(const Scope& scope, const std::map<std::string, Output>& variables);
   Status check(const std::string& path) const;
   Status write_meta(const Graph& graph, const std::string& prefix) const;
   const Collections& collections() const { return scope_ ? scope_->collections() : imported_; }

@@ -87,6 +87,11 @@ Status fill_gradient(GradContext& c) {
   return {};
 }
 
+// The result does not depend on the elements of x: dx stays unset, which is 0.
+Status constant_gradient(GradContext&) {
+  return {};
+}
+
 constexpr std::string_view kFillDoc = R"(A tensor of one value repeated.
   dims  index_type[rank], each >= 0   value  T, a scalar   returns  T[dims]
   Source: TensorFlow array_ops Fill.)";
@@ -125,8 +130,7 @@ const OpDef op_OnesLike = {
     .kernels = kOnesLikeKernels,
 };
 
-TARN_OP_FILE(fill, {&op_Fill, kFillDoc, fill_gradient},
-             {&op_ZerosLike, kZerosLikeDoc, nullptr, "the result does not depend on the elements of x"},
-             {&op_OnesLike, kOnesLikeDoc, nullptr, "the result does not depend on the elements of x"})
+TARN_OP_FILE(fill, {&op_Fill, kFillDoc, fill_gradient}, {&op_ZerosLike, kZerosLikeDoc, constant_gradient},
+             {&op_OnesLike, kOnesLikeDoc, constant_gradient})
 
 }  // namespace tarn

@@ -8,15 +8,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/file.h"
 #include "graph/losses.h"
 #include "graph/ops.h"
 #include "graph/optimizers.h"
+#include "graph/saver.h"
 #include "graph/session.h"
 #include "tools/support/main.h"
 #include "tools/support/progress.h"
 
 DEFINE_int32(steps, 3000, "Training steps; each sees all three houses");
 DEFINE_double(learning_rate, 0.1, "Step size of gradient descent");
+DEFINE_string(out_dir, "", "Where graph.pbtxt and the checkpoint go; by default nowhere");
 DEFINE_double(square_feet, 2000, "The house whose price to predict");
 
 namespace tarn {
@@ -40,6 +43,7 @@ Status run() {
   Output loss = losses::MeanSquaredError(root.WithOpName("loss"), price, predicted);
   Operation train = GradientDescentOptimizer(static_cast<float>(FLAGS_learning_rate)).Minimize(root, loss);
   Operation init = GlobalVariablesInitializer(root);
+  Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
   Session session(root, {.threads = 1});
@@ -55,6 +59,11 @@ Status run() {
       TARN_RETURN_IF_ERROR(session.Run({{"size", sizes}, {"price", prices}}, {}, {train.name()}, nullptr));
   }
 
+  if (!FLAGS_out_dir.empty()) {
+    TARN_RETURN_IF_ERROR(WriteGraph(root.graph(), FLAGS_out_dir, "graph.pbtxt").status());
+    TARN_RETURN_IF_ERROR(
+        saver.Save(session, path_join(FLAGS_out_dir, "model.ckpt"), FLAGS_steps, "checkpoint").status());
+  }
   TARN_RETURN_IF_ERROR(session.Run({}, {slope.read.name(), intercept.read.name()}, &out));
   if (!std::isfinite(out[0].item<float>())) {
     return failed_precondition("the training diverged: --learning_rate=", FLAGS_learning_rate, " is too large");

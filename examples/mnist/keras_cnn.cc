@@ -10,6 +10,7 @@
 #include "core/file.h"
 #include "examples/mnist/training.h"
 #include "graph/layers.h"
+#include "graph/learning_rates.h"
 #include "graph/losses.h"
 #include "graph/ops.h"
 #include "graph/optimizers.h"
@@ -30,7 +31,7 @@ DEFINE_bool(profile, false, "Tell afterwards which ops took the time");
 namespace tarn::examples {
 namespace {
 
-constexpr float kWarmUpSteps = 300;
+constexpr int kWarmUpSteps = 300;
 
 Output convolution(const Scope& root, const std::string& name, const Output& x, int filters, const Output& training) {
   if (!FLAGS_batch_norm) return layers::Conv2D(root.WithOpName(name), x, filters, 3, {.activation = "Relu"});
@@ -54,10 +55,9 @@ Output build_logits(const Scope& root, const Output& x) {
 // pushed below 0 for all digits never come back. So the rate rises over the first steps; then it falls, to 0 at the
 // last.
 Output learning_rate(const Scope& scope, const Output& step, int64_t steps) {
-  Output now = ops::Cast(scope, step, DT_FLOAT);
-  Output risen = ops::Minimum(scope, 1.0f, ops::RealDiv(scope, now, kWarmUpSteps));
-  Output left = ops::Sub(scope, 1.0f, ops::RealDiv(scope, now, static_cast<float>(steps)));
-  return ops::Mul(scope, static_cast<float>(FLAGS_learning_rate), ops::Mul(scope, risen, left));
+  Output risen = LinearWarmUp(scope, 1.0f, step, kWarmUpSteps);
+  Output share = PolynomialDecay(scope, risen, step, steps, {.end_learning_rate = 0});
+  return ops::Mul(scope, static_cast<float>(FLAGS_learning_rate), share);
 }
 
 Status run() {

@@ -5,7 +5,8 @@
 //
 // A feed's first dimension is the step: images f32[10,64,784] feeds f32[64,784] ten times. What step 3 fetches goes to
 // out_dir/3, what is fetched after the last step, with nothing fed, to out_dir/final. With a .meta file variables may
-// come from checkpoints (--restore, --restore_each) and go to one (--save), as a training program's Saver would do it.
+// come from checkpoints (--restore, --restore_each) and go to some (--save, --save_each), as a training program's Saver
+// would do it. Random ops go on where they are.
 #include <gflags/gflags.h>
 
 #include "core/file.h"
@@ -18,6 +19,8 @@ DEFINE_string(graph, "", "Graph file; a .meta for --restore and --save");
 DEFINE_string(init, "", "Node to run first");
 DEFINE_string(restore, "", "Checkpoint to start from");
 DEFINE_string(restore_each, "", "Step 3 starts from the checkpoint of this name and -3");
+DEFINE_string(save_each, "", "What came of the steps before step 3 goes to the checkpoint of this name and -3");
+DEFINE_int32(every, 1, "… but only at steps that this divides");
 DEFINE_string(feed, "", "NAME=FILE, comma-separated; the files' first dimension is the step");
 DEFINE_string(fetch, "", "Tensors to fetch at each step, comma-separated");
 DEFINE_string(target, "", "Nodes to run at each step, comma-separated");
@@ -62,9 +65,9 @@ Status run() {
 
   MetaGraph meta;
   std::optional<Saver> saver;
-  if (!FLAGS_restore.empty() || !FLAGS_restore_each.empty() || !FLAGS_save.empty()) {
+  if (!(FLAGS_restore + FLAGS_restore_each + FLAGS_save + FLAGS_save_each).empty()) {
     TARN_ASSIGN_OR_RETURN(meta, read_meta_graph(FLAGS_graph, {.allow_unknown_ops = true}));
-    TARN_ASSIGN_OR_RETURN(saver, Saver::FromMetaGraph(meta));
+    TARN_ASSIGN_OR_RETURN(saver, Saver::FromMetaGraph(meta, {.max_to_keep = 0, .write_meta_graph = false}));
   } else {
     TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(FLAGS_graph));
     meta.graph = std::move(any.graph);
@@ -72,8 +75,13 @@ Status run() {
   Session session(meta.graph, {.threads = FLAGS_threads});
   if (!FLAGS_init.empty()) TARN_RETURN_IF_ERROR(session.Run(FLAGS_init));
   if (!FLAGS_restore.empty()) TARN_RETURN_IF_ERROR(saver->Restore(session, FLAGS_restore));
+  auto save_each = [&](int64_t step) -> Status {
+    if (FLAGS_save_each.empty() || step == 0 || step % FLAGS_every != 0) return {};
+    return saver->Save(session, FLAGS_save_each, step).status();
+  };
   for (int64_t step = 0; step < FLAGS_steps; ++step) {
-    if (!FLAGS_restore_each.empty()) {
+    TARN_RETURN_IF_ERROR(save_each(step));
+    if (!FLAGS_restore_each.empty() && step % FLAGS_every == 0) {
       TARN_RETURN_IF_ERROR(saver->Restore(session, str_cat(FLAGS_restore_each, "-", step)));
     }
     std::vector<Session::Feed> feeds;
@@ -83,6 +91,7 @@ Status run() {
     }
     TARN_RETURN_IF_ERROR(fetch_into(session, feeds, fetches, targets, std::to_string(step)));
   }
+  TARN_RETURN_IF_ERROR(save_each(FLAGS_steps));
   TARN_RETURN_IF_ERROR(fetch_into(session, {}, final_fetches, {}, "final"));
   if (FLAGS_save.empty()) return {};
   TARN_ASSIGN_OR_RETURN(std::string prefix, saver->Save(session, FLAGS_save, FLAGS_save_step));
@@ -100,6 +109,6 @@ int main(int argc, char** argv) {
                           .example = "train_steps --graph=graph.pbtxt --init=init --feed=x=batches.npy --fetch=loss "
                                      "--target=Adam --steps=10 --out_dir=steps",
                           .required = {"graph", "out_dir"},
-                          .ranges = {{"steps", 0, 1e6}, {"threads", 1, 1024}}},
+                          .ranges = {{"steps", 0, 1e6}, {"every", 1, 1e6}, {"threads", 1, 1024}}},
                          tarn::run);
 }
