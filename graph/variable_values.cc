@@ -135,10 +135,7 @@ bool is_resource_variable(const Node& node) {
 }
 
 std::string variable_storage_name(const Node& node) {
-  auto name = node.attrs.get_or<std::string>("shared_name", "");
-  auto container = node.attrs.get_or<std::string>("container", "");
-  if (name.empty()) name = node.name;
-  return container.empty() ? name : str_cat(container, "/", name);
+  return variable_name(node.attrs, node.name);
 }
 
 Result<std::string> find_checkpoint(const std::string& path) {

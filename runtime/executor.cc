@@ -44,6 +44,7 @@ class Context::StepContext : public RunContext {
     node_ = step.node;
     for (size_t i = 0; i < step.inputs.size(); ++i) owner_.gathered_[i] = owner_.slot(step.inputs[i]).view;
     inputs_ = {owner_.gathered_.data(), step.inputs.size()};
+    output_count_ = static_cast<int>(step.outputs.size());
   }
 
   Variable* variable(int i) override { return owner_.slot(step_->inputs[static_cast<size_t>(i)]).variable; }
@@ -72,6 +73,7 @@ class Context::StepContext : public RunContext {
     }
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
+    to.variable = from.variable;
     return {};
   }
 
@@ -154,11 +156,21 @@ Result<TensorView> Context::dynamic_output(int value, const Shape& shape) {
 
 Status Context::refresh_refs(const Step& step, bool uninitialized_ok) {
   for (int i : step.ref_inputs) {
-    Slot& ref = slot(step.inputs[static_cast<size_t>(i)]);
+    int value = step.inputs[static_cast<size_t>(i)];
+    Slot& ref = slot(value);
     if (ref.variable == nullptr) continue;
+    bool any_value = uninitialized_ok && i == 0;
     if (ref.variable->is_initialized()) {
       ref.view = view_of(ref.variable->value());
-    } else if (!uninitialized_ok || i != 0) {
+      // Other steps were planned for the declared shape: another node of the same name may have declared otherwise.
+      const Fact& declared = program_->values[static_cast<size_t>(value)].fact.variable();
+      if (any_value || (ref.view.dtype == declared.dtype && declared.shape.is_compatible_with(*ref.view.shape)))
+        continue;
+      return invalid_argument("variable ", quoted(ref.variable->name()), " holds ", dtype_short_name(ref.view.dtype),
+                              ref.view.shape->to_string(), ", here it is ", declared.to_string())
+          .with_node(step.node);
+    }
+    if (!any_value) {
       return failed_precondition("Attempting to use uninitialized value ", ref.variable->name()).with_node(step.node);
     }
   }
@@ -222,7 +234,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       const Slot& from = slot(step.inputs[0]);
       Slot& to = slot(step.outputs[0]);
       const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
-      to.variable = fact.is_ref ? from.variable : nullptr;
+      to.variable = fact.is_variable() ? from.variable : nullptr;
       to.view = from.view;
       if (fact.shape.is_fully_known()) {
         to.view.shape = &fact.shape;
