@@ -86,7 +86,7 @@ void add_moving_average(const Scope& layer, const ModelVariable& moving, const O
   Output difference = add(inner.WithOpName("sub"), "Sub", {moving.read, batch_value});
   Output step = add(inner.WithOpName("mul"), "Mul", {difference, rate});
   Scope outer = layer.AtRoot().ColocateWith(moving.ref.op());
-  Operation update = AddNodeNamed(outer, inner.prefix(), "AssignSub", {moving.ref, step});
+  Operation update = AddNodeNamed(outer, inner.prefix(), op_for_variable("AssignSub", moving.ref), {moving.ref, step});
   if (!update.is_none()) layer.collections().add_node(kUpdateOps, update.name());
 }
 

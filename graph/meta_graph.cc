@@ -44,6 +44,7 @@ std::string variable_bytes(const VariableRecord& record) {
   def.set_snapshot_name(with_slot(record.snapshot));
   def.set_initial_value_name(with_slot(record.initial_value));
   def.set_trainable(record.trainable);
+  def.set_is_resource(record.is_resource);
   return serialize(def);
 }
 

@@ -187,7 +187,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
   Problems problems;
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
-    if (!is_variable(node) || is_resource_variable(node)) continue;
+    if (!is_variable(node)) continue;
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
     Result<Tensor> value = read_one(node, source, checkpoint);

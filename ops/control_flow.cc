@@ -33,7 +33,11 @@ Status switch_gradient(GradContext& c) {
   if (sides[0].is_none() && sides[1].is_none()) return {};
   for (int i = 0; i < 2; ++i) {
     if (!sides[i].is_none()) continue;
-    sides[i] = c.slot(c.op("Switch", {c.op("ZerosLike", {c.input(0)}), c.input(1)}), i);
+    Wire data = c.input(0);
+    const Fact& fact = c.fact(data);
+    // The gradient of a handle is that of the value behind it.
+    if (fact.behind != nullptr) data = c.op("ReadVariableOp", {data}, {{"dtype", fact.behind->dtype}});
+    sides[i] = c.slot(c.op("Switch", {c.op("ZerosLike", {data}), c.input(1)}), i);
   }
   c.set_grad(0, c.op("Merge", sides));
   return {};

@@ -30,6 +30,15 @@ TensorView view_of(const Tensor& tensor) {
   return {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
 }
 
+// Elements of `from` into memory for as many.
+void copy_values(void* to, const TensorView& from) {
+  if (from.dtype == DType::kString) {
+    for (int64_t e = 0; e < from.count; ++e) static_cast<std::string*>(to)[e] = from.as<std::string>()[e];
+  } else if (from.count > 0) {
+    std::memcpy(to, from.data, static_cast<size_t>(from.count) * dtype_size(from.dtype));
+  }
+}
+
 }  // namespace
 
 // What a kernel sees. One object serves all steps of a run.
@@ -211,12 +220,7 @@ Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
   if (!fits) {
     TARN_ASSIGN_OR_RETURN(to, Tensor::allocate(from.view.dtype, *from.view.shape));
   }
-  if (from.view.dtype == DType::kString) {
-    auto* out = static_cast<std::string*>(to.mutable_data());
-    for (int64_t e = 0; e < from.view.count; ++e) out[e] = from.view.as<std::string>()[e];
-  } else if (from.view.count > 0) {
-    std::memcpy(to.mutable_data(), from.view.data, to.byte_size());
-  }
+  copy_values(to.mutable_data(), from.view);
   return {};
 }
 
@@ -250,8 +254,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       } else {
         TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());
       }
-      if (from.count > 0)
-        std::memcpy(slot(out).view.data, from.data, static_cast<size_t>(from.count) * dtype_size(from.dtype));
+      copy_values(slot(out).view.data, from);
       return {};
     }
     case StepKind::kConstant:
