@@ -34,7 +34,7 @@ class ResourceSession : public ::testing::Test {
                   const std::vector<Session::Feed>& feeds = {}) {
     std::vector<Tensor> out;
     Status status = session->Run(feeds, fetches, targets, &out);
-    if (!status.ok()) return status.message();
+    if (!status.ok()) return std::string(status.message());
     std::vector<std::string> texts;
     for (const Tensor& tensor : out) texts.push_back(tensor.to_string());
     return str_join(texts, " ");
@@ -237,11 +237,13 @@ TEST(ResourceVariables, HaveTensorFlowsNodes) {
 // A small network with batch norm, three steps of an optimizer; then all variables and the moving averages.
 std::vector<std::string> trained(bool resources, const Optimizer& optimizer) {
   Scope root = Scope::NewRootScope().WithResourceVariables(resources);
-  root.SetRandomSeed(7);
   Output x = ops::Placeholder(root.WithOpName("x"), DT_FLOAT, ops::Placeholder::Shape({4, 3}));
-  Output h = layers::Dense(root.WithOpName("fc1"), x, 5);
+  // Seeds of their own: without, they would follow from how many nodes there are.
+  layers::DenseOptions first{.kernel_initializer = Initializer::GlorotUniform().WithSeed(1)};
+  layers::DenseOptions second{.kernel_initializer = Initializer::GlorotUniform().WithSeed(2)};
+  Output h = layers::Dense(root.WithOpName("fc1"), x, 5, first);
   h = layers::BatchNorm(root.WithOpName("bn"), h, true, {.activation = "Relu"});
-  Output y = layers::Dense(root.WithOpName("fc2"), h, 2);
+  Output y = layers::Dense(root.WithOpName("fc2"), h, 2, second);
   Output loss = losses::MeanSquaredError(root.WithOpName("loss"), ops::Const(root, 0.5f, {4, 2}), y);
   ModelVariable step = GetOrCreateGlobalStep(root);
   Operation train = optimizer.Minimize(root.WithOpName("train"), loss, {.global_step = step.ref});
@@ -358,7 +360,7 @@ struct Model {
 };
 
 TEST(ResourceVariables, AreSavedByTheirReadAndRestoredByAnAssign) {
-  testing::TempDir dir;
+  TempDir dir;
   Model model;
   Lines lines = graph_lines(model.root.graph(), {"save/SaveV2", "save/Assign", "save/Identity"});
   EXPECT_EQ(lines, (Lines{"Const save/SaveV2/tensor_names", "Const save/SaveV2/shape_and_slices",
@@ -377,7 +379,7 @@ TEST(ResourceVariables, AreSavedByTheirReadAndRestoredByAnAssign) {
 }
 
 TEST(ResourceVariables, GoOnFromAMetaGraph) {
-  testing::TempDir dir;
+  TempDir dir;
   Model model;
   ASSERT_TRUE(model.session->Run("count").ok());
   Result<std::string> path = model.saver->Save(*model.session, dir.file("m"));
@@ -396,7 +398,7 @@ TEST(ResourceVariables, GoOnFromAMetaGraph) {
 }
 
 TEST(ResourceVariables, OfAnotherShapeThanTheCheckpointsAreNamed) {
-  testing::TempDir dir;
+  TempDir dir;
   ASSERT_TRUE(
       write_checkpoint(dir.file("m"), {{"w", Tensor::from<float>({2}, {1, 2})}, {"b", Tensor::scalar(1.0f)}}).ok());
   Model model;
