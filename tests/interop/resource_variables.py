@@ -14,6 +14,8 @@ import _tensorflow
 from _tarn import Report, file_name, new_folder, run_graph, tarn
 from _tensorflow import tf1
 
+tf1.disable_control_flow_v2()  # tf.cond makes Switch and Merge, as in TensorFlow 1.x
+
 STEPS = 10
 BATCH = 32
 # Scores are at most 1, from sums of up to 274 products: sqrt(274) * 2^-24 = 1e-6 of their terms' size.
@@ -87,23 +89,25 @@ def frozen_by_us(kind):
             unused = tf1.get_variable("unused", [3])
         h = tf.nn.conv2d(x, kernel, 1, "SAME")
         h, _, _ = tf1.nn.fused_batch_norm(h, gamma, beta, mean, variance, epsilon=1e-3, is_training=False)
-        h = tf.reshape(tf.tanh(h), [-1, 8 * 8 * 4])
+        h = tf.reshape(tf.nn.relu(h), [-1, 8 * 8 * 4])
         h = tf.concat([h, tf.reshape(tf.gather(embedding, at), [-1, 18])], 1)
         if kind == "branches":  # handles through Switch: a reader in each branch
             on = tf1.placeholder_with_default(True, [], name="on")
             shift = tf1.cond(on, lambda: bias + 1.0, lambda: bias * 2.0)
-        else:  # several readers, an Identity of the handle between
+        elif kind == "readers":  # several readers, an Identity of the handle between
             handle = tf.identity(bias.handle)
             shift = bias + tf1.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)
-            rank = tf.cast(tf1.raw_ops.VariableShape(input=bias.handle), tf.float32)
-            shift = shift + tf.reshape(rank, [])
+        else:
+            rows = tf1.raw_ops.VariableShape(input=bias.handle)
+            shift = bias * tf.reshape(tf.cast(rows, tf.float32), [])
         tf.nn.softmax(tf.matmul(h, weights) + shift, name="output_node")
         session.run(tf1.global_variables_initializer())
         prefix = tf1.train.Saver().save(session, str(home / "model.ckpt"), global_step=3)
         tf1.train.write_graph(session.graph_def, str(home), "graph.pbtxt")
         scores = session.run("output_node:0", {f"{name}:0": value for name, value in feeds.items()})
         values = {v.op.name: session.run(v) for v in tf1.global_variables()}
-        by_tensorflow = tf1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), ["output_node"])
+        # Which leaves a VariableShape on what is no variable any more: TensorFlow refuses to load that.
+        by_tensorflow = kind != "shape" and tf1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), ["output_node"])
     for source in (home / "graph.pbtxt", f"{prefix}.meta"):
         what = f"TensorFlow's {kind}, {str(source).rpartition('.')[2]}"
         frozen = home / "frozen.pb"
@@ -112,9 +116,11 @@ def frozen_by_us(kind):
         report.check(f"{what}: all but the unused one frozen", "Froze 8 variables." in printed, printed.strip())
         left = ops_of(frozen, {"VarHandleOp", "ReadVariableOp", "ResourceGather", "VariableShape"})
         report.check(f"{what}: no variable is left", not left, ", ".join(sorted(left)))
-        [theirs] = _tensorflow.run(by_tensorflow, feeds, ["output_node"])
         [ours] = _tensorflow.run(frozen, feeds, ["output_node"])
-        report.same(f"{what}: frozen by us and by TensorFlow, run by TensorFlow", ours, theirs)
+        report.close(f"{what}: frozen by us, run by TensorFlow", ours, scores, SCORE_TOLERANCE)
+        if by_tensorflow:
+            [theirs] = _tensorflow.run(by_tensorflow, feeds, ["output_node"])
+            report.same(f"{what}: frozen by us and by TensorFlow, run by TensorFlow", ours, theirs)
         for executor in ("session", "engine"):
             [ours] = run_graph(frozen, feeds, ["output_node"], executor)
             report.close(f"{what}: frozen, {executor}", ours, scores, SCORE_TOLERANCE)
@@ -201,7 +207,7 @@ def trained_by_tensorflow(name):
     close_losses(f"our {name} by TensorFlow", theirs, ours, LOSS_TOLERANCE[name])
 
 
-for kind in ("straight", "branches"):
+for kind in ("readers", "branches", "shape"):
     frozen_by_us(kind)
 for name, optimizer in (("GradientDescent", tf1.train.GradientDescentOptimizer(0.5)),
                         ("Momentum", tf1.train.MomentumOptimizer(0.1, 0.9, use_nesterov=True)),
