@@ -3,6 +3,7 @@
 
 #include "graph/freeze.h"
 #include "graph/gradients.h"
+#include "graph/graph_source.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
 #include "graph/ops.h"
@@ -11,6 +12,7 @@
 #include "graph/session.h"
 #include "graph/summarize.h"
 #include "graph/text.h"
+#include "runtime/compile.h"
 #include "tests/graph/graph_lines.h"
 #include "tests/support/checkpoints.h"
 #include "tests/support/file_faults.h"
@@ -196,6 +198,29 @@ twice = Add(later, before, ^step)
   EXPECT_EQ(run({"twice"}), "f32[2]{0, 0}");
 }
 
+// How many values the compiler copies when these are fetched.
+int copies(std::string_view text, const std::string& fetch) {
+  Result<Graph> graph = graph_from_text(text);
+  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
+  ResourceMap resources;
+  Services services;
+  services.set_resources(&resources);
+  Result<std::unique_ptr<Program>> program =
+      compile(GraphSource(*graph), {.feeds = {}, .fetches = {*graph->find_wire(fetch)}, .targets = {}},
+              {.ops = &all_ops(), .services = &services});
+  EXPECT_TRUE(program.ok()) << program.status().to_string();
+  if (!program.ok()) return -1;
+  const std::vector<Step>& steps = (*program)->steps;
+  return static_cast<int>(
+      std::count_if(steps.begin(), steps.end(), [](const Step& step) { return step.kind == StepKind::kCopy; }));
+}
+
+TEST(ResourceReads, CopyOnlyWhatIsUsedAfterAWrite) {
+  EXPECT_EQ(copies(kCounter, "anytime"), 0);
+  EXPECT_EQ(copies(kCounter, "after"), 0) << "the write waits for the read, whose value nobody uses";
+  EXPECT_EQ(copies(kCounter, "difference"), 1);
+}
+
 TEST(ResourceText, HandlesReadBackAsWritten) {
   Result<Graph> graph = graph_from_text(kCounter);
   ASSERT_TRUE(graph.ok()) << graph.status().to_string();
@@ -338,6 +363,31 @@ y = Sum(rows, axes)
   EXPECT_EQ(out[0].to_string(), "f32[3,2]{0, 0, 2, 2, 0, 0}");
 }
 
+// A branch that reads the variable, and one that does not.
+TEST(ResourceVariables, GradientsComeBackThroughBranchesOfHandles) {
+  Scope root = Scope::NewRootScope().WithResourceVariables();
+  ModelVariable w = CreateVariable(root.WithOpName("w"), Input({3.0f, 4.0f}));
+  Output on = ops::Placeholder(root.WithOpName("on"), DT_BOOL, ops::Placeholder::Shape(Shape()));
+  Operation branch = AddNode(root, "Switch", {w.ref, on});
+  Output read = AddNode(root, "ReadVariableOp", {branch.output(1)}, {{"dtype", DT_FLOAT}}).output(0);
+  Operation other = AddNode(root, "Switch", {std::vector<float>{1, 1}, on});
+  Output y = AddNode(root, "Merge", {InputList{other.output(0), Output(ops::Square(root, read))}}).output(0);
+  Output loss = ops::Sum(root, y, std::vector<int32_t>{0});
+  std::vector<Output> grads;
+
+  Status status = AddSymbolicGradients(root, {loss}, {w.ref}, &grads);
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  Session session(root, SessionOptions{.threads = 1});
+  ASSERT_TRUE(session.Run("w/Assign").ok());
+  for (auto [taken, want] : {std::pair(true, "f32[2]{6, 8}"), std::pair(false, "f32[2]{0, 0}")}) {
+    std::vector<Tensor> out;
+    status = session.Run({{"on", Tensor::scalar(taken)}}, {grads[0].name()}, &out);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    EXPECT_EQ(out[0].to_string(), want);
+  }
+}
+
 // One variable of each kind, an op that counts both up, a saver and the output y = b + w.
 struct Model {
   explicit Model(SaverOptions options = {}) {
@@ -376,6 +426,25 @@ TEST(ResourceVariables, AreSavedByTheirReadAndRestoredByAnAssign) {
   Model other;
   ASSERT_TRUE(other.saver->Restore(*other.session, *path).ok());
   EXPECT_EQ(other.session->variable("w")->to_string(), "f32[3]{2, 3, 4}");
+}
+
+TEST(ResourceVariables, AreSavedWithoutARecordToo) {
+  TempDir dir;
+  Result<Graph> read = graph_from_text(kCounter);
+  ASSERT_TRUE(read.ok()) << read.status().to_string();
+  Graph graph = *std::move(read);
+  Scope scope = Scope::Over(graph);
+  Saver saver(scope, {.var_list = {Output(&graph, *graph.find_wire("v"))}});
+  ASSERT_TRUE(scope.ok()) << scope.status().to_string();
+  Session session(graph, {.threads = 1});
+  ASSERT_TRUE(session.Run("init").ok());
+
+  Result<std::string> path = saver.Save(session, dir.file("m"));
+
+  ASSERT_TRUE(path.ok()) << path.status().to_string();
+  ASSERT_TRUE(session.Run("add").ok());
+  ASSERT_TRUE(saver.Restore(session, *path).ok());
+  EXPECT_EQ(session.variable("v")->to_string(), "f32[2]{1, 1}");
 }
 
 TEST(ResourceVariables, GoOnFromAMetaGraph) {
