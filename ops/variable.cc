@@ -1,5 +1,5 @@
-// VariableV2, Variable and IsVariableInitialized: reference variables. VarHandleOp, ReadVariableOp, VarIsInitializedOp
-// and DestroyResourceOp: resource variables.
+// VariableV2, Variable and IsVariableInitialized: reference variables. VarHandleOp, ReadVariableOp, VarIsInitializedOp,
+// DestroyResourceOp and DisableCopyOnRead: resource variables.
 #include "ops/variables.h"
 
 namespace tarn {
@@ -91,6 +91,12 @@ class DestroyKernel : public Kernel {
   bool ignore_missing_ = true;
 };
 
+class NothingKernel : public Kernel {
+ public:
+  Status run(RunContext&) const override { return {}; }
+};
+
+constexpr KernelDef kNothingKernels[] = {portable_kernel<NothingKernel>()};
 constexpr KernelDef kReadKernels[] = {portable_kernel<ReadKernel>()};
 constexpr KernelDef kDestroyKernels[] = {portable_kernel<DestroyKernel>()};
 constexpr KernelDef kVariableKernels[] = {portable_kernel<VariableKernel>()};
@@ -122,13 +128,15 @@ constexpr std::string_view kVarIsInitializedDoc = R"(Whether the variable behind
 constexpr std::string_view kDestroyDoc = R"(Takes a variable's value away; it is uninitialized afterwards.
   resource  a handle on a variable
   Errors: NotFound if it has no value, unless ignore_lookup_error.   Source: TensorFlow DestroyResourceOp.)";
+constexpr std::string_view kDisableCopyDoc = R"(Does nothing: reads are copied where they must be, and only there.
+  resource  a handle on a variable.   Source: TensorFlow resource_variable_ops DisableCopyOnRead, which its savers write.)";
 constexpr std::string_view kIsInitializedDoc = R"(Whether a variable has been given a value.
   ref  Ref(dtype)   returns  bool.   Source: TensorFlow state_ops IsVariableInitialized.)";
 
 }  // namespace
 
 extern const OpDef op_VariableV2, op_Variable, op_IsVariableInitialized, op_VarHandleOp, op_ReadVariableOp,
-    op_VarIsInitializedOp, op_DestroyResourceOp;
+    op_VarIsInitializedOp, op_DestroyResourceOp, op_DisableCopyOnRead;
 const OpDef op_VariableV2 = {
     .name = "VariableV2",
     .outputs = "ref: Ref(dtype)",
@@ -193,6 +201,13 @@ const OpDef op_DestroyResourceOp = {
     .infer = infer_no_outputs,
     .kernels = kDestroyKernels,
 };
+const OpDef op_DisableCopyOnRead = {
+    .name = "DisableCopyOnRead",
+    .inputs = "resource: resource",
+    .traits = kStateful | kUninitializedOk | kTakesVariable,
+    .infer = infer_no_outputs,
+    .kernels = kNothingKernels,
+};
 
 TARN_OP_FILE(variable, {&op_VariableV2, kVariableV2Doc, nullptr, "a variable is where gradients end"},
              {&op_Variable, kVariableDoc, nullptr, "a variable is where gradients end"},
@@ -200,6 +215,7 @@ TARN_OP_FILE(variable, {&op_VariableV2, kVariableV2Doc, nullptr, "a variable is 
              {&op_VarHandleOp, kHandleDoc, nullptr, "a variable is where gradients end"},
              {&op_ReadVariableOp, kReadDoc, read_gradient},
              {&op_VarIsInitializedOp, kVarIsInitializedDoc, nullptr, "a bool has no gradient"},
-             {&op_DestroyResourceOp, kDestroyDoc, nullptr, "it changes a variable"})
+             {&op_DestroyResourceOp, kDestroyDoc, nullptr, "it changes a variable"},
+             {&op_DisableCopyOnRead, kDisableCopyDoc, nullptr, "it has no outputs"})
 
 }  // namespace tarn

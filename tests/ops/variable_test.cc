@@ -23,6 +23,12 @@ TARN_OP_CASES(variable) {
     cases.push_back(cases.back());
     cases.back().op = "VarIsInitializedOp";
     auto value = [](const Tensors& in, const AttrMap&) { return Tensors{in[0], in[0]}; };
+    auto unchanged = [](const Tensors& in, const AttrMap&) { return Tensors{in[0]}; };
+    cases.push_back({.op = "DisableCopyOnRead",
+                     .label = shape.to_string(),
+                     .inputs = {uniform(shape)},
+                     .reference = unchanged,
+                     .ref_inputs = {0}});
     cases.push_back({.op = "ReadVariableOp",
                      .label = shape.to_string(),
                      .inputs = {uniform(shape)},
