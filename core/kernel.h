@@ -109,15 +109,17 @@ class RunContext {
   virtual ~RunContext() = default;
 
   int input_count() const { return static_cast<int>(inputs_.size()); }
+  int output_count() const { return output_count_; }
+  // Of a reference or a handle on a variable: the variable's value.
   const TensorView& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
-  // The variable behind Ref input i; never null for a Ref input.
+  // The variable that input i refers to; never null for a Ref input or one that a kTakesVariable op has as a resource.
   virtual Variable* variable(int i) = 0;
   // Memory for output i: the planned place, or memory of the context's pool where the shape depends on data. The
   // elements are not initialised (strings are constructed).
   virtual Result<TensorView> output(int i, const Shape& shape) = 0;
   // Makes output i the same tensor as input j under another shape (kView ops with data-dependent shapes).
   virtual Status forward(int input, int output, const Shape& shape) = 0;
-  // Output i becomes a handle on this variable.
+  // Output i refers to this variable.
   virtual void set_variable(int output, Variable* variable) = 0;
   // Output i takes over this tensor (a restored value, for instance).
   virtual void set_output(int output, Tensor tensor) = 0;
@@ -130,6 +132,7 @@ class RunContext {
 
  protected:
   std::span<const TensorView> inputs_;
+  int output_count_ = 0;
   ThreadPool* pool_ = nullptr;
   const Services* services_ = nullptr;
   std::string_view node_;

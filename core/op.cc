@@ -22,6 +22,19 @@ Status InferContext::expect_rank_at_least(int i, int rank, std::string_view name
   return invalid_argument("input '", name, "' must have rank at least ", rank, ", has shape ", shape(i).to_string());
 }
 
+Shape common_shape(Shape a, const Shape& b) {
+  if (a.rank() != b.rank()) return Shape::unknown();
+  for (int d = 0; d < a.rank(); ++d) {
+    if (a.dim(d) != b.dim(d)) a.set_dim(d, kUnknownDim);
+  }
+  return a;
+}
+
+std::shared_ptr<const Fact> common_variable(const Fact& a, const Fact& b) {
+  if (a.behind == nullptr || b.behind == nullptr || a.behind->dtype != b.behind->dtype) return nullptr;
+  return std::make_shared<Fact>(Fact{a.behind->dtype, common_shape(a.behind->shape, b.behind->shape)});
+}
+
 Status infer_unchanged(InferContext& c) {
   for (int i = 0; i < c.output_count(); ++i) TARN_RETURN_IF_ERROR(c.set_output(i, c.shape(0)));
   return {};

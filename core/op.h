@@ -28,12 +28,13 @@ enum OpTraits : uint32_t {
   kCommutative = 1 << 1,      // the first two inputs may be swapped
   kAggregate = 1 << 2,        // N inputs summed
   kView = 1 << 3,             // output 0 is input 0's memory, perhaps under another shape; no other output
-  kUninitializedOk = 1 << 4,  // its Ref input may be a variable without a value
-  kWritesRef = 1 << 5,        // changes the variable behind input 0
+  kUninitializedOk = 1 << 4,  // its first input may be a variable without a value
+  kWritesRef = 1 << 5,        // changes the variables behind its inputs, the first or all
   kBiasAdd = 1 << 6,          // may be fused as the bias of a kTakesEpilogue producer
   kTakesEpilogue = 1 << 7,    // its kernels honour PrepareContext::epilogue()
   kSourceOp = 1 << 8,         // a Placeholder: has a value only if fed
   kNoFold = 1 << 9,           // pure, but evaluating it early gains nothing (PreventGradient …)
+  kTakesVariable = 1 << 10,   // its resource inputs are handles on variables; with kWritesRef, all of them change
 };
 
 // What the executor itself does for control-flow ops.
@@ -53,6 +54,8 @@ class InferContext {
   int output_count() const { return static_cast<int>(outputs_.size()); }
   const Fact& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
   const Shape& shape(int i) const { return input(i).shape; }
+  // What the variable is declared to hold that input i refers to; any other input itself.
+  const Fact& variable(int i) const { return input(i).variable(); }
   // The constant value of input i as integers, or nullopt if it is not constant. int32 or int64.
   std::optional<std::vector<int64_t>> int_value(int i) const;
 
@@ -77,6 +80,11 @@ class InferContext {
   std::span<const Fact> inputs_;
   std::span<Fact> outputs_;
 };
+
+// What is true of both shapes.
+Shape common_shape(Shape a, const Shape& b);
+// What is true of the variables behind either handle; null if one is on no variable or their dtypes differ.
+std::shared_ptr<const Fact> common_variable(const Fact& a, const Fact& b);
 
 // infer functions many ops share.
 Status infer_unchanged(InferContext& c);  // every output has the shape of input 0

@@ -521,6 +521,11 @@ Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap
     outputs[i].dtype = types.outputs[i].dtype;
     outputs[i].is_ref = types.outputs[i].is_ref;
   }
+  // What an op returns unchanged goes on referring to what it did.
+  bool hands_on = ((op.def->traits & kView) != 0 || op.def->control != Control::kNone) && !inputs.empty();
+  for (Fact& output : outputs) {
+    if (hands_on && output.dtype == DType::kResource) output.behind = inputs[0].behind;
+  }
   if (op.def->infer == nullptr) return {};
   InferContext context(attrs, inputs, outputs);
   Status status = op.def->infer(context);

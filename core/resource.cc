@@ -2,6 +2,13 @@
 
 namespace tarn {
 
+std::string variable_name(const AttrMap& attrs, std::string_view node_name) {
+  auto name = attrs.get_or<std::string>("shared_name", "");
+  auto container = attrs.get_or<std::string>("container", "");
+  if (name.empty()) name = node_name;
+  return container.empty() ? name : str_cat(container, "/", name);
+}
+
 Resource* ResourceMap::find_impl(const char* kind, std::string_view name) const {
   std::lock_guard lock(mutex_);
   auto of_kind = resources_.find(std::string_view(kind));

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/attr.h"
 #include "core/tensor.h"
 
 namespace tarn {
@@ -39,6 +40,10 @@ class Variable : public Resource {
   std::string name_;
   Tensor value_;
 };
+
+// Under which name the variable of a node is kept: `shared_name`, or the node's own; `container` is a prefix. Two nodes
+// with one name are one variable.
+std::string variable_name(const AttrMap& attrs, std::string_view node_name);
 
 // Thread-safe.
 class ResourceMap {

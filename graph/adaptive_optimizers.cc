@@ -14,7 +14,7 @@ void AdagradOptimizer::prepare(Build& build, const Output&) const {
 Operation AdagradOptimizer::apply(Build& build, const Scope& scope, const Output& variable,
                                   const Output& gradient) const {
   Output accumulated = slot(build, name(), variable, Initializer::Constant(initial_accumulator_value_));
-  return AddNode(scope, "ApplyAdagrad", {variable, accumulated, build.hyper[0], gradient});
+  return AddNode(scope, op_for_variable("ApplyAdagrad", variable), {variable, accumulated, build.hyper[0], gradient});
 }
 
 void RMSPropOptimizer::prepare(Build& build, const Output&) const {
@@ -30,10 +30,11 @@ Operation RMSPropOptimizer::apply(Build& build, const Scope& scope, const Output
   Output momentum = slot(build, name(), variable);
   const std::vector<Output>& h = build.hyper;
   if (options_.centered) {
-    return AddNode(scope, "ApplyCenteredRMSProp",
+    return AddNode(scope, op_for_variable("ApplyCenteredRMSProp", variable),
                    {variable, mean_gradient, mean_square, momentum, h[0], h[1], h[2], h[3], gradient});
   }
-  return AddNode(scope, "ApplyRMSProp", {variable, mean_square, momentum, h[0], h[1], h[2], h[3], gradient});
+  return AddNode(scope, op_for_variable("ApplyRMSProp", variable),
+                 {variable, mean_square, momentum, h[0], h[1], h[2], h[3], gradient});
 }
 
 void AdadeltaOptimizer::prepare(Build& build, const Output&) const {
@@ -45,7 +46,7 @@ Operation AdadeltaOptimizer::apply(Build& build, const Scope& scope, const Outpu
                                    const Output& gradient) const {
   Output squares = slot(build, name(), variable);
   Output squares_of_updates = slot(build, name(), variable);
-  return AddNode(scope, "ApplyAdadelta",
+  return AddNode(scope, op_for_variable("ApplyAdadelta", variable),
                  {variable, squares, squares_of_updates, build.hyper[0], build.hyper[1], build.hyper[2], gradient});
 }
 
@@ -73,9 +74,11 @@ Operation FtrlOptimizer::apply(Build& build, const Scope& scope, const Output& v
   Output linear = slot(build, name(), variable);
   const std::vector<Output>& h = build.hyper;
   if (options_.l2_shrinkage_regularization_strength > 0) {
-    return AddNode(scope, "ApplyFtrlV2", {variable, accumulated, linear, gradient, h[0], h[1], h[2], h[3], h[4]});
+    return AddNode(scope, op_for_variable("ApplyFtrlV2", variable),
+                   {variable, accumulated, linear, gradient, h[0], h[1], h[2], h[3], h[4]});
   }
-  return AddNode(scope, "ApplyFtrl", {variable, accumulated, linear, gradient, h[0], h[1], h[2], h[4]});
+  return AddNode(scope, op_for_variable("ApplyFtrl", variable),
+                 {variable, accumulated, linear, gradient, h[0], h[1], h[2], h[4]});
 }
 
 }  // namespace tarn

@@ -29,11 +29,12 @@ inline bool holds_variables(std::string_view collection) {
 }
 
 struct VariableRecord {
-  std::string variable;       // "conv1/kernel": a VariableV2
+  std::string variable;       // "conv1/kernel": a VariableV2, or of a resource variable the VarHandleOp
   std::string initializer;    // "conv1/kernel/Assign"
-  std::string snapshot;       // "conv1/kernel/read"
+  std::string snapshot;       // "conv1/kernel/read", "conv1/kernel/Read/ReadVariableOp"
   std::string initial_value;  // "conv1/kernel/Initializer/zeros"
   bool trainable = true;
+  bool is_resource = false;
 };
 
 class Collections {

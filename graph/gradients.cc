@@ -17,6 +17,11 @@ bool assigns_through(const Graph& graph, Wire wire) {
   return node.has_trait(kWritesRef) && wire.slot == 0 && !node.inputs.empty() && graph.fact(wire).is_ref;
 }
 
+// A floating value, a reference to one or a handle on one.
+bool carries_gradient(const Fact& fact) {
+  return dtype_is_floating(fact.variable().dtype);
+}
+
 // Gradient functions write nodes through this, under gradients/<node>_grad.
 class ScopeGradBuilder : public GradBuilder {
  public:
@@ -130,12 +135,13 @@ class GradientWalk {
     while (!wires.empty()) {
       Wire wire = wires.back();
       wires.pop_back();
-      if (!dtype_is_floating(graph_.fact(wire).dtype)) continue;
+      if (!carries_gradient(graph_.fact(wire))) continue;
       for (const Use& use : graph_.uses(wire.node)) {
         if (use.input == Use::kControl || use.slot != wire.slot) continue;
         const Node& user = graph_.node(use.node);
         if (user.has_trait(kWritesRef)) {  // another handle on the same variable; what is assigned does not count
-          if (use.input == 0 && seen_.insert_or_assign(use.node, true).second) wires.push_back({use.node, 0});
+          bool gives_reference = use.input == 0 && !user.outputs.empty();
+          if (gives_reference && seen_.insert_or_assign(use.node, true).second) wires.push_back({use.node, 0});
           continue;
         }
         if (user.is("StopGradient") || reached_[static_cast<size_t>(use.node)]) continue;
@@ -152,7 +158,7 @@ class GradientWalk {
     std::vector<NodeId> stack;
     auto visit = [&](Wire wire) {
       auto id = static_cast<size_t>(wire.node);
-      if (!dtype_is_floating(graph_.fact(wire).dtype) || !reached_[id] || between_[id]) return;
+      if (!carries_gradient(graph_.fact(wire)) || !reached_[id] || between_[id]) return;
       between_[id] = true;
       stack.push_back(wire.node);
     };
@@ -231,7 +237,7 @@ class GradientWalk {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       Wire grad = context.input_grads()[i];
       Wire input = variable_behind(graph_, node.inputs[i]);
-      const Fact& fact = graph_.fact(input);
+      const Fact& fact = graph_.fact(input).variable();  // of a handle: the gradient is of the value behind it
       if (grad.is_none() || !dtype_is_floating(fact.dtype) || !wanted(input)) continue;
       const Fact& got = graph_.fact(grad);
       if (got.dtype != fact.dtype || !got.shape.is_compatible_with(fact.shape)) {
@@ -260,9 +266,10 @@ class GradientWalk {
     return parts[0];
   }
 
-  // The variable that an Identity reads; any other wire is itself.
+  // The variable that an Identity or ReadVariableOp reads; any other wire is itself.
   Wire variable_read_by(Wire wire) const {
     const Node& node = graph_.node(wire.node);
+    if (node.is("ReadVariableOp")) return node.inputs[0];
     if (!node.is("Identity") || node.inputs[0].is_none() || !graph_.fact(node.inputs[0]).is_ref) return wire;
     return variable_behind(graph_, node.inputs[0]);
   }

@@ -6,7 +6,8 @@
 //   ops::ApplyGradientDescent(scope, w, 0.01f, grads[0]);
 //
 // New nodes are called gradients/<node>_grad/<Op>; several contributions to one wire meet in an AddN. An x may be a
-// reference variable (what VariableV2 or its Assign gives: the gradient of every use counts) or any other value.
+// variable (a reference, from VariableV2 or its Assign, or the handle that VarHandleOp gives: the gradient of every use
+// counts) or any other value.
 // Gradients do not flow through StopGradient, through integer or bool values, or into what is assigned to a variable.
 #pragma once
 

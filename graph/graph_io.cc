@@ -53,7 +53,8 @@ Result<std::vector<VariableRecord>> variables_of(const pb::CollectionDef& collec
                        .initializer = without_slot(def.initializer_name()),
                        .snapshot = without_slot(def.snapshot_name()),
                        .initial_value = without_slot(def.initial_value_name()),
-                       .trainable = false});
+                       .trainable = false,
+                       .is_resource = def.is_resource()});
   }
   return records;
 }

@@ -1,5 +1,6 @@
 #include "graph/meta_graph.h"
 
+#include <algorithm>
 #include <map>
 
 #include "graph/graph_def.h"
@@ -43,6 +44,7 @@ std::string variable_bytes(const VariableRecord& record) {
   def.set_snapshot_name(with_slot(record.snapshot));
   def.set_initial_value_name(with_slot(record.initial_value));
   def.set_trainable(record.trainable);
+  def.set_is_resource(record.is_resource);
   return serialize(def);
 }
 
@@ -84,7 +86,9 @@ pb::OpDef op_to_proto(const OpRegistry::Op& op) {
   for (const AttrSpec& attr : op.schema.attrs()) *def.add_attr() = attr_def(attr);
   def.set_is_commutative((op.def->traits & kCommutative) != 0);
   def.set_is_aggregate((op.def->traits & kAggregate) != 0);
-  def.set_is_stateful((op.def->traits & kStateful) != 0);
+  auto is_resource = [](const ArgSpec& arg) { return arg.dtype == DType::kResource; };
+  bool has_resources = std::any_of(op.schema.inputs().begin(), op.schema.inputs().end(), is_resource);
+  def.set_is_stateful(has_resources || (op.def->traits & kStateful) != 0);  // TensorFlow's op_def_builder has it so
   def.set_allows_uninitialized_input((op.def->traits & kUninitializedOk) != 0);
   return def;
 }

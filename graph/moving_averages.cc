@@ -27,7 +27,11 @@ Operation subtract(const Scope& outer, const Scope& inner, std::string_view name
                    const Output& now, const Output& value, const Output& rate) {
   Output difference = AddNode(inner.WithOpName("sub"), "Sub", {now, value}).output(0);
   Output step = AddNode(inner.WithOpName("mul"), "Mul", {difference, rate}).output(0);
-  return AddNodeNamed(outer, name, "AssignSub", {variable, step});
+  return AddNodeNamed(outer, name, op_for_variable("AssignSub", variable), {variable, step});
+}
+
+Output read_handle(const Scope& scope, const Output& handle) {
+  return AddNode(scope, "ReadVariableOp", {handle}, {{"dtype", variable_fact(handle).dtype}}).output(0);
 }
 
 // The variable's value if it has one, else its initial value: the average starts where the variable does, whether both
@@ -40,9 +44,11 @@ Output initialized_value(const Scope& scope, const Output& variable) {
                                         quoted(variable.op().name()), " starts"));
     return {};
   }
-  Output has_value = AddNode(scope, "IsVariableInitialized", {variable}).output(0);
+  const bool is_ref = variable.fact().is_ref;
+  Output has_value = AddNode(scope, is_ref ? "IsVariableInitialized" : "VarIsInitializedOp", {variable}).output(0);
   Cond cond(scope, has_value);
-  Output value = AddNode(cond.in_true(cond.scope).WithOpName("read"), "Identity", {variable}).output(0);
+  Scope in_true = cond.in_true(cond.scope).WithOpName("read");
+  Output value = is_ref ? AddNode(in_true, "Identity", {variable}).output(0) : read_handle(in_true, variable);
   return cond.merge(cond.enter(cond.scope, initial).output(0), value);
 }
 
@@ -52,7 +58,7 @@ Operation AssignMovingAverage(const Scope& scope, const ModelVariable& variable,
                               const Output& decay) {
   if (!scope.ok()) return {};
   Scope inner = scope.NewSubScope("AssignMovingAvg").ColocateWith(variable.ref.op());
-  Output rate = rate_of(inner, decay, variable.ref.dtype());
+  Output rate = rate_of(inner, decay, variable_fact(variable.ref).dtype);
   return subtract(scope.AtRoot().ColocateWith(variable.ref.op()), inner, inner.prefix(), variable.ref, variable.read,
                   value, rate);
 }
@@ -66,14 +72,14 @@ Operation ExponentialMovingAverage::Apply(const Scope& scope, const std::vector<
     return {};
   }
   for (const Output& value : values) {
-    if (value.is_none() || !is_floating(value.dtype())) {
+    if (value.is_none() || !is_floating(variable_fact(value).dtype)) {
       scope.UpdateStatus(invalid_argument(options_.name, ": only floating values have averages, not ",
                                           value.is_none() ? "a missing one" : quoted(value.name()),
                                           value.is_none() ? std::string() : str_cat(", ", value.fact().to_string())));
       return {};
     }
     if (!Average(value).ref.is_none()) continue;
-    averages_.push_back({value, make_average(scope, value, value.fact().is_ref)});
+    averages_.push_back({value, make_average(scope, value, value.fact().is_variable())});
     if (!scope.ok()) return {};
   }
 
@@ -91,19 +97,23 @@ Operation ExponentialMovingAverage::Apply(const Scope& scope, const std::vector<
   std::vector<Operation> updates;
   for (const Output& value : values) {
     const ModelVariable average = Average(value);
-    const bool is_debiased = options_.zero_debias && !value.fact().is_ref;
-    updates.push_back(is_debiased ? assign_debiased(inner, average, value, decay)
-                                  : AssignMovingAverage(inner, average, value, decay));
+    const bool is_debiased = options_.zero_debias && !value.fact().is_variable();
+    const Output now = value.dtype() == DType::kResource ? read_handle(inner, value) : value;
+    updates.push_back(is_debiased ? assign_debiased(inner, average, now, decay)
+                                  : AssignMovingAverage(inner, average, now, decay));
     if (!scope.ok()) return {};
   }
   return AddNodeNamed(scope.WithControlDependencies(updates), inner.prefix(), "NoOp", {});
 }
 
 ModelVariable ExponentialMovingAverage::make_average(const Scope& scope, const Output& value, bool is_variable) const {
-  Scope beside = scope.WithNoControlDependencies().Inside(value.op());
+  // Averages are reference variables, also those of resource variables: nothing but this class and a Saver, to which
+  // both are alike, has to do with them.
+  Scope beside = scope.WithNoControlDependencies().WithResourceVariables(false).Inside(value.op());
   Scope named = beside.WithOpName(options_.name);
-  VariableOptions variable{.dtype = value.dtype(), .trainable = false};
-  if (!is_variable) return CreateVariable(named, value.shape(), Initializer::Zeros(), variable);
+  const Fact& fact = variable_fact(value);
+  VariableOptions variable{.dtype = fact.dtype, .trainable = false};
+  if (!is_variable) return CreateVariable(named, fact.shape, Initializer::Zeros(), variable);
   variable.colocate_with = value.op().name();
   scope.collections().add_node(kMovingAverageVariables, value.op().name());
   Scope initial = beside.NewSubScope(options_.name + "/initial_value").ColocateWith(value.op());
@@ -117,7 +127,7 @@ Operation ExponentialMovingAverage::assign_debiased(const Scope& scope, const Mo
   const Operation home = average.ref.op();
   const DType dtype = average.ref.dtype();
   VariableOptions options{.dtype = dtype, .trainable = false, .colocate_with = home.name()};
-  Scope beside = scope.Inside(home);
+  Scope beside = scope.WithResourceVariables(false).Inside(home);
   ModelVariable biased =
       CreateVariable(beside.WithOpName("biased"), average.ref.shape(), Initializer::Zeros(), options);
   ModelVariable local_step = CreateVariable(beside.WithOpName("local_step"), Shape(), Initializer::Zeros(), options);

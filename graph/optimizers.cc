@@ -5,6 +5,13 @@
 #include "graph/gradients.h"
 
 namespace tarn {
+namespace {
+
+bool is_resource(const Output& variable) {
+  return variable.fact().dtype == DType::kResource;
+}
+
+}  // namespace
 
 std::vector<GradAndVar> Optimizer::ComputeGradients(const Scope& scope, const Output& loss,
                                                     const std::vector<Output>& var_list) const {
@@ -34,9 +41,10 @@ Operation Optimizer::ApplyGradients(const Scope& scope, const std::vector<GradAn
     names.push_back(pair.variable.op().name());
     if (pair.gradient.is_none()) continue;
     moved.push_back({pair.gradient, Output(&scope.graph(), variable_behind(scope.graph(), pair.variable.wire()))});
-    if (!moved.back().variable.fact().is_ref) {
-      scope.UpdateStatus(invalid_argument(name(), ": ", quoted(pair.variable.name()),
-                                          " is not a variable; give what VariableV2 gives, not its read"));
+    if (!moved.back().variable.fact().is_variable()) {
+      scope.UpdateStatus(
+          invalid_argument(name(), ": ", quoted(pair.variable.name()),
+                           " is not a variable; give what VariableV2 or VarHandleOp gives, not its read"));
       return {};
     }
   }
@@ -50,7 +58,7 @@ Operation Optimizer::ApplyGradients(const Scope& scope, const std::vector<GradAn
                 })->variable;
   Build build{.outer = scope,
               .inner = scope.NewSubScope(scope.op_name().empty() ? name() : std::string_view(scope.op_name())),
-              .dtype = home.dtype()};
+              .dtype = variable_fact(home).dtype};
   prepare(build, home);
   // No variable moves before every gradient is there: TensorFlow runs whatever is ready, and what a gradient reads of a
   // variable would already be the new value. (TensorFlow's own graphs have such a node per gradient: GATE_OP.)
@@ -79,10 +87,10 @@ Operation Optimizer::ApplyGradients(const Scope& scope, const std::vector<GradAn
     Scope counting = build.inner.ColocateWith(options.global_step.op());
     Operation all = AddNode(build.inner.WithControlDependencies(build.updates).WithOpName("update"), "NoOp", {});
     if (!scope.ok()) return {};
-    Output one =
-        ops::ConstOfType(counting.WithControlDependencies({all}).WithOpName("value"), 1, options.global_step.dtype());
-    train = AddNodeNamed(scope.ColocateWith(options.global_step.op()), build.inner.prefix(), "AssignAdd",
-                         {options.global_step, one});
+    Output one = ops::ConstOfType(counting.WithControlDependencies({all}).WithOpName("value"), 1,
+                                  variable_fact(options.global_step).dtype);
+    train = AddNodeNamed(scope.ColocateWith(options.global_step.op()), build.inner.prefix(),
+                         op_for_variable("AssignAdd", options.global_step), {options.global_step, one});
   }
   if (!train.is_none()) scope.collections().add_node(kTrainOp, train.name());
   return train;
@@ -101,8 +109,14 @@ Output Optimizer::hyperparameter(const Build& build, std::string_view name, cons
 
 Output Optimizer::slot(const Build& build, std::string_view name, const Output& variable,
                        const Initializer& initializer) {
-  return CreateVariable(build.outer.Inside(variable.op()).WithOpName(name), variable.shape(), initializer,
-                        {.dtype = variable.dtype(), .trainable = false, .colocate_with = variable.op().name()})
+  // Of the variable's own kind, whatever the scope makes.
+  const Fact& fact = variable_fact(variable);
+  return CreateVariable(build.outer.WithResourceVariables(false).Inside(variable.op()).WithOpName(name), fact.shape,
+                        initializer,
+                        {.dtype = fact.dtype,
+                         .trainable = false,
+                         .use_resource = is_resource(variable),
+                         .colocate_with = variable.op().name()})
       .ref;
 }
 
@@ -112,7 +126,7 @@ void GradientDescentOptimizer::prepare(Build& build, const Output&) const {
 
 Operation GradientDescentOptimizer::apply(Build& build, const Scope& scope, const Output& variable,
                                           const Output& gradient) const {
-  return AddNode(scope, "ApplyGradientDescent", {variable, build.hyper[0], gradient});
+  return AddNode(scope, op_for_variable("ApplyGradientDescent", variable), {variable, build.hyper[0], gradient});
 }
 
 void MomentumOptimizer::prepare(Build& build, const Output&) const {
@@ -122,12 +136,12 @@ void MomentumOptimizer::prepare(Build& build, const Output&) const {
 Operation MomentumOptimizer::apply(Build& build, const Scope& scope, const Output& variable,
                                    const Output& gradient) const {
   Output accumulated = slot(build, "Momentum", variable);
-  return AddNode(scope, "ApplyMomentum", {variable, accumulated, build.hyper[0], gradient, build.hyper[1]},
-                 {{"use_nesterov", use_nesterov_}});
+  return AddNode(scope, op_for_variable("ApplyMomentum", variable),
+                 {variable, accumulated, build.hyper[0], gradient, build.hyper[1]}, {{"use_nesterov", use_nesterov_}});
 }
 
 void AdamOptimizer::prepare(Build& build, const Output& home) const {
-  VariableOptions options{.trainable = false, .colocate_with = home.op().name()};
+  VariableOptions options{.trainable = false, .use_resource = is_resource(home), .colocate_with = home.op().name()};
   auto power = [&](std::string_view name, const Input& beta) {
     if (!beta.is_constant()) return CreateVariable(build.outer.WithOpName(name), beta, options);
     Result<Tensor> value = cast_literal(beta.constant().tensor(), build.dtype);
@@ -142,7 +156,7 @@ void AdamOptimizer::prepare(Build& build, const Output& home) const {
 Operation AdamOptimizer::apply(Build& build, const Scope& scope, const Output& variable, const Output& gradient) const {
   Output m = slot(build, "Adam", variable);
   Output v = slot(build, "Adam", variable);  // `<variable>/Adam_1`
-  return AddNode(scope, "ApplyAdam",
+  return AddNode(scope, op_for_variable("ApplyAdam", variable),
                  {variable, m, v, build.shared[0].read, build.shared[1].read, build.hyper[0], build.hyper[1],
                   build.hyper[2], build.hyper[3], gradient});
 }
@@ -156,7 +170,9 @@ void AdamOptimizer::finish(Build& build, const Output& home) const {
     Output next =
         AddNode(after.WithControlDependencies(updates).WithOpName("mul"), "Mul", {power.read, build.hyper[1 + i]})
             .output(0);
-    build.updates.push_back(AddNode(after, "Assign", {power.ref, next}, {{"use_locking", false}}));
+    AttrMap attrs;
+    if (!is_resource(power.ref)) attrs.set("use_locking", false);
+    build.updates.push_back(AddNode(after, op_for_variable("Assign", power.ref), {power.ref, next}, attrs));
   }
 }
 

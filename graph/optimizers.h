@@ -26,7 +26,7 @@ struct MinimizeOptions {
 
 struct GradAndVar {
   Output gradient;  // NoGradient(): the variable stays as it is
-  Output variable;  // the reference
+  Output variable;  // the reference or handle
 };
 
 // Thread-compatible: describes an update, holds no graph.

@@ -7,6 +7,7 @@
 #include "graph/checkpoint.h"
 #include "graph/graph_def.h"
 #include "graph/meta_graph.h"
+#include "graph/variable_values.h"
 
 namespace tarn {
 namespace {
@@ -26,6 +27,14 @@ std::map<std::string, Output> variables_to_save(const Scope& scope, const SaverO
     if (id) variables.emplace(record.variable, Output(&scope.graph(), Wire{*id, 0}));
   }
   return variables;
+}
+
+// What reads a resource variable: its own `Read/ReadVariableOp`, or a new node.
+Output read_of(const Scope& scope, const Output& handle) {
+  const VariableRecord* record = scope.collections().find_variable(handle.op().name());
+  std::optional<NodeId> read = record == nullptr ? std::nullopt : scope.graph().find(record->snapshot);
+  if (read) return Output(&scope.graph(), Wire{*read, 0});
+  return AddNode(scope, "ReadVariableOp", {handle}, {{"dtype", handle.fact().variable().dtype}}).output(0);
 }
 
 Tensor strings(const std::vector<std::string>& values) {
@@ -48,7 +57,7 @@ Saver::Saver(const Scope& scope, SaverOptions options) : options_(std::move(opti
   if (variables.empty()) scope.UpdateStatus(invalid_argument("Saver: there are no variables to save"));
   for (const auto& [name, variable] : variables) {
     if (!scope.ok()) return;
-    if (variable.op().type() != "VariableV2" && variable.op().type() != "Variable") {
+    if (!is_variable(scope.graph().node(variable.op().id()))) {
       scope.UpdateStatus(
           invalid_argument("Saver: ", quoted(variable.op().name()), " is a ", variable.op().type(), ", not a variable")
               .with_node(variable.op().name()));
@@ -61,11 +70,14 @@ void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& b
   std::vector<std::string> names;
   std::vector<DType> dtypes;
   std::vector<Output> variables;
+  std::vector<Output> values;  // what SaveV2 takes: references, and what handles are read by
   for (const auto& [name, variable] : by_name) {
+    const Fact& fact = variable.fact().variable();
     names.push_back(name);
-    dtypes.push_back(variable.dtype());
+    dtypes.push_back(fact.dtype);
     variables.push_back(variable);
-    items_.push_back({.name = name, .slice = {}, .node = variable.op().name(), .fact = variable.fact()});
+    values.push_back(variable.fact().is_ref ? variable : read_of(scope, variable));
+    items_.push_back({.name = name, .slice = {}, .node = variable.op().name(), .fact = fact});
   }
   const Tensor name_list = strings(names);
   const Tensor whole = strings(std::vector<std::string>(names.size()));  // "": not a part of anything
@@ -76,7 +88,7 @@ void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& b
   Output filename = placeholder("filename", "model");
   Output prefix = placeholder("Const", filename);
 
-  Operation save = AddNode(scope, "SaveV2", {prefix, name_list, whole, InputList(variables)}, {{"dtypes", dtypes}});
+  Operation save = AddNode(scope, "SaveV2", {prefix, name_list, whole, InputList(values)}, {{"dtypes", dtypes}});
   Output saved = AddNode(scope.WithOpName("control_dependency").WithControlDependencies({save}).ColocateWith(prefix),
                          "Identity", {prefix})
                      .output(0);
@@ -84,6 +96,11 @@ void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& b
   Operation restore = AddNode(scope.WithDevice(kCpu), "RestoreV2", {prefix, name_list, whole}, {{"dtypes", dtypes}});
   std::vector<Operation> assigned;
   for (size_t i = 0; i < variables.size() && scope.ok(); ++i) {
+    if (!variables[i].fact().is_ref) {
+      Output value = AddNode(scope, "Identity", {restore.output(static_cast<int>(i))}).output(0);
+      assigned.push_back(AddNode(scope, "AssignVariableOp", {variables[i], value}));
+      continue;
+    }
     assigned.push_back(AddNode(scope.ColocateWith(variables[i].op()), "Assign",
                                {variables[i], restore.output(static_cast<int>(i))},
                                {{"validate_shape", true}, {"use_locking", true}}));
@@ -101,7 +118,8 @@ Result<Saver> Saver::FromMetaGraph(const MetaGraph& meta, SaverOptions options) 
   saver.imported_ = meta.collections;
   const Graph& graph = meta.graph;
   TARN_ASSIGN_OR_RETURN(NodeId restore_all, graph.find_node(saver.names_.restore_op));
-  // save/restore_all waits for Assign(variable, RestoreV2:k) of every variable; a sharded saver's for
+  // save/restore_all waits for Assign(variable, RestoreV2:k) of every variable, of a resource variable for
+  // AssignVariableOp(handle, Identity(RestoreV2:k)); a sharded saver's for
   // save/restore_shard, save/restore_shard_1 …, which wait for their variables'.
   std::vector<NodeId> waiting = {restore_all};
   std::set<NodeId> seen = {restore_all};
@@ -112,8 +130,9 @@ Result<Saver> Saver::FromMetaGraph(const MetaGraph& meta, SaverOptions options) 
         if (seen.insert(id).second) waiting.push_back(id);
       }
     }
-    if (!assign.is("Assign")) continue;
+    if (!assign.is("Assign") && !assign.is("AssignVariableOp")) continue;
     Wire variable = assign.inputs[0], value = assign.inputs[1];
+    while (graph.node(value.node).is("Identity")) value = graph.node(value.node).inputs[0];
     const Node& restore = graph.node(value.node);
     if (!restore.is("RestoreV2")) continue;
     TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, constant_strings(graph, restore.inputs[1]));
@@ -123,7 +142,7 @@ Result<Saver> Saver::FromMetaGraph(const MetaGraph& meta, SaverOptions options) 
     saver.items_.push_back({.name = names[slot],
                             .slice = slices[slot],
                             .node = graph.node(variable.node).name,
-                            .fact = graph.fact(variable)});
+                            .fact = graph.fact(variable).variable()});
   }
   return saver;
 }

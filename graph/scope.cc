@@ -129,6 +129,12 @@ Scope Scope::ClearColocation() const {
   return copy;
 }
 
+Scope Scope::WithResourceVariables(bool use_resource) const {
+  Scope copy = *this;
+  copy.resource_variables_ = use_resource;
+  return copy;
+}
+
 bool Scope::ok() const {
   return shared_->status.ok();
 }

@@ -45,6 +45,8 @@ class Scope {
   Scope ColocateWith(const Operation& operation) const { return ColocateWith(operation.name()); }
   Scope ColocateWith(std::string_view node_name) const;
   Scope ClearColocation() const;
+  // Variables made within (CreateVariable, layers) are resource variables; as tf.variable_scope(use_resource=True).
+  Scope WithResourceVariables(bool use_resource = true) const;
   // Names without any prefix.
   Scope AtRoot() const;
   // Names below `<name of operation>/`, exactly.
@@ -65,6 +67,7 @@ class Scope {
   const std::string& prefix() const { return prefix_; }
   const std::string& op_name() const { return op_name_; }
   const std::string& device() const { return device_; }
+  bool makes_resource_variables() const { return resource_variables_; }
   // The name a node made now would get.
   std::string GetUniqueNameForOp(std::string_view default_name) const;
 
@@ -84,6 +87,7 @@ class Scope {
   std::string prefix_, op_name_, device_;
   std::vector<NodeId> controls_;
   std::vector<std::string> colocation_;
+  bool resource_variables_ = false;
 };
 
 // One input arg of an op: a tensor, or a list of them ("values: N * T").

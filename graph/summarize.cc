@@ -8,6 +8,7 @@
 #include "graph/graph_def.h"
 #include "graph/proto_io.h"
 #include "graph/tensor_proto.h"
+#include "graph/variable_values.h"
 #include "proto/meta_graph.pb.h"
 
 namespace tarn {
@@ -15,10 +16,6 @@ namespace {
 
 // Ops that nobody reads from and that still are no outputs.
 constexpr std::string_view kUnlikelyOutputs[] = {"Const", "Assign", "NoOp", "Placeholder"};
-
-bool is_listed_variable(const Node& node) {
-  return node.is("Variable") || node.is("VariableV2");
-}
 
 // TensorFlow's name of a dtype; of none "INVALID".
 std::string dtype_text(const Node& node) {
@@ -53,7 +50,7 @@ class Summary {
     for (NodeId id : graph_.ids()) {
       const Node& node = graph_.node(id);
       if (node.is("Placeholder")) placeholders_.push_back(&node);
-      if (is_listed_variable(node)) variables_.push_back(&node);
+      if (is_variable(node)) variables_.push_back(&node);
       bool unlikely =
           std::find(std::begin(kUnlikelyOutputs), std::end(kUnlikelyOutputs), node.op) != std::end(kUnlikelyOutputs);
       if (graph_.uses(id).empty() && !unlikely) outputs_.push_back(&node);
@@ -96,7 +93,7 @@ class Summary {
       control_edges += static_cast<int64_t>(node.controls.size());
       if (node.is("Const")) in_constants += node.attrs.get_or<Tensor>("value", Tensor()).element_count();
       // A variable holds no `value`; TensorFlow counts those that do, which is none.
-      if (is_listed_variable(node)) in_variables += node.attrs.get_or<Tensor>("value", Tensor()).element_count();
+      if (is_variable(node)) in_variables += node.attrs.get_or<Tensor>("value", Tensor()).element_count();
     }
     str_append(text_, "Found ", in_constants, " (", human_readable_number(in_constants), ") const parameters, ",
                in_variables, " (", human_readable_number(in_variables), ") variable parameters, and ", control_edges,
@@ -131,7 +128,9 @@ class Summary {
 
   void write_benchmark_command() {
     std::vector<const Node*> inputs = placeholders_;
-    inputs.insert(inputs.end(), variables_.begin(), variables_.end());
+    for (const Node* node : variables_) {
+      if (!is_resource_variable(*node)) inputs.push_back(node);  // a handle cannot be fed
+    }
     std::vector<std::string> names, types, shapes, outputs;
     for (const Node* node : inputs) {
       names.push_back(node->name);

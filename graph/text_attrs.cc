@@ -155,6 +155,20 @@ Result<Shape> ValueReader::shape_behind_bracket() {
 Result<Fact> ValueReader::type() {
   Fact fact;
   if (lexer_.take('?')) return fact;
+  if (lexer_.peek().is_word("handle")) {
+    lexer_.next();
+    TARN_RETURN_IF_ERROR(lexer_.expect('(', "handle"));
+    Fact behind;
+    behind.dtype = DType::kInvalid;
+    TARN_ASSIGN_OR_RETURN(behind.dtype, dtype());
+    if (lexer_.take('[')) {
+      TARN_ASSIGN_OR_RETURN(behind.shape, shape_behind_bracket());
+    } else {
+      lexer_.take('?');
+    }
+    TARN_RETURN_IF_ERROR(lexer_.expect(')', "the type of a handle"));
+    return Fact{DType::kResource, Shape(), {}, false, std::make_shared<Fact>(behind)};
+  }
   bool is_ref = lexer_.peek().is_word("ref");
   if (is_ref) {
     lexer_.next();

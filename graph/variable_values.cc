@@ -135,10 +135,7 @@ bool is_resource_variable(const Node& node) {
 }
 
 std::string variable_storage_name(const Node& node) {
-  auto name = node.attrs.get_or<std::string>("shared_name", "");
-  auto container = node.attrs.get_or<std::string>("container", "");
-  if (name.empty()) name = node.name;
-  return container.empty() ? name : str_cat(container, "/", name);
+  return variable_name(node.attrs, node.name);
 }
 
 Result<std::string> find_checkpoint(const std::string& path) {
@@ -190,7 +187,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
   Problems problems;
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
-    if (!is_variable(node) || is_resource_variable(node)) continue;
+    if (!is_variable(node)) continue;
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
     Result<Tensor> value = read_one(node, source, checkpoint);

@@ -32,11 +32,7 @@ Output output_named(const Scope& scope, const std::string& node) {
   return id ? Output(&scope.graph(), Wire{*id, 0}) : Output();
 }
 
-// VariableV2, Assign and read around an initial value.
-ModelVariable add_variable(const Scope& scope, const std::string& name, const Output& initial_value,
-                           const VariableOptions& options, const std::string& home) {
-  if (!scope.ok()) return {};
-  Scope placed = scope.AtRoot().WithNoControlDependencies().ColocateWith(home);
+ModelVariable add_reference(const Scope& placed, const std::string& name, const Output& initial_value) {
   ModelVariable variable;
   Operation node = AddNodeNamed(placed, name, "VariableV2", {},
                                 {{"shape", initial_value.shape()}, {"dtype", initial_value.dtype()}});
@@ -44,12 +40,37 @@ ModelVariable add_variable(const Scope& scope, const std::string& name, const Ou
   Scope inside = placed.Reopen(name);
   variable.initializer = AddNode(inside.WithOpName("Assign"), "Assign", {variable.ref, initial_value});
   variable.read = AddNode(inside.WithOpName("read"), "Identity", {variable.ref}).output(0);
+  return variable;
+}
+
+ModelVariable add_resource(const Scope& placed, const std::string& name, const Output& initial_value) {
+  ModelVariable variable;
+  const DType dtype = initial_value.dtype();
+  Operation node = AddNodeNamed(placed, name, "VarHandleOp", {},
+                                {{"shape", initial_value.shape()}, {"dtype", dtype}, {"shared_name", name}});
+  variable.ref = node.output(0);
+  Scope inside = placed.ClearColocation().Reopen(name);
+  AddNode(inside.Reopen("IsInitialized"), "VarIsInitializedOp", {variable.ref});
+  variable.initializer = AddNode(inside.WithOpName("Assign"), "AssignVariableOp", {variable.ref, initial_value});
+  variable.read = AddNode(inside.Reopen("Read"), "ReadVariableOp", {variable.ref}, {{"dtype", dtype}}).output(0);
+  return variable;
+}
+
+// The variable's nodes around an initial value, and its record.
+ModelVariable add_variable(const Scope& scope, const std::string& name, const Output& initial_value,
+                           const VariableOptions& options, const std::string& home) {
+  if (!scope.ok()) return {};
+  const bool is_resource = options.use_resource || scope.makes_resource_variables();
+  Scope placed = scope.AtRoot().WithNoControlDependencies().ColocateWith(home);
+  ModelVariable variable =
+      is_resource ? add_resource(placed, name, initial_value) : add_reference(placed, name, initial_value);
   if (!scope.ok()) return {};
   scope.collections().add_variable({.variable = name,
                                     .initializer = variable.initializer.name(),
                                     .snapshot = variable.read.op().name(),
                                     .initial_value = initial_value.op().name(),
-                                    .trainable = options.trainable});
+                                    .trainable = options.trainable,
+                                    .is_resource = is_resource});
   return variable;
 }
 
@@ -104,7 +125,7 @@ ModelVariable CreateVariable(const Scope& scope, const Shape& shape, const Initi
   std::string name = scope.GetUniqueNameForOp("Variable");
   if (!shape.is_fully_known()) {
     scope.UpdateStatus(
-        invalid_argument("VariableV2 ", quoted(name), ": the shape must be known, it is ", shape.to_string())
+        invalid_argument("variable ", quoted(name), ": the shape must be known, it is ", shape.to_string())
             .with_node(name));
     return {};
   }
@@ -123,7 +144,7 @@ ModelVariable CreateVariable(const Scope& scope, const Input& initial_value, con
     value = ops::Const(under.WithOpName("initial_value"), initial_value.constant());
   }
   if (scope.ok() && !value.shape().is_fully_known()) {
-    scope.UpdateStatus(invalid_argument("VariableV2 ", quoted(name), ": the initial value ", quoted(value.name()),
+    scope.UpdateStatus(invalid_argument("variable ", quoted(name), ": the initial value ", quoted(value.name()),
                                         " must have a known shape, it has ", value.shape().to_string())
                            .with_node(name));
   }
@@ -164,6 +185,11 @@ std::vector<Output> TrainableVariables(const Scope& scope) {
     if (!variable.is_none()) variables.push_back(variable);
   }
   return variables;
+}
+
+std::string op_for_variable(std::string_view op, const Output& variable) {
+  if (variable.fact().dtype != DType::kResource) return std::string(op);
+  return op.starts_with("Assign") ? str_cat(op, "VariableOp") : str_cat("Resource", op);
 }
 
 }  // namespace tarn

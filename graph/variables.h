@@ -1,8 +1,11 @@
-// Variables as TensorFlow 1.x's reference variables: VariableV2 `w`, its initial value, `w/Assign` and `w/read`.
+// Variables as TensorFlow 1.x writes them. Reference variables: VariableV2 `w`, its initial value, `w/Assign` and
+// `w/read`. Resource variables: VarHandleOp `w`, its initial value, `w/IsInitialized/VarIsInitializedOp`, `w/Assign`
+// and `w/Read/ReadVariableOp`.
 //
 //   ModelVariable w = CreateVariable(scope.WithOpName("w"), {784, 10}, Initializer::TruncatedNormal(0.1));
 //   auto y = ops::MatMul(scope, x, w.read);
 //   Operation init = GlobalVariablesInitializer(scope);   // run once: every w/Assign
+//   Scope resources = scope.WithResourceVariables();      // what is made there is a resource variable
 //
 // Each variable is recorded in scope.collections(), from which Saver, optimizers and MetaGraphs take them.
 #pragma once
@@ -54,14 +57,15 @@ class Initializer {
 };
 
 struct ModelVariable {
-  Output ref;             // w: what Assign and Apply* take
-  Output read;            // w/read: its value
+  Output ref;             // w: what Assign and Apply* take; of a resource variable its handle, for their like
+  Output read;            // w/read or w/Read/ReadVariableOp: its value
   Operation initializer;  // w/Assign
 };
 
 struct VariableOptions {
   DType dtype = DType::kFloat;  // of an Initializer; an initial value has its own
   bool trainable = true;
+  bool use_resource = false;       // also where the scope says so
   std::string colocate_with = {};  // a variable that this one serves (slots); empty: itself
 };
 
@@ -77,7 +81,15 @@ ModelVariable GetOrCreateGlobalStep(const Scope& scope);
 // A NoOp `init` that waits for the initializers of all variables made so far.
 Operation GlobalVariablesInitializer(const Scope& scope);
 
-// TRAINABLE_VARIABLES of the scope's graph, as references, in the order they were made.
+// TRAINABLE_VARIABLES of the scope's graph, as references or handles, in the order they were made.
 std::vector<Output> TrainableVariables(const Scope& scope);
+
+// What a variable is declared to hold, of a reference or a handle.
+inline const Fact& variable_fact(const Output& variable) {
+  return variable.fact().variable();
+}
+// The op that does to this variable what `op` does to a reference one: of a handle on it AssignVariableOp for Assign,
+// AssignAddVariableOp for AssignAdd, ResourceApplyAdam for ApplyAdam.
+std::string op_for_variable(std::string_view op, const Output& variable);
 
 }  // namespace tarn

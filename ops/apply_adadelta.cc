@@ -31,7 +31,7 @@ class AdadeltaKernel : public Kernel {
         accum_update[i] = accum_update[i] * rho + update * update * (T(1) - rho);
       }
     });
-    c.set_variable(0, c.variable(0));
+    give_variable(c);
     return {};
   }
 };
@@ -48,20 +48,32 @@ constexpr std::string_view kDoc = R"(A step of Adadelta.
   var -= lr * update;  accum_update = rho * accum_update + (1 - rho) * update^2.
   Errors: InvalidArgument if shapes differ; FailedPrecondition if a variable has no value.
   Source: TensorFlow training_ops ApplyAdadelta; Zeiler 2012.)";
+constexpr std::string_view kResourceDoc = R"(ApplyAdadelta for resource variables.
+  Inputs, formula and errors are ApplyAdadelta's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyAdadelta.)";
 
 }  // namespace
 
-extern const OpDef op_ApplyAdadelta;
+extern const OpDef op_ApplyAdadelta, op_ResourceApplyAdadelta;
 const OpDef op_ApplyAdadelta = {
     .name = "ApplyAdadelta",
     .inputs = "var: Ref(T), accum: Ref(T), accum_update: Ref(T), lr: T, rho: T, epsilon: T, grad: T",
     .outputs = "out: Ref(T)",
     .attrs = kApplyAttrs,
-    .traits = kStateful | kWritesRef,
+    .traits = kApplyTraits,
+    .infer = infer,
+    .kernels = kKernels,
+};
+const OpDef op_ResourceApplyAdadelta = {
+    .name = "ResourceApplyAdadelta",
+    .inputs = "var: resource, accum: resource, accum_update: resource, lr: T, rho: T, epsilon: T, grad: T",
+    .attrs = kApplyAttrs,
+    .traits = kResourceApplyTraits,
     .infer = infer,
     .kernels = kKernels,
 };
 
-TARN_OP_FILE(apply_adadelta, {&op_ApplyAdadelta, kDoc, nullptr, "it changes variables"})
+TARN_OP_FILE(apply_adadelta, {&op_ApplyAdadelta, kDoc, nullptr, kApplyReason},
+             {&op_ResourceApplyAdadelta, kResourceDoc, nullptr, kApplyReason})
 
 }  // namespace tarn

@@ -83,7 +83,7 @@ class FtrlKernel : public Kernel {
     c.threads().parallel_for(gradient.count, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) ftrl_update(options, grad[i], var[i], accum[i], linear[i]);
     });
-    c.set_variable(0, c.variable(0));
+    give_variable(c);
     return {};
   }
 
@@ -100,6 +100,10 @@ constexpr KernelDef kV2Kernels[] = {
     portable_kernel<FtrlKernel<double, true>>(DType::kDouble),
 };
 
+constexpr std::string_view kFtrlAttrs =
+    "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
+    "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false; multiply_linear_by_lr: bool = "
+    "false";
 constexpr std::string_view kDoc = R"(A step of FTRL-proximal (follow the regularized leader).
   var, accum, linear  variables T[...] of one shape   grad  T[...], var's shape   lr, l1, l2, lr_power  T, scalars
   returns  the variable var
@@ -114,19 +118,22 @@ constexpr std::string_view kV2Doc = R"(A step of FTRL-proximal with L2 shrinkage
   ApplyFtrl with grad + 2 * l2_shrinkage * var added to linear in grad's place; accum takes grad^2 alone.
   Errors: InvalidArgument if shapes differ, lr is not above 0, l1, l2 or l2_shrinkage is below 0 or lr_power above;
   FailedPrecondition if a variable has no value.  Source: TensorFlow training_ops ApplyFtrlV2.)";
+constexpr std::string_view kResourceDoc = R"(ApplyFtrl for resource variables.
+  Inputs, formula and errors are ApplyFtrl's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyFtrl.)";
+constexpr std::string_view kResourceV2Doc = R"(ApplyFtrlV2 for resource variables.
+  Inputs, formula and errors are ApplyFtrlV2's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyFtrlV2.)";
 
 }  // namespace
 
-extern const OpDef op_ApplyFtrl, op_ApplyFtrlV2;
+extern const OpDef op_ApplyFtrl, op_ApplyFtrlV2, op_ResourceApplyFtrl, op_ResourceApplyFtrlV2;
 const OpDef op_ApplyFtrl = {
     .name = "ApplyFtrl",
     .inputs = "var: Ref(T), accum: Ref(T), linear: Ref(T), grad: T, lr: T, l1: T, l2: T, lr_power: T",
     .outputs = "out: Ref(T)",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false; multiply_linear_by_lr: bool = "
-        "false",
-    .traits = kStateful | kWritesRef,
+    .attrs = kFtrlAttrs,
+    .traits = kApplyTraits,
     .infer = infer,
     .kernels = kKernels,
 };
@@ -134,16 +141,31 @@ const OpDef op_ApplyFtrlV2 = {
     .name = "ApplyFtrlV2",
     .inputs = "var: Ref(T), accum: Ref(T), linear: Ref(T), grad: T, lr: T, l1: T, l2: T, l2_shrinkage: T, lr_power: T",
     .outputs = "out: Ref(T)",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-        "quint16, uint16, complex128, half, uint32, uint64}; use_locking: bool = false; multiply_linear_by_lr: bool = "
-        "false",
-    .traits = kStateful | kWritesRef,
+    .attrs = kFtrlAttrs,
+    .traits = kApplyTraits,
+    .infer = infer_v2,
+    .kernels = kV2Kernels,
+};
+const OpDef op_ResourceApplyFtrl = {
+    .name = "ResourceApplyFtrl",
+    .inputs = "var: resource, accum: resource, linear: resource, grad: T, lr: T, l1: T, l2: T, lr_power: T",
+    .attrs = kFtrlAttrs,
+    .traits = kResourceApplyTraits,
+    .infer = infer,
+    .kernels = kKernels,
+};
+const OpDef op_ResourceApplyFtrlV2 = {
+    .name = "ResourceApplyFtrlV2",
+    .inputs =
+        "var: resource, accum: resource, linear: resource, grad: T, lr: T, l1: T, l2: T, l2_shrinkage: T, lr_power: T",
+    .attrs = kFtrlAttrs,
+    .traits = kResourceApplyTraits,
     .infer = infer_v2,
     .kernels = kV2Kernels,
 };
 
-TARN_OP_FILE(apply_ftrl, {&op_ApplyFtrl, kDoc, nullptr, "it changes variables"},
-             {&op_ApplyFtrlV2, kV2Doc, nullptr, "it changes variables"})
+TARN_OP_FILE(apply_ftrl, {&op_ApplyFtrl, kDoc, nullptr, kApplyReason}, {&op_ApplyFtrlV2, kV2Doc, nullptr, kApplyReason},
+             {&op_ResourceApplyFtrl, kResourceDoc, nullptr, kApplyReason},
+             {&op_ResourceApplyFtrlV2, kResourceV2Doc, nullptr, kApplyReason})
 
 }  // namespace tarn

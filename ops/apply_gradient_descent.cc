@@ -20,7 +20,7 @@ class GradientDescentKernel : public Kernel {
     // var -= alpha * delta
     const TensorView& delta = c.input(2);
     kernels::axpy<T>(c.threads(), delta.count, -c.input(1).item<T>(), delta.as<T>(), variable_data<T>(c, 0));
-    c.set_variable(0, c.variable(0));
+    give_variable(c);
     return {};
   }
 };
@@ -34,20 +34,32 @@ constexpr std::string_view kDoc = R"(A step of gradient descent: var -= alpha * 
   var  a variable T[...]   alpha  T, a scalar   delta  T[...], var's shape   returns  the variable
   Errors: InvalidArgument if shapes differ; FailedPrecondition if var has no value.
   Source: TensorFlow training_ops ApplyGradientDescent.)";
+constexpr std::string_view kResourceDoc = R"(ApplyGradientDescent for resource variables.
+  Inputs, formula and errors are ApplyGradientDescent's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyGradientDescent.)";
 
 }  // namespace
 
-extern const OpDef op_ApplyGradientDescent;
+extern const OpDef op_ApplyGradientDescent, op_ResourceApplyGradientDescent;
 const OpDef op_ApplyGradientDescent = {
     .name = "ApplyGradientDescent",
     .inputs = "var: Ref(T), alpha: T, delta: T",
     .outputs = "out: Ref(T)",
     .attrs = kApplyAttrs,
-    .traits = kStateful | kWritesRef,
+    .traits = kApplyTraits,
+    .infer = infer,
+    .kernels = kKernels,
+};
+const OpDef op_ResourceApplyGradientDescent = {
+    .name = "ResourceApplyGradientDescent",
+    .inputs = "var: resource, alpha: T, delta: T",
+    .attrs = kApplyAttrs,
+    .traits = kResourceApplyTraits,
     .infer = infer,
     .kernels = kKernels,
 };
 
-TARN_OP_FILE(apply_gradient_descent, {&op_ApplyGradientDescent, kDoc, nullptr, "it changes a variable"})
+TARN_OP_FILE(apply_gradient_descent, {&op_ApplyGradientDescent, kDoc, nullptr, kApplyReason},
+             {&op_ResourceApplyGradientDescent, kResourceDoc, nullptr, kApplyReason})
 
 }  // namespace tarn

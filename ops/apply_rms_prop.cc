@@ -45,7 +45,7 @@ class RmsPropKernel : public Kernel {
         var[i] -= mom[i];
       }
     });
-    c.set_variable(0, c.variable(0));
+    give_variable(c);
     return {};
   }
 };
@@ -72,16 +72,22 @@ constexpr std::string_view kCenteredDoc = R"(A step of RMSProp with momentum, it
   mom = momentum * mom + lr * grad / sqrt(ms - mg^2 + epsilon);  var -= mom.
   Errors: InvalidArgument if shapes differ; FailedPrecondition if a variable has no value.
   Source: TensorFlow training_ops ApplyCenteredRMSProp; Graves 2013, sec. 4.2.)";
+constexpr std::string_view kResourceDoc = R"(ApplyRMSProp for resource variables.
+  Inputs, formula and errors are ApplyRMSProp's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyRMSProp.)";
+constexpr std::string_view kResourceCenteredDoc = R"(ApplyCenteredRMSProp for resource variables.
+  Inputs, formula and errors are ApplyCenteredRMSProp's, with handles for its variables; returns nothing.
+  Source: TensorFlow training_ops ResourceApplyCenteredRMSProp.)";
 
 }  // namespace
 
-extern const OpDef op_ApplyRMSProp, op_ApplyCenteredRMSProp;
+extern const OpDef op_ApplyRMSProp, op_ApplyCenteredRMSProp, op_ResourceApplyRMSProp, op_ResourceApplyCenteredRMSProp;
 const OpDef op_ApplyRMSProp = {
     .name = "ApplyRMSProp",
     .inputs = "var: Ref(T), ms: Ref(T), mom: Ref(T), lr: T, rho: T, momentum: T, epsilon: T, grad: T",
     .outputs = "out: Ref(T)",
     .attrs = kApplyAttrs,
-    .traits = kStateful | kWritesRef,
+    .traits = kApplyTraits,
     .infer = infer,
     .kernels = kKernels,
 };
@@ -90,12 +96,31 @@ const OpDef op_ApplyCenteredRMSProp = {
     .inputs = "var: Ref(T), mg: Ref(T), ms: Ref(T), mom: Ref(T), lr: T, rho: T, momentum: T, epsilon: T, grad: T",
     .outputs = "out: Ref(T)",
     .attrs = kApplyAttrs,
-    .traits = kStateful | kWritesRef,
+    .traits = kApplyTraits,
+    .infer = infer_centered,
+    .kernels = kCenteredKernels,
+};
+const OpDef op_ResourceApplyRMSProp = {
+    .name = "ResourceApplyRMSProp",
+    .inputs = "var: resource, ms: resource, mom: resource, lr: T, rho: T, momentum: T, epsilon: T, grad: T",
+    .attrs = kApplyAttrs,
+    .traits = kResourceApplyTraits,
+    .infer = infer,
+    .kernels = kKernels,
+};
+const OpDef op_ResourceApplyCenteredRMSProp = {
+    .name = "ResourceApplyCenteredRMSProp",
+    .inputs =
+        "var: resource, mg: resource, ms: resource, mom: resource, lr: T, rho: T, momentum: T, epsilon: T, grad: T",
+    .attrs = kApplyAttrs,
+    .traits = kResourceApplyTraits,
     .infer = infer_centered,
     .kernels = kCenteredKernels,
 };
 
-TARN_OP_FILE(apply_rms_prop, {&op_ApplyRMSProp, kDoc, nullptr, "it changes variables"},
-             {&op_ApplyCenteredRMSProp, kCenteredDoc, nullptr, "it changes variables"})
+TARN_OP_FILE(apply_rms_prop, {&op_ApplyRMSProp, kDoc, nullptr, kApplyReason},
+             {&op_ApplyCenteredRMSProp, kCenteredDoc, nullptr, kApplyReason},
+             {&op_ResourceApplyRMSProp, kResourceDoc, nullptr, kApplyReason},
+             {&op_ResourceApplyCenteredRMSProp, kResourceCenteredDoc, nullptr, kApplyReason})
 
 }  // namespace tarn

@@ -1,7 +1,7 @@
-// Assign, AssignAdd, AssignSub.
-#include "core/op.h"
+// Assign, AssignAdd, AssignSub, and their like for resource variables.
 #include "ops/elementwise.h"
 #include "ops/support/array.h"
+#include "ops/variables.h"
 
 namespace tarn {
 namespace {
@@ -11,11 +11,20 @@ Status infer_assign(InferContext& c) {
   return infer_merged_inputs(c);
 }
 
+// Also of AssignAddVariableOp and AssignSubVariableOp.
+Status infer_assign_variable(InferContext& c) {
+  TARN_RETURN_IF_ERROR(expect_variable_of(c, 0, "dtype"));
+  const Shape& declared = c.variable(0).shape;
+  if (declared.is_compatible_with(c.shape(1))) return {};
+  return invalid_argument("the variable has shape ", declared.to_string(), ", the value ", c.shape(1).to_string());
+}
+
 class AssignKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     validate_shape_ = c.attr<bool>("validate_shape");
-    declared_ = c.input(0).shape;
+    is_handle_ = c.input(0).behind != nullptr;
+    declared_ = c.input(0).variable().shape;
     return {};
   }
   Status run(RunContext& c) const override {
@@ -23,9 +32,11 @@ class AssignKernel : public Kernel {
     const TensorView& value = c.input(1);
     bool same = variable->is_initialized() && variable->value().shape() == *value.shape &&
                 variable->value().dtype() == value.dtype;
-    bool fits = variable->is_initialized() ? same : declared_.is_compatible_with(*value.shape);
-    if (validate_shape_ && !fits) {
-      const Shape& shape = variable->is_initialized() ? variable->value().shape() : declared_;
+    bool has_shape = variable->is_initialized() && validate_shape_;
+    const Shape& shape = has_shape ? variable->value().shape() : declared_;
+    // What a handle declares holds in any case; a reference without validate_shape takes all.
+    bool judged = validate_shape_ || is_handle_;
+    if (judged && !(has_shape ? same : shape.is_compatible_with(*value.shape))) {
       return invalid_argument("Assign requires shapes of both tensors to match: variable ", quoted(variable->name()),
                               " has ", shape.to_string(), ", the value ", value.shape->to_string());
     }
@@ -38,12 +49,12 @@ class AssignKernel : public Kernel {
       copy_elements(value.dtype, fresh.mutable_data(), value.data, value.count);
       variable->set_value(std::move(fresh));
     }
-    c.set_variable(0, variable);
+    give_variable(c);
     return {};
   }
 
  private:
-  bool validate_shape_ = true;
+  bool validate_shape_ = true, is_handle_ = false;
   Shape declared_;
 };
 
@@ -75,7 +86,7 @@ class AssignUpdateKernel : public Kernel {
         }
       }
     });
-    c.set_variable(0, variable);
+    give_variable(c);
     return {};
   }
 };
@@ -103,11 +114,25 @@ constexpr std::string_view kAssignAddDoc = R"(Adds to a variable.
 constexpr std::string_view kAssignSubDoc = R"(Subtracts from a variable.
   ref  Ref(T)[...]   value  T[...], same shape   returns  the variable, after
   Integers wrap.   Source: TensorFlow state_ops AssignSub.)";
+constexpr std::string_view kAssignVariableDoc = R"(Gives a variable a value.
+  resource  a handle on a variable   value  dtype[...], of the shape that the variable was declared with
+  With validate_shape also of the shape that it has.
+  Errors: InvalidArgument naming the variable and both shapes.
+  Source: TensorFlow resource_variable_ops AssignVariableOp.)";
+constexpr std::string_view kAssignAddVariableDoc = R"(Adds to a variable.
+  resource  a handle on a variable dtype[...]   value  dtype[...], same shape;   integers wrap
+  Errors: InvalidArgument if shapes differ; FailedPrecondition if the variable has no value.
+  Source: TensorFlow resource_variable_ops AssignAddVariableOp.)";
+constexpr std::string_view kAssignSubVariableDoc = R"(Subtracts from a variable.
+  resource  a handle on a variable dtype[...]   value  dtype[...], same shape;   integers wrap
+  Errors: InvalidArgument if shapes differ; FailedPrecondition if the variable has no value.
+  Source: TensorFlow resource_variable_ops AssignSubVariableOp.)";
 constexpr std::string_view kNoGradient = "an assignment is not a function of its inputs";
 
 }  // namespace
 
-extern const OpDef op_Assign, op_AssignAdd, op_AssignSub;
+extern const OpDef op_Assign, op_AssignAdd, op_AssignSub, op_AssignVariableOp, op_AssignAddVariableOp,
+    op_AssignSubVariableOp;
 const OpDef op_Assign = {
     .name = "Assign",
     .inputs = "ref: Ref(T), value: T",
@@ -140,7 +165,35 @@ const OpDef op_AssignSub = {
     .kernels = kUpdateKernels<-1>,
 };
 
+const OpDef op_AssignVariableOp = {
+    .name = "AssignVariableOp",
+    .inputs = "resource: resource, value: dtype",
+    .attrs = "dtype: type; validate_shape: bool = false",
+    .traits = kStateful | kUninitializedOk | kWritesRef | kTakesVariable,
+    .infer = infer_assign_variable,
+    .kernels = kAssignKernels,
+};
+const OpDef op_AssignAddVariableOp = {
+    .name = "AssignAddVariableOp",
+    .inputs = "resource: resource, value: dtype",
+    .attrs = "dtype: type",
+    .traits = kStateful | kWritesRef | kTakesVariable,
+    .infer = infer_assign_variable,
+    .kernels = kUpdateKernels<1>,
+};
+const OpDef op_AssignSubVariableOp = {
+    .name = "AssignSubVariableOp",
+    .inputs = "resource: resource, value: dtype",
+    .attrs = "dtype: type",
+    .traits = kStateful | kWritesRef | kTakesVariable,
+    .infer = infer_assign_variable,
+    .kernels = kUpdateKernels<-1>,
+};
+
 TARN_OP_FILE(assign, {&op_Assign, kAssignDoc, nullptr, kNoGradient},
-             {&op_AssignAdd, kAssignAddDoc, nullptr, kNoGradient}, {&op_AssignSub, kAssignSubDoc, nullptr, kNoGradient})
+             {&op_AssignAdd, kAssignAddDoc, nullptr, kNoGradient}, {&op_AssignSub, kAssignSubDoc, nullptr, kNoGradient},
+             {&op_AssignVariableOp, kAssignVariableDoc, nullptr, kNoGradient},
+             {&op_AssignAddVariableOp, kAssignAddVariableDoc, nullptr, kNoGradient},
+             {&op_AssignSubVariableOp, kAssignSubVariableDoc, nullptr, kNoGradient})
 
 }  // namespace tarn

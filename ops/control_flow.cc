@@ -13,15 +13,10 @@ Status infer_switch(InferContext& c) {
 // What all inputs agree on: one of them passes.
 Status infer_merge(InferContext& c) {
   Shape common = c.shape(0);
-  for (int i = 1; i < c.input_count() && common.has_rank(); ++i) {
-    const Shape& shape = c.shape(i);
-    if (shape.rank() != common.rank()) {
-      common = Shape::unknown();
-      break;
-    }
-    for (int d = 0; d < common.rank(); ++d) {
-      if (shape.dim(d) != common.dim(d)) common.set_dim(d, kUnknownDim);
-    }
+  for (int i = 1; i < c.input_count(); ++i) {
+    common = common_shape(common, c.shape(i));
+    if (c.input(i).dtype == DType::kInvalid) continue;  // a back edge to come: the same handle as went in
+    c.output(0).behind = common_variable(c.output(0), c.input(i));
   }
   TARN_RETURN_IF_ERROR(c.set_output(0, common));
   return c.set_output(1, Shape());
@@ -38,7 +33,11 @@ Status switch_gradient(GradContext& c) {
   if (sides[0].is_none() && sides[1].is_none()) return {};
   for (int i = 0; i < 2; ++i) {
     if (!sides[i].is_none()) continue;
-    sides[i] = c.slot(c.op("Switch", {c.op("ZerosLike", {c.input(0)}), c.input(1)}), i);
+    Wire data = c.input(0);
+    const Fact& fact = c.fact(data);
+    // The gradient of a handle is that of the value behind it.
+    if (fact.behind != nullptr) data = c.op("ReadVariableOp", {data}, {{"dtype", fact.behind->dtype}});
+    sides[i] = c.slot(c.op("Switch", {c.op("ZerosLike", {data}), c.input(1)}), i);
   }
   c.set_grad(0, c.op("Merge", sides));
   return {};

@@ -1,8 +1,9 @@
-// Gather, GatherV2, and UnsortedSegmentSum, which is their gradient.
+// Gather, GatherV2, ResourceGather, and UnsortedSegmentSum, which is their gradient.
 #include "core/op.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
+#include "ops/variables.h"
 
 namespace tarn {
 namespace {
@@ -42,20 +43,33 @@ Result<Axes> resolve_axes(const Shape& params, const Shape& indices, int64_t axi
   return Axes{at, static_cast<int>(batch)};
 }
 
+// Where no input says which axis: the first that is not a batch's.
+int64_t first_axis(int64_t batch_dims, const Shape& indices) {
+  return batch_dims < 0 ? batch_dims + indices.rank() : batch_dims;
+}
+
 Status infer_gather(InferContext& c) {
   bool has_axis = c.input_count() > 2;
   if (has_axis) TARN_RETURN_IF_ERROR(expect_single(c, 2, "axis"));
-  TARN_RETURN_IF_ERROR(c.expect_rank_at_least(0, 1, "params"));
-  if (!c.shape(0).has_rank() || !c.shape(1).has_rank()) return {};
-  int64_t axis = 0, batch_dims = has_axis ? c.attr<int64_t>("batch_dims") : 0;
+  const Shape& params = c.variable(0).shape;
+  if (params.has_rank() && params.rank() < 1) {
+    return invalid_argument("input 'params' must have rank 1 or more, has shape ", params.to_string());
+  }
+  if (!params.has_rank() || !c.shape(1).has_rank()) return {};
+  int64_t batch_dims = c.attrs().get_or<int64_t>("batch_dims", 0), axis = first_axis(batch_dims, c.shape(1));
   if (has_axis) {
     std::optional<IntList> known = IntList::known(c, 2);
     if (!known) return {};
     TARN_ASSIGN_OR_RETURN(axis, single_int(*known, "axis"));
   }
-  TARN_ASSIGN_OR_RETURN(Axes axes, resolve_axes(c.shape(0), c.shape(1), axis, batch_dims));
-  TARN_ASSIGN_OR_RETURN(Shape output, gathered(c.shape(0), c.shape(1), axes.axis, axes.batch_dims));
+  TARN_ASSIGN_OR_RETURN(Axes axes, resolve_axes(params, c.shape(1), axis, batch_dims));
+  TARN_ASSIGN_OR_RETURN(Shape output, gathered(params, c.shape(1), axes.axis, axes.batch_dims));
   return set_output_checked(c, 0, output);
+}
+
+Status infer_resource_gather(InferContext& c) {
+  TARN_RETURN_IF_ERROR(expect_variable_of(c, 0, "dtype"));
+  return infer_gather(c);
 }
 
 class GatherKernel : public Kernel {
@@ -68,7 +82,7 @@ class GatherKernel : public Kernel {
     const TensorView& params = c.input(0);
     const Shape& shape = *params.shape;
     const Shape& index_shape = *c.input(1).shape;
-    int64_t given = 0;
+    int64_t given = first_axis(batch_dims_, index_shape);
     if (c.input_count() > 2) {
       TARN_ASSIGN_OR_RETURN(given, single_int(IntList::of(c.input(2)), "axis"));
     }
@@ -196,9 +210,9 @@ Status gather_gradient(GradContext& c) {
     if (!known || known->size() != 1)
       return unimplemented("the gradient of GatherV2 along an axis that is not constant");
     axis = (*known)[0];
-    if (c.attr<int64_t>("batch_dims") != 0) return unimplemented("the gradient of GatherV2 with batch_dims");
   }
-  int rank = c.fact(params).shape.rank(), index_rank = c.fact(indices).shape.rank();
+  if (c.attrs().get_or<int64_t>("batch_dims", 0) != 0) return unimplemented("the gradient of a Gather with batch_dims");
+  int rank = c.fact(params).variable().shape.rank(), index_rank = c.fact(indices).shape.rank();
   if (axis < 0 && rank < 0) return unimplemented("the gradient of GatherV2 needs the rank of params");
   if (axis < 0) axis += rank;
   if (axis > 0 && (rank < 0 || index_rank < 0)) {
@@ -246,6 +260,11 @@ constexpr std::string_view kGatherV2Doc = R"(Takes slices of a tensor along an a
   returns  params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:]
   With batch_dims the first dims of params and indices are walked together.
   Errors: InvalidArgument naming the index, its place and its limit.   Source: TensorFlow array_ops GatherV2.)";
+constexpr std::string_view kResourceGatherDoc = R"(Takes rows of the value that a variable has.
+  resource  a handle on a variable dtype[n, ...]   indices  Tindices[...], each in [0, n)
+  returns   dtype[indices.shape, ...]; with batch_dims the first dims of variable and indices are walked together
+  Errors: InvalidArgument naming the index, its place and n; FailedPrecondition if the variable has no value.
+  Source: TensorFlow resource_variable_ops ResourceGather.)";
 constexpr std::string_view kSegmentSumDoc = R"(Adds up the rows that carry the same id.
   data  T[ids.shape, ...]   segment_ids  Tindices[...], below num_segments; rows with a negative id are left out
   num_segments  Tnumsegments, a scalar   returns  T[num_segments, ...]; integers wrap
@@ -253,7 +272,7 @@ constexpr std::string_view kSegmentSumDoc = R"(Adds up the rows that carry the s
 
 }  // namespace
 
-extern const OpDef op_Gather, op_GatherV2, op_UnsortedSegmentSum;
+extern const OpDef op_Gather, op_GatherV2, op_ResourceGather, op_UnsortedSegmentSum;
 const OpDef op_Gather = {
     .name = "Gather",
     .inputs = "params: Tparams, indices: Tindices",
@@ -270,6 +289,15 @@ const OpDef op_GatherV2 = {
     .infer = infer_gather,
     .kernels = kGatherKernels,
 };
+const OpDef op_ResourceGather = {
+    .name = "ResourceGather",
+    .inputs = "resource: resource, indices: Tindices",
+    .outputs = "output: dtype",
+    .attrs = "batch_dims: int = 0; validate_indices: bool = true; dtype: type; Tindices: {int32, int64}",
+    .traits = kStateful | kTakesVariable,
+    .infer = infer_resource_gather,
+    .kernels = kGatherKernels,
+};
 const OpDef op_UnsortedSegmentSum = {
     .name = "UnsortedSegmentSum",
     .inputs = "data: T, segment_ids: Tindices, num_segments: Tnumsegments",
@@ -282,6 +310,7 @@ const OpDef op_UnsortedSegmentSum = {
 };
 
 TARN_OP_FILE(gather, {&op_Gather, kGatherDoc, gather_gradient}, {&op_GatherV2, kGatherV2Doc, gather_gradient},
+             {&op_ResourceGather, kResourceGatherDoc, gather_gradient},
              {&op_UnsortedSegmentSum, kSegmentSumDoc, segment_sum_gradient})
 
 }  // namespace tarn

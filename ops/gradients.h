@@ -27,8 +27,8 @@ Wire sum_to_shape_of(GradContext& c, Wire v, Wire dv);
 // The integers of a constant wire; nullopt if it is not constant.
 std::optional<std::vector<int64_t>> constant_ints(const GradContext& c, Wire wire);
 
-// The shape of `wire` as int32 or int64: a constant where it is known (so that the tensor need not be kept for it),
-// else a Shape.
+// The shape of `wire` (of a handle: of its variable) as int32 or int64: a constant where it is known (so that the
+// tensor need not be kept for it), else a Shape.
 Wire shape_of(GradContext& c, Wire wire, DType dtype = DType::kInt32);
 // The gradient of output i, or zeros of the output's shape where nothing reaches it.
 Wire grad_or_zeros(GradContext& c, int i);

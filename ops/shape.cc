@@ -1,4 +1,4 @@
-// Shape, ShapeN, Size, Rank: facts about a tensor as tensors.
+// Shape, ShapeN, VariableShape, Size, Rank: facts about a tensor as tensors.
 #include <algorithm>
 
 #include "core/op.h"
@@ -10,7 +10,7 @@ namespace {
 // Also the value, where it is known: this is how shapes are followed through a graph without running it.
 Status infer_shape(InferContext& c) {
   for (int i = 0; i < c.output_count(); ++i) {
-    const Shape& shape = c.shape(i);
+    const Shape& shape = c.variable(i).shape;
     TARN_RETURN_IF_ERROR(c.set_output(i, Shape{shape.has_rank() ? shape.rank() : kUnknownDim}));
     if (!shape.has_rank()) continue;
     std::vector<int64_t> dims(shape.dims().begin(), shape.dims().end());
@@ -75,6 +75,10 @@ constexpr std::string_view kShapeDoc = R"(The shape of a tensor, as a tensor.
   Errors: InvalidArgument if a dim does not fit out_type.   Source: TensorFlow array_ops Shape.)";
 constexpr std::string_view kShapeNDoc = R"(The shapes of several tensors.
   input  N tensors T[...]   returns  N tensors out_type[rank].   Source: TensorFlow array_ops ShapeN.)";
+constexpr std::string_view kVariableShapeDoc = R"(The shape of a variable, as a tensor.
+  input  a handle on a variable   returns  out_type[rank]
+  Errors: FailedPrecondition if the variable has no value and its shape was not declared.
+  Source: TensorFlow resource_variable_ops VariableShape.)";
 constexpr std::string_view kSizeDoc = R"(The number of elements of a tensor.
   input  T[...]   returns  out_type, a scalar.   Source: TensorFlow array_ops Size.)";
 constexpr std::string_view kRankDoc = R"(The number of dims of a tensor.
@@ -83,7 +87,7 @@ constexpr std::string_view kNoGradient = "a shape is made of integers";
 
 }  // namespace
 
-extern const OpDef op_Shape, op_ShapeN, op_Size, op_Rank;
+extern const OpDef op_Shape, op_ShapeN, op_VariableShape, op_Size, op_Rank;
 const OpDef op_Shape = {
     .name = "Shape",
     .inputs = "input: T",
@@ -97,6 +101,15 @@ const OpDef op_ShapeN = {
     .inputs = "input: N * T",
     .outputs = "output: N * out_type",
     .attrs = "N: int >= 1; T: type; out_type: {int32, int64} = int32",
+    .infer = infer_shape,
+    .kernels = kShapeKernels,
+};
+const OpDef op_VariableShape = {
+    .name = "VariableShape",
+    .inputs = "input: resource",
+    .outputs = "output: out_type",
+    .attrs = "out_type: {int32, int64} = int32",
+    .traits = kTakesVariable,
     .infer = infer_shape,
     .kernels = kShapeKernels,
 };
@@ -118,6 +131,7 @@ const OpDef op_Rank = {
 };
 
 TARN_OP_FILE(shape, {&op_Shape, kShapeDoc, nullptr, kNoGradient}, {&op_ShapeN, kShapeNDoc, nullptr, kNoGradient},
-             {&op_Size, kSizeDoc, nullptr, kNoGradient}, {&op_Rank, kRankDoc, nullptr, kNoGradient})
+             {&op_VariableShape, kVariableShapeDoc, nullptr, kNoGradient}, {&op_Size, kSizeDoc, nullptr, kNoGradient},
+             {&op_Rank, kRankDoc, nullptr, kNoGradient})
 
 }  // namespace tarn

@@ -56,6 +56,8 @@ class Lowering {
     return it->second;
   }
 
+  const Fact& fact_of(int value) const { return program_->values[static_cast<size_t>(value)].fact; }
+
   static bool can_be_planned(const Fact& fact) {
     return !fact.is_ref && fact.shape.is_fully_known() && dtype_size(fact.dtype) > 0;
   }
@@ -63,9 +65,9 @@ class Lowering {
   void set_output_kind(int value, bool forwarded) {
     Value& v = program_->values[static_cast<size_t>(value)];
     if (v.kind == ValueKind::kConstant || v.kind == ValueKind::kFeed) return;
-    v.kind = forwarded || v.fact.is_ref ? ValueKind::kForwarded
-             : can_be_planned(v.fact)   ? ValueKind::kPlanned
-                                        : ValueKind::kDynamic;
+    v.kind = forwarded || v.fact.is_variable() ? ValueKind::kForwarded
+             : can_be_planned(v.fact)          ? ValueKind::kPlanned
+                                               : ValueKind::kDynamic;
   }
 
   // --- steps ------------------------------------------------------------------------------------------------------
@@ -105,9 +107,10 @@ class Lowering {
       step.kind = kind_of(node);
       if (step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge) program_->has_branches = true;
     }
-    for (size_t i = 0; i < step.inputs.size(); ++i) {
-      if (program_->values[static_cast<size_t>(step.inputs[i])].fact.is_ref)
-        step.ref_inputs.push_back(static_cast<int>(i));
+    // A handle that is only handed on says nothing of the value.
+    bool hands_handle_on = !step.outputs.empty() && fact_of(step.outputs[0]).behind != nullptr;
+    for (size_t i = 0; i < step.inputs.size() && !hands_handle_on; ++i) {
+      if (fact_of(step.inputs[i]).is_variable()) step.ref_inputs.push_back(static_cast<int>(i));
     }
     bool forwards = step.kind != StepKind::kKernel && step.kind != StepKind::kNothing;
     for (size_t slot = 0; slot < step.outputs.size(); ++slot) {
@@ -131,7 +134,8 @@ class Lowering {
     if (control == Control::kMerge && !node.forwards_input) return StepKind::kMerge;
     if (node.forwards_input) return StepKind::kView;
     if (node.facts.size() == 1 && node.facts[0].has_value() && node.inputs.empty()) return StepKind::kConstant;
-    if (node.is_view() && node.facts[0].shape.is_fully_known()) return StepKind::kView;
+    bool reads_handle = (node.traits() & (kView | kTakesVariable)) == (kView | kTakesVariable);
+    if (reads_handle || (node.is_view() && node.facts[0].shape.is_fully_known())) return StepKind::kView;
     if (node.op->def->kernels.empty() && node.facts.empty()) return StepKind::kNothing;
     return StepKind::kKernel;
   }
@@ -143,29 +147,38 @@ class Lowering {
   }
 
   // --- variables --------------------------------------------------------------------------------------------------
+  // Whether outputs of the step may be its inputs' memory.
+  bool hands_on(size_t s) const {
+    const Step& step = program_->steps[s];
+    bool view_kernel = step.kind == StepKind::kKernel && unit_of_step_[s] < kFetchUnit &&
+                       state_.nodes[static_cast<size_t>(unit_of_step_[s])].is_view();
+    return step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge ||
+           view_kernel;
+  }
+
   // A view of a variable that is still read when the variable changes must be a copy.
   void find_copies() {
     if (!program_->writes_variables) return;
     size_t values = program_->values.size();
-    // By value: the variable it is a handle on or a view of; "" for none, "*" if it can't be told.
+    // By value: the variable it refers to or is a view of; "" for none, "*" if it can't be told.
     std::vector<std::string> variable(values);
     std::vector<int> last_read(values, -1);
     std::map<std::string, std::vector<int>> writers;
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       const Step& step = program_->steps[s];
-      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge;
       int unit = unit_of_step_[s];
       const WorkNode* node = unit < kFetchUnit ? &state_.nodes[static_cast<size_t>(unit)] : nullptr;
-      if (node != nullptr && (node->traits() & kWritesRef) != 0 && !step.inputs.empty()) {
-        writers[variable[static_cast<size_t>(step.inputs[0])]].push_back(static_cast<int>(s));
+      if (node != nullptr && (node->traits() & kWritesRef) != 0) {
+        for (int in : step.inputs) {
+          if (fact_of(in).is_variable()) writers[variable[static_cast<size_t>(in)]].push_back(static_cast<int>(s));
+        }
       }
       for (int out : step.outputs) {
         std::string& name = variable[static_cast<size_t>(out)];
-        bool ref_out = program_->values[static_cast<size_t>(out)].fact.is_ref;
-        if (ref_out && step.inputs.empty()) {
-          std::string shared = node->attrs.get_or<std::string>("shared_name", "");
-          name = shared.empty() ? node->name : shared;
-        } else if (hands_on || ref_out) {
+        bool refers = fact_of(out).is_variable();
+        if (refers && step.inputs.empty()) {
+          name = variable_name(node->attrs, node->name);
+        } else if (hands_on(s) || refers) {
           for (int in : step.inputs) {
             const std::string& from = variable[static_cast<size_t>(in)];
             if (!from.empty()) name = name.empty() || name == from ? from : "*";
@@ -176,9 +189,8 @@ class Lowering {
     // Reads reach back through views: last first.
     for (size_t s = program_->steps.size(); s-- > 0;) {
       const Step& step = program_->steps[s];
-      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge;
       int until = static_cast<int>(s);
-      if (hands_on) {
+      if (hands_on(s)) {
         for (int out : step.outputs) until = std::max(until, last_read[static_cast<size_t>(out)]);
       }
       for (int in : step.inputs)
@@ -188,7 +200,7 @@ class Lowering {
       Step& step = program_->steps[s];
       if (step.kind != StepKind::kView || step.outputs.size() != 1) continue;
       auto out = static_cast<size_t>(step.outputs[0]);
-      if (program_->values[out].fact.is_ref || variable[out].empty()) continue;
+      if (fact_of(step.outputs[0]).is_variable() || variable[out].empty()) continue;
       bool changed = false;
       for (const auto& [name, steps] : writers) {
         if (name != variable[out] && name != "*" && variable[out] != "*") continue;
@@ -258,14 +270,10 @@ class Lowering {
     std::vector<std::vector<int>> roots(program_->values.size());
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       const Step& step = program_->steps[s];
-      bool view_kernel = step.kind == StepKind::kKernel && unit_of_step_[s] < kFetchUnit &&
-                         state_.nodes[static_cast<size_t>(unit_of_step_[s])].is_view();
-      bool hands_on = step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge ||
-                      view_kernel;
       for (int out : step.outputs) {
         std::vector<int>& mine = roots[static_cast<size_t>(out)];
         if (program_->values[static_cast<size_t>(out)].kind == ValueKind::kPlanned) mine.push_back(out);
-        if (!hands_on) continue;
+        if (!hands_on(s)) continue;
         for (int in : step.inputs) {
           for (int root : roots[static_cast<size_t>(in)]) {
             if (std::find(mine.begin(), mine.end(), root) == mine.end()) mine.push_back(root);

@@ -34,6 +34,10 @@ void judge_feed(State& state, int index) {
   const CompileRequest::Feed& feed = state.request.feeds[static_cast<size_t>(index)];
   std::string name(state.source.name(feed.tensor.node));
   state.feed_facts.push_back({feed.dtype, feed.shape, {}, false});
+  if (feed.dtype == DType::kResource) {
+    state.problems.add(str_cat("feed ", quoted(name), ": a resource handle cannot be fed"));
+    return;
+  }
   const OpRegistry::Op* op = state.options.ops->find(state.source.op(feed.tensor.node));
   if (op == nullptr) return;  // an op unknown here may still be fed
   Result<AttrMap> attrs = state.source.attrs(feed.tensor.node);
@@ -241,6 +245,18 @@ void find_conditions(State& state, WorkNode& node) {
   }
 }
 
+// Variables are read and written by what knows them, and handed on by views and branches: to any other op a handle
+// would look like a tensor. Empty if `node` may have this input.
+std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
+  const std::vector<ArgSpec>& args = node.op->schema.inputs();
+  bool takes_variable = (node.traits() & kTakesVariable) != 0;
+  if (takes_variable && input < args.size() && args[input].dtype == DType::kResource) {
+    return fact.behind != nullptr ? "" : "is no handle on a variable";
+  }
+  bool hands_on = (node.is_view() && input == 0) || node.op->def->control != Control::kNone;
+  return fact.behind == nullptr || hands_on ? "" : "is a handle on a variable, which this op does not take";
+}
+
 // Control-flow ops have facts of their own: they hand on what they get.
 void infer_control(State& state, WorkNode& node, const NodeTypes& types, const std::vector<Fact>& inputs) {
   node.facts.assign(types.outputs.size(), Fact{});
@@ -249,7 +265,10 @@ void infer_control(State& state, WorkNode& node, const NodeTypes& types, const s
     node.facts[i].is_ref = types.outputs[i].is_ref;
   }
   if (node.op->def->control == Control::kSwitch) {
-    for (Fact& fact : node.facts) fact.shape = inputs[0].shape;
+    for (Fact& fact : node.facts) {
+      fact.shape = inputs[0].shape;
+      fact.behind = inputs[0].behind;
+    }
     if (inputs[1].has_value() && inputs[1].value.element_count() == 1) {
       node.taken_branch = inputs[1].value.item<bool>() ? 1 : 0;
       node.facts[static_cast<size_t>(node.taken_branch)].value = inputs[0].value;
@@ -261,21 +280,17 @@ void infer_control(State& state, WorkNode& node, const NodeTypes& types, const s
   if (node.forwards_input) {
     node.facts[0].shape = state.fact(node.inputs[0]).shape;
     node.facts[0].value = state.fact(node.inputs[0]).value;
+    node.facts[0].behind = state.fact(node.inputs[0]).behind;
     node.facts[1].value = Tensor::scalar<int32_t>(node.merge_index);
     return;
   }
-  Shape shape = state.fact(node.inputs[0]).shape;
+  node.facts[0].shape = state.fact(node.inputs[0]).shape;
+  node.facts[0].behind = state.fact(node.inputs[0]).behind;
   for (size_t i = 1; i < node.inputs.size(); ++i) {
-    const Shape& other = state.fact(node.inputs[i]).shape;
-    if (!shape.has_rank() || !other.has_rank() || shape.rank() != other.rank()) {
-      shape = Shape::unknown();
-      break;
-    }
-    for (int d = 0; d < shape.rank(); ++d) {
-      if (shape.dim(d) != other.dim(d)) shape.set_dim(d, kUnknownDim);
-    }
+    const Fact& other = state.fact(node.inputs[i]);
+    node.facts[0].shape = common_shape(node.facts[0].shape, other.shape);
+    node.facts[0].behind = common_variable(node.facts[0], other);
   }
-  node.facts[0].shape = shape;
 }
 
 bool worth_folding(const State& state, const WorkNode& node) {
@@ -362,6 +377,13 @@ void infer_one(State& state, WorkNode& node) {
     state.problems.add(status);
     return;
   }
+  for (size_t i = 0; i < facts.size(); ++i) {
+    std::string problem = judge_handle(node, i, facts[i]);
+    if (problem.empty()) continue;
+    state.problems.add(
+        unimplemented(node_label(node.op_name, node.name), ": input ", i, " ", quoted(producers[i]), " ", problem));
+    return;
+  }
   if (node.op->def->needs != ServiceId::kCount &&
       (state.options.services == nullptr || !state.options.services->has(node.op->def->needs))) {
     state.problems.add(unimplemented(node_label(node.op_name, node.name), ": needs ", service_name(node.op->def->needs),
@@ -392,6 +414,11 @@ void infer_and_fold(State& state) {
     if (is_feed(wire)) continue;
     const WorkNode& node = state.nodes[static_cast<size_t>(wire.node)];
     bool is_judged = node.op != nullptr && state.problems.empty();
+    if (is_judged && state.fact(wire).dtype == DType::kResource) {
+      state.problems.add(invalid_argument("fetch '", node.name,
+                                          "': a resource handle cannot be fetched; fetch what "
+                                          "reads it"));
+    }
     if (!is_judged || static_cast<size_t>(wire.slot) < node.facts.size()) continue;
     state.problems.add(invalid_argument("fetch '", node.name, ":", wire.slot,
                                         "': ", node_label(node.op_name, node.name), " has ", node.facts.size(),

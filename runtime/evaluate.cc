@@ -25,6 +25,7 @@ class EvaluateContext : public RunContext {
     pool_ = &pool;
     services_ = &services;
     node_ = node;
+    output_count_ = static_cast<int>(outputs_.size());
   }
 
   Variable* variable(int i) override {
@@ -64,6 +65,11 @@ class EvaluateContext : public RunContext {
   std::shared_ptr<Buffer> scratch_;
 };
 
+// Whether the variable given for input i is one by a resource handle.
+bool takes_handle(const OpRegistry::Op& op, size_t i) {
+  return i < op.schema.inputs().size() && op.schema.inputs()[i].dtype == DType::kResource;
+}
+
 // Control-flow ops have no kernel; on values at hand they only forward.
 Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span<const Tensor> inputs) {
   switch (op.def->control) {
@@ -87,8 +93,13 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
     input_facts.push_back(Fact::of(inputs[i]));
     if (i < options.variables.size() && options.variables[i] != nullptr) {
       const Variable& variable = *options.variables[i];
-      input_facts.back().is_ref = true;
-      if (variable.is_initialized()) input_facts.back().shape = variable.value().shape();
+      Fact& fact = input_facts.back();
+      if (variable.is_initialized()) fact.shape = variable.value().shape();
+      if (takes_handle(op, i)) {
+        fact = {DType::kResource, Shape(), {}, false, std::make_shared<Fact>(Fact{fact.dtype, fact.shape})};
+      } else {
+        fact.is_ref = true;
+      }
     }
   }
   NodeTypes types;
@@ -132,8 +143,9 @@ Result<std::vector<Tensor>> evaluate_op(const OpRegistry& registry, std::string_
     return unimplemented("op ", quoted(op), " is not supported", did_you_mean(op, registry.names()));
   std::vector<InputInfo> infos;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    bool is_ref = i < options.variables.size() && options.variables[i] != nullptr;
-    infos.push_back({inputs[i].dtype(), is_ref, "input"});
+    bool is_variable = i < options.variables.size() && options.variables[i] != nullptr;
+    bool is_handle = is_variable && takes_handle(*found, i);
+    infos.push_back({is_handle ? DType::kResource : inputs[i].dtype(), is_variable && !is_handle, "input"});
   }
   NodeTypes types;
   TARN_RETURN_IF_ERROR(found->schema.resolve("evaluate", attrs, infos, {.infer_from_inputs = true}, types));

@@ -14,7 +14,8 @@ struct EvaluateOptions {
   std::span<const Backend> backends = {};  // empty: portable
   ThreadPool* threads = nullptr;           // null: the calling thread alone
   const Services* services = nullptr;
-  std::span<Variable* const> variables = {};  // for Ref inputs, by input index; may be shorter
+  // For inputs that are variables, by input index; may be shorter. The tensor there has the variable's dtype and shape.
+  std::span<Variable* const> variables = {};
   FusedEpilogue epilogue = {};
   // Whether kernels see the inputs as constants (and may pack them).
   bool inputs_are_constant = false;

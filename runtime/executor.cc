@@ -30,6 +30,15 @@ TensorView view_of(const Tensor& tensor) {
   return {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
 }
 
+// Elements of `from` into memory for as many.
+void copy_values(void* to, const TensorView& from) {
+  if (from.dtype == DType::kString) {
+    for (int64_t e = 0; e < from.count; ++e) static_cast<std::string*>(to)[e] = from.as<std::string>()[e];
+  } else if (from.count > 0) {
+    std::memcpy(to, from.data, static_cast<size_t>(from.count) * dtype_size(from.dtype));
+  }
+}
+
 }  // namespace
 
 // What a kernel sees. One object serves all steps of a run.
@@ -44,6 +53,7 @@ class Context::StepContext : public RunContext {
     node_ = step.node;
     for (size_t i = 0; i < step.inputs.size(); ++i) owner_.gathered_[i] = owner_.slot(step.inputs[i]).view;
     inputs_ = {owner_.gathered_.data(), step.inputs.size()};
+    output_count_ = static_cast<int>(step.outputs.size());
   }
 
   Variable* variable(int i) override { return owner_.slot(step_->inputs[static_cast<size_t>(i)]).variable; }
@@ -72,6 +82,7 @@ class Context::StepContext : public RunContext {
     }
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
+    to.variable = from.variable;
     return {};
   }
 
@@ -154,11 +165,21 @@ Result<TensorView> Context::dynamic_output(int value, const Shape& shape) {
 
 Status Context::refresh_refs(const Step& step, bool uninitialized_ok) {
   for (int i : step.ref_inputs) {
-    Slot& ref = slot(step.inputs[static_cast<size_t>(i)]);
+    int value = step.inputs[static_cast<size_t>(i)];
+    Slot& ref = slot(value);
     if (ref.variable == nullptr) continue;
+    bool any_value = uninitialized_ok && i == 0;
     if (ref.variable->is_initialized()) {
       ref.view = view_of(ref.variable->value());
-    } else if (!uninitialized_ok || i != 0) {
+      // Other steps were planned for the declared shape: another node of the same name may have declared otherwise.
+      const Fact& declared = program_->values[static_cast<size_t>(value)].fact.variable();
+      if (any_value || (ref.view.dtype == declared.dtype && declared.shape.is_compatible_with(*ref.view.shape)))
+        continue;
+      return invalid_argument("variable ", quoted(ref.variable->name()), " holds ", dtype_short_name(ref.view.dtype),
+                              ref.view.shape->to_string(), ", here it is ", declared.to_string())
+          .with_node(step.node);
+    }
+    if (!any_value) {
       return failed_precondition("Attempting to use uninitialized value ", ref.variable->name()).with_node(step.node);
     }
   }
@@ -199,12 +220,7 @@ Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
   if (!fits) {
     TARN_ASSIGN_OR_RETURN(to, Tensor::allocate(from.view.dtype, *from.view.shape));
   }
-  if (from.view.dtype == DType::kString) {
-    auto* out = static_cast<std::string*>(to.mutable_data());
-    for (int64_t e = 0; e < from.view.count; ++e) out[e] = from.view.as<std::string>()[e];
-  } else if (from.view.count > 0) {
-    std::memcpy(to.mutable_data(), from.view.data, to.byte_size());
-  }
+  copy_values(to.mutable_data(), from.view);
   return {};
 }
 
@@ -222,7 +238,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       const Slot& from = slot(step.inputs[0]);
       Slot& to = slot(step.outputs[0]);
       const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
-      to.variable = fact.is_ref ? from.variable : nullptr;
+      to.variable = fact.is_variable() ? from.variable : nullptr;
       to.view = from.view;
       if (fact.shape.is_fully_known()) {
         to.view.shape = &fact.shape;
@@ -238,8 +254,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       } else {
         TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());
       }
-      if (from.count > 0)
-        std::memcpy(slot(out).view.data, from.data, static_cast<size_t>(from.count) * dtype_size(from.dtype));
+      copy_values(slot(out).view.data, from);
       return {};
     }
     case StepKind::kConstant:

@@ -26,10 +26,11 @@ Status judge(const ApplyInputs& inputs, const ShapeOf& shape_of, Shape& merged) 
 }  // namespace
 
 Status infer_apply(InferContext& c, const ApplyInputs& inputs) {
+  for (int i = 0; i < inputs.refs; ++i) TARN_RETURN_IF_ERROR(expect_variable_of(c, i, "T"));
   Shape merged;
   TARN_RETURN_IF_ERROR(judge(
-      inputs, [&](int i) -> const Shape& { return c.shape(i); }, merged));
-  return c.set_output(0, merged);
+      inputs, [&](int i) -> const Shape& { return c.variable(i).shape; }, merged));
+  return c.output_count() > 0 ? c.set_output(0, merged) : Status();
 }
 
 Status judge_apply(RunContext& c, const ApplyInputs& inputs) {

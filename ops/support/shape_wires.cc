@@ -15,9 +15,10 @@ Wire int_scalar(GradContext& c, int64_t value, DType dtype) {
 }
 
 Wire shape_of(GradContext& c, Wire wire, DType dtype) {
-  const Shape& shape = c.fact(wire).shape;
+  const Fact& fact = c.fact(wire);
+  const Shape& shape = fact.variable().shape;
   if (shape.is_fully_known()) return int_list(c, shape.dims(), dtype);
-  return c.op("Shape", {wire}, {{"out_type", dtype}});
+  return c.op(fact.dtype == DType::kResource ? "VariableShape" : "Shape", {wire}, {{"out_type", dtype}});
 }
 
 Wire grad_or_zeros(GradContext& c, int i) {

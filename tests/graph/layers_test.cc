@@ -283,7 +283,7 @@ TEST_F(Layers, RefuseWhatTheyCannotTake) {
       {[&](const Scope& s) {
          return CreateVariable(s.WithOpName("w"), {-1, 2}, Initializer::Zeros()).ref;
        },
-       "VariableV2 'w': the shape must be known, it is [?,2]"},
+       "variable 'w': the shape must be known, it is [?,2]"},
   };
   for (const Case& c : cases) {
     Scope scope = Scope::NewRootScope();

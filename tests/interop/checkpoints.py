@@ -211,7 +211,9 @@ if "TARN_DATA" in os.environ and fixtures.is_dir():
             continue
         with tf.Graph().as_default(), tf1.Session() as session:
             tf1.train.import_meta_graph(f"{prefix}.meta").restore(session, str(prefix))
-            variables = {v.op.name: session.run(v) for v in tf1.global_variables() if v.op.type == "VariableV2"}
+            readers = {"VariableV2": "", "VarHandleOp": "/Read/ReadVariableOp"}
+            variables = {v.op.name + readers[v.op.type]: session.run(v) for v in tf1.global_variables()
+                         if v.op.type in readers}
         if variables:
             same_values(f"{what} in a session", tarn_variables(f"{prefix}.meta", prefix, sorted(variables)), variables)
 else:

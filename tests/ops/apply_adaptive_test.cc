@@ -1,4 +1,5 @@
-// ApplyAdagrad, ApplyRMSProp, ApplyCenteredRMSProp, ApplyFtrl, ApplyFtrlV2 and ApplyAdadelta.
+// ApplyAdagrad, ApplyAdagradV2, ApplyRMSProp, ApplyCenteredRMSProp, ApplyFtrl, ApplyFtrlV2 and ApplyAdadelta,
+// and their like on resource variables.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -35,6 +36,14 @@ Tensors adagrad(const Tensors& in, const AttrMap& attrs) {
   return each_element(in, 2, 3, [&](std::vector<double>& v, double grad) {
     if (attrs.get<bool>("update_slots")) v[1] += grad * grad;
     v[0] -= lr * grad * std::pow(v[1], -0.5);
+  });
+}
+
+Tensors adagrad_v2(const Tensors& in, const AttrMap& attrs) {
+  double lr = number(in[2]), epsilon = number(in[3]);
+  return each_element(in, 2, 4, [&](std::vector<double>& v, double grad) {
+    if (attrs.get<bool>("update_slots")) v[1] += grad * grad;
+    v[0] -= lr * grad / (std::pow(v[1], 0.5) + epsilon);
   });
 }
 
@@ -109,10 +118,13 @@ TARN_OP_CASES(apply_adaptive) {
                        .reference = reference,
                        .tolerance_factor = kCancellation,
                        .ref_inputs = std::move(refs)});
+      cases.push_back(on_resources(cases.back()));
     };
     for (bool update_slots : {true, false}) {
       add_case("ApplyAdagrad", label + (update_slots ? "" : " slots kept"), {{"update_slots", update_slots}},
                {var, positive, scalar(0.1), grad}, adagrad, {0, 1});
+      add_case("ApplyAdagradV2", label + (update_slots ? "" : " slots kept"), {{"update_slots", update_slots}},
+               {var, positive, scalar(0.1), scalar(0.25), grad}, adagrad_v2, {0, 1});
     }
     add_case("ApplyRMSProp", label, {},
              {var, positive, any, scalar(0.01), scalar(0.9), scalar(0.5), scalar(1e-4), grad}, rms_prop, {0, 1, 2});

@@ -1,4 +1,4 @@
-// ApplyGradientDescent, ApplyMomentum and ApplyAdam.
+// ApplyGradientDescent, ApplyMomentum and ApplyAdam, their like on resource variables, and ResourceApplyKerasMomentum.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,6 +26,17 @@ Tensors momentum(const Tensors& in, const AttrMap& attrs) {
     step = map2(accum, in[3], [&](double a, double grad) { return grad + factor * a; });
   Tensor var = map2(in[0], step, [&](double v, double s) { return v - lr * s; });
   return {var, var, accum};
+}
+
+// v = momentum * v - lr * g;  w += v, Nesterov: w += momentum * v - lr * g: what Keras' SGD documents.
+Tensors keras_momentum(const Tensors& in, const AttrMap& attrs) {
+  double lr = number(in[2]), factor = number(in[4]);
+  Tensor velocity = map2(in[1], in[3], [&](double v, double grad) { return factor * v - lr * grad; });
+  Tensor step = velocity;
+  if (attrs.get<bool>("use_nesterov")) {
+    step = map2(velocity, in[3], [&](double v, double grad) { return factor * v - lr * grad; });
+  }
+  return {map2(in[0], step, [](double w, double s) { return w + s; }), velocity};
 }
 
 Tensors adam(const Tensors& in, const AttrMap& attrs) {
@@ -56,6 +67,7 @@ TARN_OP_CASES(apply) {
                      .inputs = {var, scalar(0.1), grad},
                      .reference = gradient_descent,
                      .ref_inputs = {0}});
+    cases.push_back(on_resources(cases.back()));
     for (bool use_nesterov : {false, true}) {
       std::string name = label + (use_nesterov ? " Nesterov" : "");
       cases.push_back({.op = "ApplyMomentum",
@@ -63,6 +75,13 @@ TARN_OP_CASES(apply) {
                        .attrs = {{"use_nesterov", use_nesterov}},
                        .inputs = {var, uniform(shape, -1, 1, 3), scalar(0.1), grad, scalar(0.9)},
                        .reference = momentum,
+                       .ref_inputs = {0, 1}});
+      cases.push_back(on_resources(cases.back()));
+      cases.push_back({.op = "ResourceApplyKerasMomentum",
+                       .label = name,
+                       .attrs = {{"use_nesterov", use_nesterov}},
+                       .inputs = {var, uniform(shape, -1, 1, 3), scalar(0.1), grad, scalar(0.9)},
+                       .reference = keras_momentum,
                        .ref_inputs = {0, 1}});
       // 1 - beta2 loses up to 10 bits of a float, as it does in TensorFlow.
       cases.push_back({.op = "ApplyAdam",
@@ -73,6 +92,7 @@ TARN_OP_CASES(apply) {
                        .reference = adam,
                        .tolerance_factor = 8,
                        .ref_inputs = {0, 1, 2}});
+      cases.push_back(on_resources(cases.back()));
     }
   }
   return cases;

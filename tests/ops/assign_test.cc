@@ -28,6 +28,11 @@ TARN_OP_CASES(assign) {
         {.op = "AssignAdd", .label = shape.to_string(), .inputs = inputs, .reference = added, .ref_inputs = {0}});
     cases.push_back(
         {.op = "AssignSub", .label = shape.to_string(), .inputs = inputs, .reference = subtracted, .ref_inputs = {0}});
+    for (size_t i = cases.size() - 3, end = cases.size(); i < end; ++i) {
+      OpCase on_handle = on_resources(cases[i]);
+      on_handle.op = cases[i].op + "VariableOp";
+      cases.push_back(std::move(on_handle));
+    }
   }
   cases.push_back({.op = "Assign",
                    .label = "another shape",
@@ -36,6 +41,41 @@ TARN_OP_CASES(assign) {
                    .reference = assigned,
                    .ref_inputs = {0}});
   return cases;
+}
+
+class AssignByHandle : public ::testing::Test {
+ protected:
+  Result<Tensors> assign(const Tensor& value, AttrMap attrs = {}) {
+    Variable* variables[] = {&variable_, nullptr};
+    return evaluate_op(op_table(), "AssignVariableOp", std::move(attrs), std::vector{declared_, value},
+                       {.variables = variables});
+  }
+  Variable variable_{"v"};
+  Tensor declared_ = iota({3});  // what the handle is on, before there is a value
+};
+
+TEST_F(AssignByHandle, GivesAFreshVariableItsFirstValueAndReturnsNothing) {
+  Result<Tensors> y = assign(uniform({3}));
+
+  ASSERT_TRUE(y.ok()) << y.status().to_string();
+  EXPECT_TRUE(y->empty());
+  EXPECT_TRUE(variable_.value().identical_to(uniform({3})));
+}
+
+TEST_F(AssignByHandle, LeavesValuesThatSomebodyHoldsAlone) {
+  variable_.set_value(copy_of(iota({3})));
+  Tensor held = variable_.value();
+
+  ASSERT_TRUE(assign(uniform({3})).ok());
+
+  EXPECT_TRUE(held.identical_to(iota({3})));
+}
+
+TEST_F(AssignByHandle, RefusesShapesAndDtypesOtherThanDeclared) {
+  EXPECT_EQ(assign(iota({4})).status().message().substr(0, 95),
+            "AssignVariableOp 'evaluate': the variable has shape [3], the value [4] (resource handle(f64[3])");
+  EXPECT_EQ(assign(Tensor::from<float>({3}, {1, 2, 3})).status().code(), Code::kInvalidArgument);
+  EXPECT_FALSE(variable_.is_initialized());
 }
 
 TEST(AssignAdd, NeedsAValueToAddTo) {

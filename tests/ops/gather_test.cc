@@ -7,10 +7,10 @@ namespace {
 
 Tensors gathered(const Tensors& in, const AttrMap& attrs) {
   const Tensor& params = in[0];
-  int64_t axis = in.size() > 2 ? int_list(in[2])[0] : 0;
-  if (axis < 0) axis += params.shape().rank();
-  int64_t batch = in.size() > 2 ? attrs.get<int64_t>("batch_dims") : 0;
+  int64_t batch = attrs.contains("batch_dims") ? attrs.get<int64_t>("batch_dims") : 0;
   if (batch < 0) batch += in[1].shape().rank();
+  int64_t axis = in.size() > 2 ? int_list(in[2])[0] : batch;
+  if (axis < 0) axis += params.shape().rank();
   Tensor indices = to_double(in[1]);
   Shape shape;
   for (int d = 0; d < axis; ++d) shape.add_dim(params.shape().dim(d));
@@ -25,6 +25,13 @@ Tensors gathered(const Tensors& in, const AttrMap& attrs) {
     return at(params, from);
   })};
 }
+
+// By a handle; the variable stays as it is.
+Tensors gathered_from_variable(const Tensors& in, const AttrMap& attrs) {
+  return {gathered(in, attrs)[0], in[0]};
+}
+
+TARN_OP_GRADIENT_TESTED_APART(ResourceGather, "its input is a variable: tests/graph/resource_variables_test.cc");
 
 Tensors segment_sum(const Tensors& in, const AttrMap&) {
   int64_t segments = int_list(in[2])[0];
@@ -83,6 +90,22 @@ TARN_OP_CASES(gather) {
        .inputs = {cube, ints({2, 2}, {2, 0, 1, 1}), ints({}, {2})},
        .reference = gathered,
        .check_gradient = false /* not built: says Unimplemented */},
+      {.op = "ResourceGather",
+       .label = "rows, one twice",
+       .inputs = {table, ints({4}, {4, 0, 2, 0})},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
+      {.op = "ResourceGather",
+       .label = "a matrix of indices, int64",
+       .inputs = {cube, Tensor::from<int64_t>({2, 2}, {1, 0, 0, 1})},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
+      {.op = "ResourceGather",
+       .label = "batches",
+       .attrs = {{"batch_dims", 1}},
+       .inputs = {cube, ints({2, 3}, {3, 0, 1, 2, 2, 0})},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
       {.op = "UnsortedSegmentSum",
        .label = "rows",
        .inputs = {table, ints({5}, {1, 0, 1, 3, 1}), ints({}, {4})},

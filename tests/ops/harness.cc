@@ -16,6 +16,7 @@ ThreadPool& pool_of(int threads) {
 
 // Where an op has no attr of one dtype, its list of dtypes stands in: all its double inputs get the same.
 bool takes_kernel_dtype(const ArgSpec& arg, const OpSchema& schema) {
+  if (arg.dtype == DType::kResource) return !schema.kernel_attr().empty();  // what is behind the handle
   if (schema.kernel_attr().empty()) return !arg.type_list_attr.empty();
   return arg.type_attr == schema.kernel_attr();
 }
@@ -95,6 +96,7 @@ class WatchedContext : public RunContext {
     static const Services none;
     services_ = options.services != nullptr ? options.services : &none;
     node_ = "watched";
+    output_count_ = static_cast<int>(outputs_.size());
   }
 
   Variable* variable(int i) override { return variables_[static_cast<size_t>(i)]; }
@@ -197,8 +199,16 @@ class WatchedContext : public RunContext {
   std::vector<std::string> violations_;
 };
 
-bool is_ref_input(const BoundCase& bound, size_t i) {
-  return i < bound.types.inputs.size() && bound.types.inputs[i].is_ref;
+// Whether the op's kernel attr is the dtype of what is behind its handles.
+bool takes_handle_dtype(const OpRegistry::Op& op) {
+  return op.schema.kernel_attr() == "dtype";
+}
+
+bool is_handle_input(const BoundCase& bound, size_t i) {
+  return i < bound.types.inputs.size() && bound.types.inputs[i].dtype == DType::kResource;
+}
+bool is_variable_input(const BoundCase& bound, size_t i) {
+  return i < bound.types.inputs.size() && (bound.types.inputs[i].is_ref || is_handle_input(bound, i));
 }
 
 }  // namespace
@@ -243,6 +253,10 @@ std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case) {
   return result;
 }
 
+bool takes_handle(const OpRegistry::Op& op, size_t i) {
+  return i < op.schema.inputs().size() && op.schema.inputs()[i].dtype == DType::kResource;
+}
+
 Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DType dtype) {
   BoundCase bound;
   bound.source = &op_case;
@@ -251,7 +265,7 @@ Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DTy
   bound.inputs = op_case.inputs;
   for_each_input(op.schema, op_case.inputs.size(), op_case.attrs, [&](const ArgSpec& arg, size_t i) {
     if (op_case.inputs[i].dtype() != DType::kDouble) return;
-    DType wanted = arg.dtype;
+    DType wanted = arg.dtype == DType::kResource ? DType::kInvalid : arg.dtype;
     if (takes_kernel_dtype(arg, op.schema) && dtype != DType::kInvalid) {
       wanted = dtype;
     } else if (!arg.type_attr.empty()) {
@@ -266,8 +280,13 @@ Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DTy
   std::vector<InputInfo> infos;
   for (size_t i = 0; i < bound.inputs.size(); ++i) {
     const std::vector<int>& refs = op_case.ref_inputs;
-    bool is_ref = std::find(refs.begin(), refs.end(), static_cast<int>(i)) != refs.end();
-    infos.push_back({bound.inputs[i].dtype(), is_ref, "input"});
+    bool is_variable = std::find(refs.begin(), refs.end(), static_cast<int>(i)) != refs.end();
+    bool is_handle = is_variable && takes_handle(op, i);
+    infos.push_back({is_handle ? DType::kResource : bound.inputs[i].dtype(), is_variable && !is_handle, "input"});
+    // A handle does not say what it is on; builders give the attr.
+    const std::string& attr = op.schema.kernel_attr();
+    bool follows = is_handle && takes_handle_dtype(op) && !bound.attrs.contains(attr);
+    if (follows) bound.attrs.set(attr, bound.inputs[i].dtype());
   }
   TARN_RETURN_IF_ERROR(op.schema.resolve("case", bound.attrs, infos, {.infer_from_inputs = true}, bound.types));
   if (!op.schema.kernel_attr().empty() && dtype == DType::kInvalid) {
@@ -304,10 +323,12 @@ std::vector<Fact> facts_of(const BoundCase& bound, Known known) {
   for (size_t i = 0; i < bound.inputs.size(); ++i) {
     const Tensor& input = bound.inputs[i];
     Fact fact = Fact::of(input);
-    fact.is_ref = is_ref_input(bound, i);
-    if (known != Known::kValues || fact.is_ref) fact.value = Tensor();
+    bool is_handle = is_handle_input(bound, i);
+    fact.is_ref = is_variable_input(bound, i) && !is_handle;
+    if (known != Known::kValues || fact.is_ref || is_handle) fact.value = Tensor();
     if (known == Known::kRanks) fact.shape = Shape::unknown_of_rank(input.shape().rank());
     if (known == Known::kNothing) fact.shape = Shape::unknown();
+    if (is_handle) fact = Fact{DType::kResource, Shape(), {}, false, std::make_shared<Fact>(fact)};
     facts.push_back(fact);
   }
   return facts;
@@ -335,7 +356,7 @@ Outcome run_op(const OpRegistry::Op& op, const BoundCase& bound, const RunOption
   std::vector<std::unique_ptr<Variable>> owned;
   std::vector<Variable*> variables(bound.inputs.size(), nullptr);
   for (size_t i = 0; i < bound.inputs.size(); ++i) {
-    if (!is_ref_input(bound, i)) continue;
+    if (!is_variable_input(bound, i)) continue;
     owned.push_back(std::make_unique<Variable>(str_cat("variable", i)));
     owned.back()->set_value(copy_of(bound.inputs[i]));
     variables[i] = owned.back().get();

@@ -27,6 +27,8 @@ struct BoundCase {
   NodeTypes types;
 };
 
+// Whether input i of the op is a resource handle: in cases, on a variable.
+bool takes_handle(const OpRegistry::Op& op, size_t i);
 // The dtypes a case is run with: see op_case.h.
 std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case);
 Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DType dtype);

@@ -75,7 +75,8 @@ class Trial {
     std::vector<InputInfo> infos;
     for (size_t i = 0; i < broken.inputs.size(); ++i) {
       bool is_ref = i < bound_.types.inputs.size() && bound_.types.inputs[i].is_ref;
-      infos.push_back({broken.inputs[i].dtype(), is_ref, "input"});
+      DType dtype = takes_handle(op_, i) ? DType::kResource : broken.inputs[i].dtype();
+      infos.push_back({dtype, is_ref, "input"});
     }
     broken.types = {};
     Status status = op_.schema.resolve("broken", broken.attrs, infos, {.infer_from_inputs = infer_attrs}, broken.types);

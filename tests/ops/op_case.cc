@@ -104,6 +104,16 @@ std::vector<std::string> ops_with_cases() {
   return names;
 }
 
+OpCase on_resources(OpCase apply) {
+  apply.op = "Resource" + apply.op;
+  apply.reference = [reference = apply.reference](const Tensors& in, const AttrMap& attrs) {
+    Tensors out = reference(in, attrs);
+    out.erase(out.begin());
+    return out;
+  };
+  return apply;
+}
+
 Tensor uniform(const Shape& shape, double low, double high, uint64_t seed) {
   uint64_t mixed = seed;
   for (int64_t dim : shape.dims()) mixed = mixed * 6364136223846793005u + static_cast<uint64_t>(dim) + 1;

@@ -47,8 +47,8 @@ struct OpCase {
   // Which inputs the gradient is checked for; empty: every floating one. Set check_gradient = false with a reason.
   std::vector<int> gradient_inputs = {};
   bool check_gradient = true;
-  // Inputs that are variables (Ref): their tensors become the variables' values, and the reference's last outputs are
-  // the variables' values after the run, in order.
+  // Inputs that are variables (Ref, or resource handles): their tensors become the variables' values, and the
+  // reference's last outputs are the variables' values after the run, in order.
   std::vector<int> ref_inputs = {};
   // Which outputs a gradient may come from; empty: every floating one.
   std::vector<int> gradient_outputs = {};
@@ -57,6 +57,9 @@ struct OpCase {
 };
 
 using OpCases = std::vector<OpCase>;
+
+// The case of an Apply op for its like on resource variables, which does the same and returns nothing.
+OpCase on_resources(OpCase apply);
 
 class OpCaseRegistrar {
  public:

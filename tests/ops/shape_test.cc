@@ -17,6 +17,9 @@ Tensors shapes(const Tensors& in, const AttrMap&) {
   for (const Tensor& x : in) out.push_back(shape_tensor(x));
   return out;
 }
+Tensors shape_and_variable(const Tensors& in, const AttrMap&) {
+  return {shape_tensor(in[0]), in[0]};
+}
 Tensors size_of(const Tensors& in, const AttrMap&) {
   return {Tensor::scalar(static_cast<double>(in[0].element_count()))};
 }
@@ -34,6 +37,12 @@ TARN_OP_CASES(shape) {
                        .attrs = {{"out_type", type}},
                        .inputs = {uniform(shape)},
                        .reference = shapes});
+      cases.push_back({.op = "VariableShape",
+                       .label = label,
+                       .attrs = {{"out_type", type}},
+                       .inputs = {uniform(shape)},
+                       .reference = shape_and_variable,
+                       .ref_inputs = {0}});
       cases.push_back({.op = "Size",
                        .label = label,
                        .attrs = {{"out_type", type}},

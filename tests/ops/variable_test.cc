@@ -7,6 +7,9 @@ namespace {
 
 TARN_OP_WITHOUT_CASES(Variable, "needs a ResourceMap");
 TARN_OP_WITHOUT_CASES(VariableV2, "needs a ResourceMap");
+TARN_OP_WITHOUT_CASES(VarHandleOp, "needs a ResourceMap");
+TARN_OP_WITHOUT_CASES(DestroyResourceOp, "leaves its variable without a value to compare");
+TARN_OP_GRADIENT_TESTED_APART(ReadVariableOp, "its input is a variable: tests/graph/resource_variables_test.cc");
 
 TARN_OP_CASES(variable) {
   OpCases cases;
@@ -17,6 +20,20 @@ TARN_OP_CASES(variable) {
                      .inputs = {uniform(shape)},
                      .reference = yes,
                      .ref_inputs = {0}});
+    cases.push_back(cases.back());
+    cases.back().op = "VarIsInitializedOp";
+    auto value = [](const Tensors& in, const AttrMap&) { return Tensors{in[0], in[0]}; };
+    auto unchanged = [](const Tensors& in, const AttrMap&) { return Tensors{in[0]}; };
+    cases.push_back({.op = "DisableCopyOnRead",
+                     .label = shape.to_string(),
+                     .inputs = {uniform(shape)},
+                     .reference = unchanged,
+                     .ref_inputs = {0}});
+    cases.push_back({.op = "ReadVariableOp",
+                     .label = shape.to_string(),
+                     .inputs = {uniform(shape)},
+                     .reference = value,
+                     .ref_inputs = {0}});
   }
   return cases;
 }
@@ -25,8 +42,8 @@ struct Store {
   ResourceMap resources;
   Services services;
   Store() { services.set_resources(&resources); }
-  Result<Tensors> run(std::string_view node, AttrMap attrs) {
-    const OpRegistry::Op& op = *op_table().find("VariableV2");
+  Result<Tensors> run(std::string_view node, AttrMap attrs, std::string_view op_name = "VariableV2") {
+    const OpRegistry::Op& op = *op_table().find(op_name);
     NodeTypes types;
     TARN_RETURN_IF_ERROR(op.schema.resolve(node, attrs, {}, {}, types));
     return evaluate_node(op, node, attrs, {}, {.services = &services});
@@ -44,6 +61,66 @@ TEST(VariableV2, IsFoundByNodeNameOrSharedName) {
   store.resources.find<Variable>("w")->set_value(iota({2}));
   EXPECT_EQ(store.run("w", {{"shape", Shape{2}}, {"dtype", DType::kFloat}}).status().message(),
             "VariableV2 'w': variable 'w' holds double, not float");
+}
+
+TEST(VarHandleOp, IsFoundByNodeNameOrSharedName) {
+  Store store;
+  AttrMap plain{{"shape", Shape{2}}, {"dtype", DType::kFloat}};
+  AttrMap shared = plain, boxed = plain;
+  shared.set("shared_name", "common");
+  boxed.set("container", "box");
+
+  for (const auto& [node, attrs] : {std::pair("w", plain), std::pair("v", shared), std::pair("u", boxed)})
+    ASSERT_TRUE(store.run(node, attrs, "VarHandleOp").ok());
+
+  EXPECT_EQ(store.resources.names(Variable::kKind), (std::vector<std::string>{"box/u", "common", "w"}));
+  store.resources.find<Variable>("w")->set_value(iota({2}));
+  EXPECT_EQ(store.run("w", plain, "VarHandleOp").status().message(),
+            "VarHandleOp 'w': variable 'w' holds double, not float");
+}
+
+TEST(VarHandleOp, SaysWhatIsBehindIt) {
+  const OpRegistry::Op& op = *op_table().find("VarHandleOp");
+  AttrMap attrs{{"dtype", DType::kFloat}, {"shape", Shape{4, 2}}};
+  NodeTypes types;
+  ASSERT_TRUE(op.schema.resolve("v", attrs, {}, {}, types).ok());
+
+  std::vector<Fact> outputs;
+  ASSERT_TRUE(infer_node(op, "v", attrs, types, {}, outputs).ok());
+
+  EXPECT_EQ(outputs[0].dtype, DType::kResource);
+  EXPECT_EQ(outputs[0].shape, Shape());
+  EXPECT_EQ(outputs[0].to_string(), "handle(f32[4,2])");
+}
+
+TEST(ReadVariableOp, RefusesAVariableOfAnotherDtype) {
+  Variable v("v");
+  v.set_value(iota({2}));
+  Variable* variables[] = {&v};
+
+  Result<Tensors> y = evaluate_op(op_table(), "ReadVariableOp", {{"dtype", DType::kInt32}}, std::vector{iota({2})},
+                                  {.variables = variables});
+
+  EXPECT_EQ(y.status().code(), Code::kInvalidArgument);
+  EXPECT_NE(y.status().message().find("attr 'dtype' is int32 but the variable of input 0 holds double"),
+            std::string::npos)
+      << y.status().message();
+}
+
+TEST(DestroyResourceOp, TakesTheValueAwayOnce) {
+  Variable v("v");
+  v.set_value(iota({2}));
+  Variable* variables[] = {&v};
+  auto destroy = [&](bool ignore_lookup_error) {
+    return evaluate_op(op_table(), "DestroyResourceOp", {{"ignore_lookup_error", ignore_lookup_error}},
+                       std::vector{iota({2})}, {.variables = variables})
+        .status();
+  };
+
+  EXPECT_TRUE(destroy(false).ok());
+  EXPECT_FALSE(v.is_initialized());
+  EXPECT_TRUE(destroy(true).ok());
+  EXPECT_EQ(destroy(false).code(), Code::kNotFound);
 }
 
 TEST(VariableV2, NeedsAPlaceForVariables) {
@@ -69,11 +146,12 @@ TEST(IsVariableInitialized, IsFalseBeforeTheFirstAssign) {
   Variable fresh("v");
   Variable* variables[] = {&fresh};
 
-  Result<Tensors> y =
-      evaluate_op(op_table(), "IsVariableInitialized", {}, std::vector{iota({2})}, {.variables = variables});
+  for (const char* op : {"IsVariableInitialized", "VarIsInitializedOp"}) {
+    Result<Tensors> y = evaluate_op(op_table(), op, {}, std::vector{iota({2})}, {.variables = variables});
 
-  ASSERT_TRUE(y.ok()) << y.status().to_string();
-  EXPECT_FALSE((*y)[0].item<bool>());
+    ASSERT_TRUE(y.ok()) << y.status().to_string();
+    EXPECT_FALSE((*y)[0].item<bool>());
+  }
 }
 
 }  // namespace
