@@ -25,7 +25,7 @@ class RandomState : public Resource {
     bool operator==(const Position&) const = default;
   };
 
-  explicit RandomState(const Position& start) : position_(start) {}
+  explicit RandomState(const Position& start) : start_(start), position_(start) {}
   const char* kind() const override { return kKind; }
 
   Position get() const {
@@ -36,6 +36,8 @@ class RandomState : public Resource {
     std::lock_guard lock(mutex_);
     position_ = position;
   }
+  // Back to where it was made.
+  void reset() { set(start_); }
   // The present position; the next `blocks` blocks are the caller's alone.
   Position reserve(uint64_t blocks) {
     std::lock_guard lock(mutex_);
@@ -55,6 +57,7 @@ class RandomState : public Resource {
   }
 
  private:
+  const Position start_;
   mutable std::mutex mutex_;
   Position position_;
 };

@@ -47,8 +47,8 @@ std::optional<OldIndex> read_old_index(const std::string& path) {
   return old;
 }
 
-// Removes what saves that were killed left in the directory of `prefix`: temporary files, and data files whose index
-// never came.
+}  // namespace
+
 Status sweep_killed_saves(const std::string& dir) {
   TARN_ASSIGN_OR_RETURN(DirLock lock, DirLock::acquire(dir));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> targets, sweep_stale_temps(dir));
@@ -61,7 +61,13 @@ Status sweep_killed_saves(const std::string& dir) {
   return {};
 }
 
-}  // namespace
+Status sweep_spare_data(const std::string& prefix) {
+  const std::string spare = checkpoint_data_path(prefix, 0, 2);
+  if (!file_exists(spare)) return {};
+  TARN_ASSIGN_OR_RETURN(DirLock lock, DirLock::acquire(path_dir(prefix)));
+  const std::optional<OldIndex> index = read_old_index(checkpoint_index_path(prefix));
+  return index && index->shard_count == 1 && file_exists(spare) ? remove_file(spare) : Status();
+}
 
 struct CheckpointWriter::Rep {
   Rep(std::string to, AtomicFile file)

@@ -73,6 +73,11 @@ class CheckpointWriter {
   std::unique_ptr<Rep> rep_;
 };
 
+// Removes what killed saves left in `dir`: temporary files, and data files whose index never came. create() does it.
+Status sweep_killed_saves(const std::string& dir);
+// Removes the second name that a killed save over `prefix` left its data.
+Status sweep_spare_data(const std::string& prefix);
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;

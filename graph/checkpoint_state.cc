@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "core/stale_temps.h"
 #include "graph/checkpoint.h"
 #include "proto/checkpoint.pb.h"
 
@@ -62,7 +63,8 @@ bool is_data_file(std::string_view name, std::string_view stem) {
   return digits(name.substr(0, of)) && digits(name.substr(of + kOf.size()));
 }
 
-Status write_state(const std::string& dir, const CheckpointState& state, const std::string& state_name, bool relative) {
+Result<std::string> state_text(const std::string& dir, const CheckpointState& state, const std::string& state_name,
+                               bool relative) {
   TARN_RETURN_IF_ERROR(check_state_name(state_name));
   auto stored = [&](const std::string& path) {
     bool keep = relative ? false : is_absolute(dir) || is_absolute(path);
@@ -76,16 +78,15 @@ Status write_state(const std::string& dir, const CheckpointState& state, const s
   if (!google::protobuf::TextFormat::PrintToString(proto, &text)) {
     return internal_error("the checkpoint state of ", tarn::quoted(dir), " cannot be printed");
   }
+  return text;
+}
+
+Status write_state(const std::string& dir, const CheckpointState& state, const std::string& state_name, bool relative) {
+  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, state, state_name, relative));
   return write_file_atomically(path_join(dir, state_name), text);
 }
 
-}  // namespace
-
-Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std::string& state_name) {
-  TARN_RETURN_IF_ERROR(check_state_name(state_name));
-  std::string path = path_join(dir, state_name);
-  TARN_ASSIGN_OR_RETURN(std::string text, read_file(path, kMaxStateBytes));
-  std::string heading = str_cat("checkpoint state ", tarn::quoted(path));
+Result<CheckpointState> parse_state(const std::string& dir, const std::string& text, const std::string& heading) {
   pb::CheckpointState proto;
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
@@ -103,6 +104,21 @@ Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std:
     state.all.push_back(state.latest);
   }
   return state;
+}
+
+// Whether files of the checkpoint `prefix` may be removed by what keeps `dir` in order: never outside it.
+bool is_in(const std::string& dir, const std::string& prefix) {
+  std::string name = path_name(prefix);
+  return path_dir(prefix) == dir && !name.empty() && name != "." && name != "..";
+}
+
+}  // namespace
+
+Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std::string& state_name) {
+  TARN_RETURN_IF_ERROR(check_state_name(state_name));
+  std::string path = path_join(dir, state_name);
+  TARN_ASSIGN_OR_RETURN(std::string text, read_file(path, kMaxStateBytes));
+  return parse_state(dir, text, str_cat("checkpoint state ", tarn::quoted(path)));
 }
 
 Status write_checkpoint_state(const std::string& dir, const CheckpointState& state, const std::string& state_name) {
@@ -145,23 +161,75 @@ Status remove_checkpoint(const std::string& prefix) {
   return problems.to_status(str_cat("removing checkpoint ", tarn::quoted(prefix)));
 }
 
+Status sweep_unfinished_checkpoints(const std::string& dir, const std::string& state_name) {
+  TARN_RETURN_IF_ERROR(check_state_name(state_name));
+  const std::string path = path_join(dir, state_name);
+  CheckpointState present;
+  if (file_exists(path)) {
+    TARN_ASSIGN_OR_RETURN(present, read_checkpoint_state(dir, state_name));
+  }
+  Problems problems;
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> begun, read_stale_temps(path));
+  for (const std::string& text : begun) {
+    Result<CheckpointState> next = parse_state(dir, text, path);
+    if (!next.ok() || !is_in(dir, next->latest)) continue;  // killed before it was begun
+    const bool named = std::find(present.all.begin(), present.all.end(), next->latest) != present.all.end();
+    if (!named) problems.add(remove_checkpoint(next->latest));
+  }
+  problems.add(sweep_killed_saves(dir));
+  for (const std::string& prefix : present.all) {
+    if (!is_in(dir, prefix)) continue;
+    problems.add(checkpoint_exists(prefix) ? sweep_spare_data(prefix) : remove_checkpoint(prefix));
+  }
+  return problems.to_status(str_cat("clearing up after killed saves in ", tarn::quoted(dir)));
+}
+
+// With what is too old still in front.
+CheckpointState CheckpointHistory::next(const std::string& prefix) const {
+  CheckpointState state{prefix, kept_};
+  std::erase(state.all, prefix);
+  state.all.push_back(prefix);
+  return state;
+}
+
+Status CheckpointHistory::begin(const std::string& prefix) {
+  begun_.reset();
+  const std::string dir = path_dir(prefix);
+  if (!swept_) {
+    TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, options_.state_name));
+    swept_ = true;
+  }
+  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, next(prefix), options_.state_name, options_.relative_paths));
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path_join(dir, options_.state_name)));
+  TARN_RETURN_IF_ERROR(file.append(text));
+  TARN_RETURN_IF_ERROR(file.sync());
+  begun_.emplace(prefix, std::move(file));
+  return {};
+}
+
 Status CheckpointHistory::record(const std::string& prefix) {
   std::string dir = path_dir(prefix);
-  std::vector<std::string> kept = kept_, old;
-  std::erase(kept, prefix);
-  kept.push_back(prefix);
+  CheckpointState all = next(prefix);
+  std::vector<std::string> kept = all.all, old;
   if (options_.max_to_keep > 0 && kept.size() > static_cast<size_t>(options_.max_to_keep)) {
     auto end = kept.end() - options_.max_to_keep;
     old.assign(kept.begin(), end);
     kept.erase(kept.begin(), end);
   }
-  TARN_RETURN_IF_ERROR(write_state(dir, {prefix, kept}, options_.state_name, options_.relative_paths));
+  if (begun_ && begun_->prefix == prefix) {
+    Status status = begun_->state.commit();
+    begun_.reset();
+    TARN_RETURN_IF_ERROR(status);
+  } else {
+    TARN_RETURN_IF_ERROR(write_state(dir, all, options_.state_name, options_.relative_paths));
+  }
   kept_ = std::move(kept);
+  if (old.empty()) return {};
   Problems problems;
   for (const std::string& path : old) {
-    std::string name = path_name(path);
-    if (path_dir(path) == dir && !name.empty() && name != "." && name != "..") problems.add(remove_checkpoint(path));
+    if (is_in(dir, path)) problems.add(remove_checkpoint(path));
   }
+  problems.add(write_state(dir, {prefix, kept_}, options_.state_name, options_.relative_paths));
   return problems.to_status(str_cat("checkpoint ", tarn::quoted(prefix), " is saved, but older ones stay"));
 }
 
