@@ -239,16 +239,16 @@ Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
   return targets;
 }
 
-Result<std::vector<std::string>> read_stale_temps(const std::string& path) {
-  std::vector<std::string> texts;
-  TARN_RETURN_IF_ERROR(
-      visit_stale_temps(path_dir(path), [&](const std::string& temp, const std::string& target) -> Status {
-        if (path_name(target) != path_name(path)) return {};
-        TARN_ASSIGN_OR_RETURN(std::string text, read_file(temp));
-        texts.push_back(std::move(text));
-        return {};
-      }));
-  return texts;
+Result<std::vector<StaleTemp>> read_stale_temps(const std::string& dir, uint64_t max_bytes) {
+  std::vector<StaleTemp> temps;
+  TARN_RETURN_IF_ERROR(visit_stale_temps(dir, [&](const std::string& path, const std::string& target) -> Status {
+    TARN_ASSIGN_OR_RETURN(uint64_t size, file_size(path));
+    if (size > max_bytes) return {};
+    TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
+    temps.push_back({target, std::move(bytes)});
+    return {};
+  }));
+  return temps;
 }
 
 Result<DirLock> DirLock::acquire(const std::string& dir) {

@@ -25,7 +25,7 @@ class RandomState : public Resource {
     bool operator==(const Position&) const = default;
   };
 
-  explicit RandomState(const Position& start) : start_(start), position_(start) {}
+  explicit RandomState(const Position& start) : position_(start) {}
   const char* kind() const override { return kKind; }
 
   Position get() const {
@@ -35,9 +35,23 @@ class RandomState : public Resource {
   void set(const Position& position) {
     std::lock_guard lock(mutex_);
     position_ = position;
+    begun_ = true;
   }
-  // Back to where it was made.
-  void reset() { set(start_); }
+  // As if the node had never run: the next run begins its stream.
+  void clear() {
+    std::lock_guard lock(mutex_);
+    begun_ = false;
+  }
+  bool has_begun() const {
+    std::lock_guard lock(mutex_);
+    return begun_;
+  }
+  // Begins the stream at `start`, unless another run was faster.
+  void begin(const Position& start) {
+    std::lock_guard lock(mutex_);
+    if (!begun_) position_ = start;
+    begun_ = true;
+  }
   // The present position; the next `blocks` blocks are the caller's alone.
   Position reserve(uint64_t blocks) {
     std::lock_guard lock(mutex_);
@@ -57,9 +71,9 @@ class RandomState : public Resource {
   }
 
  private:
-  const Position start_;
   mutable std::mutex mutex_;
   Position position_;
+  bool begun_ = true;
 };
 
 }  // namespace tarn

@@ -1,10 +1,11 @@
 // What killed processes had written so far to files that were to replace others (AtomicFile, core/file.h).
 //
-//   TARN_ASSIGN_OR_RETURN(std::vector<std::string> texts, read_stale_temps("train/checkpoint"));
+//   TARN_ASSIGN_OR_RETURN(std::vector<StaleTemp> left, read_stale_temps("train", 1 << 20));
 //
 // sweep_stale_temps() removes such files.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,12 @@
 
 namespace tarn {
 
-// The bytes of each temporary file that was to become `path` and whose process is gone.
-Result<std::vector<std::string>> read_stale_temps(const std::string& path);
+struct StaleTemp {
+  std::string target;  // the path that it was to become
+  std::string bytes;
+};
+
+// The temporary files in `dir` of at most `max_bytes` whose process is gone.
+Result<std::vector<StaleTemp>> read_stale_temps(const std::string& dir, uint64_t max_bytes);
 
 }  // namespace tarn

@@ -75,8 +75,9 @@ class CheckpointWriter {
 
 // Removes what killed saves left in `dir`: temporary files, and data files whose index never came. create() does it.
 Status sweep_killed_saves(const std::string& dir);
-// Removes the second name that a killed save over `prefix` left its data.
-Status sweep_spare_data(const std::string& prefix);
+// After a killed save over `prefix`: the old checkpoint or the new one, whichever is there, under its usual names
+// alone.
+Status settle_checkpoint(const std::string& prefix);
 
 struct NamedTensor {
   std::string name;

@@ -161,25 +161,55 @@ Status remove_checkpoint(const std::string& prefix) {
   return problems.to_status(str_cat("removing checkpoint ", tarn::quoted(prefix)));
 }
 
+namespace {
+
+// A CheckpointHistory that removes old checkpoints holds a temporary file of this name, with the state file as it will
+// be. If it is killed, what the state file names and this does not is still to be removed.
+constexpr std::string_view kRemoving = ".removing";
+
+bool names(const CheckpointState& state, const std::string& prefix) {
+  return std::find(state.all.begin(), state.all.end(), prefix) != state.all.end();
+}
+
+Status finish_removing(const std::string& dir, const std::string& state_path, const CheckpointState& present,
+                       const CheckpointState& next, const std::string& text) {
+  if (present.latest != next.latest) return {};  // killed before the state file named the new one
+  Problems problems;
+  for (const std::string& prefix : present.all) {
+    if (!names(next, prefix) && is_in(dir, prefix)) problems.add(remove_checkpoint(prefix));
+  }
+  problems.add(write_file_atomically(state_path, text));
+  return problems.to_status("");
+}
+
+}  // namespace
+
 Status sweep_unfinished_checkpoints(const std::string& dir, const std::string& state_name) {
   TARN_RETURN_IF_ERROR(check_state_name(state_name));
-  const std::string path = path_join(dir, state_name);
-  CheckpointState present;
-  if (file_exists(path)) {
-    TARN_ASSIGN_OR_RETURN(present, read_checkpoint_state(dir, state_name));
-  }
+  auto present_state = [&](const std::string& path) -> Result<CheckpointState> {
+    if (!file_exists(path)) return CheckpointState();
+    return read_checkpoint_state(dir, path_name(path));
+  };
+  TARN_ASSIGN_OR_RETURN(const CheckpointState kept, present_state(path_join(dir, state_name)));
   Problems problems;
-  TARN_ASSIGN_OR_RETURN(std::vector<std::string> begun, read_stale_temps(path));
-  for (const std::string& text : begun) {
-    Result<CheckpointState> next = parse_state(dir, text, path);
+  // What was begun, for this state file or another one of the folder.
+  TARN_ASSIGN_OR_RETURN(std::vector<StaleTemp> temps, read_stale_temps(dir, kMaxStateBytes));
+  for (const StaleTemp& temp : temps) {
+    if (!temp.bytes.starts_with("model_checkpoint_path:")) continue;
+    Result<CheckpointState> next = parse_state(dir, temp.bytes, temp.target);
     if (!next.ok() || !is_in(dir, next->latest)) continue;  // killed before it was begun
-    const bool named = std::find(present.all.begin(), present.all.end(), next->latest) != present.all.end();
-    if (!named) problems.add(remove_checkpoint(next->latest));
+    const bool removing = temp.target.ends_with(kRemoving);
+    const std::string state_path = temp.target.substr(0, temp.target.size() - (removing ? kRemoving.size() : 0));
+    TARN_ASSIGN_OR_RETURN(const CheckpointState present, present_state(state_path));
+    if (removing) {
+      problems.add(finish_removing(dir, state_path, present, *next, temp.bytes));
+    } else {
+      problems.add(names(present, next->latest) ? settle_checkpoint(next->latest) : remove_checkpoint(next->latest));
+    }
   }
   problems.add(sweep_killed_saves(dir));
-  for (const std::string& prefix : present.all) {
-    if (!is_in(dir, prefix)) continue;
-    problems.add(checkpoint_exists(prefix) ? sweep_spare_data(prefix) : remove_checkpoint(prefix));
+  for (const std::string& prefix : kept.all) {
+    if (is_in(dir, prefix)) problems.add(settle_checkpoint(prefix));
   }
   return problems.to_status(str_cat("clearing up after killed saves in ", tarn::quoted(dir)));
 }
@@ -192,6 +222,16 @@ CheckpointState CheckpointHistory::next(const std::string& prefix) const {
   return state;
 }
 
+// A temporary file that holds `state`, to become the state file, `suffix` added to its name.
+Result<AtomicFile> CheckpointHistory::write_ahead(const std::string& dir, const CheckpointState& state,
+                                                  std::string_view suffix) const {
+  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, state, options_.state_name, options_.relative_paths));
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path_join(dir, str_cat(options_.state_name, suffix))));
+  TARN_RETURN_IF_ERROR(file.append(text));
+  TARN_RETURN_IF_ERROR(file.sync());
+  return file;
+}
+
 Status CheckpointHistory::begin(const std::string& prefix) {
   begun_.reset();
   const std::string dir = path_dir(prefix);
@@ -199,22 +239,21 @@ Status CheckpointHistory::begin(const std::string& prefix) {
     TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, options_.state_name));
     swept_ = true;
   }
-  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, next(prefix), options_.state_name, options_.relative_paths));
-  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path_join(dir, options_.state_name)));
-  TARN_RETURN_IF_ERROR(file.append(text));
-  TARN_RETURN_IF_ERROR(file.sync());
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, write_ahead(dir, next(prefix), ""));
   begun_.emplace(prefix, std::move(file));
   return {};
 }
 
 Status CheckpointHistory::record(const std::string& prefix) {
   std::string dir = path_dir(prefix);
-  CheckpointState all = next(prefix);
+  const CheckpointState all = next(prefix);
   std::vector<std::string> kept = all.all, old;
+  std::optional<AtomicFile> removing;
   if (options_.max_to_keep > 0 && kept.size() > static_cast<size_t>(options_.max_to_keep)) {
     auto end = kept.end() - options_.max_to_keep;
     old.assign(kept.begin(), end);
     kept.erase(kept.begin(), end);
+    TARN_ASSIGN_OR_RETURN(removing, write_ahead(dir, {prefix, kept}, kRemoving));
   }
   if (begun_ && begun_->prefix == prefix) {
     Status status = begun_->state.commit();

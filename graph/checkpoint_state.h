@@ -65,13 +65,14 @@ class CheckpointHistory {
   // The save failed.
   void abandon() { begun_.reset(); }
   // `prefix` is the newest. First the state file names it, then what is too old is removed, then the state file no
-  // longer names that: so it names all there is, whenever this is interrupted.
+  // longer names that. If this is killed in between, sweep_unfinished_checkpoints() does the rest.
   Status record(const std::string& prefix);
   // Oldest first.
   const std::vector<std::string>& kept() const { return kept_; }
 
  private:
   CheckpointState next(const std::string& prefix) const;
+  Result<AtomicFile> write_ahead(const std::string& dir, const CheckpointState& state, std::string_view suffix) const;
 
   Options options_;
   std::vector<std::string> kept_;

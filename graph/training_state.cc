@@ -41,7 +41,8 @@ Result<std::vector<NamedTensor>> collect_training_state(Session& session, const 
   if (!any) return tensors;
   tensors.push_back({std::string(kVersion), Tensor::scalar(kPresentVersion)});
   for (const std::string& node : session.resources().names(RandomState::kKind)) {
-    tensors.push_back({str_cat(kRandom, node), to_tensor(session.resources().find<RandomState>(node)->get())});
+    const auto* state = session.resources().find<RandomState>(node);
+    if (state->has_begun()) tensors.push_back({str_cat(kRandom, node), to_tensor(state->get())});
   }
   if (Session::SeedState seeds = session.seed_state(); seeds.drawn > 0) {
     tensors.push_back({std::string(kSeeds), Tensor::from<int64_t>({2}, {static_cast<int64_t>(seeds.seed),
@@ -97,7 +98,7 @@ Status TrainingState::restore_tracked(const TrackedState& tracked) const {
 void TrainingState::restore_random(Session& session) const {
   if (!found_) return;
   for (const std::string& node : session.resources().names(RandomState::kKind)) {
-    if (!random_.contains(node)) session.resources().find<RandomState>(node)->reset();
+    if (!random_.contains(node)) session.resources().find<RandomState>(node)->clear();
   }
   for (const auto& [node, position] : random_) {
     if (!session.graph().find(node)) continue;
