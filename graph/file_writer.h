@@ -37,7 +37,8 @@ class FileWriter {
   Status AddGraph(const Graph& graph);
   // With the collections of its variables.
   Status AddMetaGraph(const Graph& graph, const Collections& collections);
-  // A resumed run goes on from `step`: TensorBoard forgets what an earlier run recorded after it.
+  // A run begins with `step`: from the second run of a folder on, TensorBoard forgets what the earlier ones recorded
+  // from that step on. (The first must say so too.)
   Status AddSessionStart(int64_t step);
 
   Status Flush();

@@ -76,12 +76,12 @@ namespace {
 // Events for TensorBoard, if a folder for them is given.
 class Log {
  public:
-  Status open(const std::string& folder, const Scope& root, int64_t step) {
+  Status open(const std::string& folder, const Scope& root, int64_t first_step) {
     if (folder.empty()) return {};
     TARN_ASSIGN_OR_RETURN(writer_, FileWriter::Create(folder));
     for (const Output& variable : TrainableVariables(root)) variables_.push_back(variable.op().name());
-    if (step > 0) return writer_->AddSessionStart(step);
-    return writer_->AddGraph(root.graph());
+    TARN_RETURN_IF_ERROR(writer_->AddSessionStart(first_step));
+    return first_step > 1 ? Status() : writer_->AddGraph(root.graph());
   }
   Status scalar(std::string_view tag, double value, int64_t step) {
     return writer_ ? writer_->AddScalar(tag, value, step) : Status();
@@ -126,7 +126,7 @@ Result<History> train(const Scope& root, Session& session, Saver& saver, const M
   const int64_t first = batches->position() + 1, steps = std::max(steps_of(data, options), batches->position());
   const bool has_flag = session.graph().find(kTraining).has_value();
   Log log;
-  TARN_RETURN_IF_ERROR(log.open(options.log_dir, root, first - 1));
+  TARN_RETURN_IF_ERROR(log.open(options.log_dir, root, first));
   Progress progress({.total = steps, .label = str_cat("training", data.note())});
   History history;
   Example batch;
