@@ -239,6 +239,10 @@ Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
   return targets;
 }
 
+void leave_when_killed(const AtomicFile& file) {
+  unlist_unfinished(file.temp_path());
+}
+
 Result<std::vector<StaleTemp>> read_stale_temps(const std::string& dir, uint64_t max_bytes) {
   std::vector<StaleTemp> temps;
   TARN_RETURN_IF_ERROR(visit_stale_temps(dir, [&](const std::string& path, const std::string& target) -> Status {

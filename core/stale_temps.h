@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/status.h"
+#include "core/file.h"
 
 namespace tarn {
 
@@ -20,5 +20,8 @@ struct StaleTemp {
 
 // The temporary files in `dir` of at most `max_bytes` whose process is gone.
 Result<std::vector<StaleTemp>> read_stale_temps(const std::string& dir, uint64_t max_bytes);
+
+// `file` is to be found by them even if a signal ends this process: remove_unfinished_files() leaves it.
+void leave_when_killed(const AtomicFile& file);
 
 }  // namespace tarn

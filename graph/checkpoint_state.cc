@@ -227,6 +227,7 @@ Result<AtomicFile> CheckpointHistory::write_ahead(const std::string& dir, const 
                                                   std::string_view suffix) const {
   TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, state, options_.state_name, options_.relative_paths));
   TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path_join(dir, str_cat(options_.state_name, suffix))));
+  leave_when_killed(file);
   TARN_RETURN_IF_ERROR(file.append(text));
   TARN_RETURN_IF_ERROR(file.sync());
   return file;

@@ -231,8 +231,11 @@ Status Saver::Restore(Session& session, const std::string& path) {
 
 Result<std::string> Saver::RestoreLatest(Session& session, const std::string& dir, const std::string& latest_filename) {
   if (!dir_exists(dir)) return std::string();
-  TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, latest_filename));
-  if (!file_exists(path_join(dir, latest_filename))) return std::string();
+  if (!file_exists(path_join(dir, latest_filename))) {
+    // The first save may have been killed.
+    TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, latest_filename));
+    return std::string();
+  }
   TARN_RETURN_IF_ERROR(RecoverLastCheckpoints(dir, latest_filename));
   TARN_ASSIGN_OR_RETURN(std::string latest, latest_checkpoint(dir, latest_filename));
   TARN_RETURN_IF_ERROR(Restore(session, latest));
@@ -240,8 +243,8 @@ Result<std::string> Saver::RestoreLatest(Session& session, const std::string& di
 }
 
 Status Saver::RecoverLastCheckpoints(const std::string& dir, const std::string& latest_filename) {
-  TARN_ASSIGN_OR_RETURN(CheckpointState state, read_checkpoint_state(dir, latest_filename));
   TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, latest_filename));
+  TARN_ASSIGN_OR_RETURN(CheckpointState state, read_checkpoint_state(dir, latest_filename));
   std::erase_if(state.all, [](const std::string& prefix) { return !checkpoint_exists(prefix); });
   history(dir, latest_filename).recover(state);
   return {};

@@ -61,8 +61,8 @@ Result<TrainingState> TrainingState::read(const CheckpointReader& reader) {
   if (reader.find(kVersion) == nullptr) return state;
   TARN_ASSIGN_OR_RETURN(Tensor version, reader.read(kVersion));
   if (version.item<int64_t>() != kPresentVersion) {
-    return unimplemented("the training state of checkpoint ", quoted(reader.prefix()), " has version ",
-                         version.to_string(), "; this program reads version ", kPresentVersion);
+    return unimplemented("training state: ", quoted(kVersion), " is ", version.to_string(),
+                         "; this program reads version ", kPresentVersion);
   }
   state.found_ = true;
   for (const CheckpointEntry& entry : reader.entries()) {
