@@ -1,12 +1,9 @@
 #include "graph/dataset_stage.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <limits>
-#include <mutex>
-#include <thread>
 
 #include "core/random.h"
 #include "core/thread_pool.h"
@@ -397,83 +394,6 @@ class Part : public After {
   int64_t skip_, take_, left_ = 0, to_skip_ = 0;
 };
 
-// A thread of its own runs the stages before it, as far ahead as the buffer is long. They are the thread's alone while
-// it lives; what they gave is handed over in order, and their last word (the end, an error) with it.
-class Prefetch : public After {
- public:
-  Prefetch(DatasetStage from, int64_t buffer_size) : After(std::move(from)), most_(static_cast<size_t>(buffer_size)) {}
-  Prefetch(const Prefetch&) = delete;
-  Prefetch& operator=(const Prefetch&) = delete;
-  ~Prefetch() override { stop(); }
-  Status start(int64_t epoch) override {
-    stop();
-    return from_->start(epoch);
-  }
-  Result<bool> next(DatasetItem& item) override {
-    if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !ready_.empty() || done_; });
-    if (ready_.empty()) {
-      if (!status_.ok()) return status_;
-      return false;
-    }
-    item = std::move(ready_.front());
-    ready_.pop_front();
-    lock.unlock();
-    changed_.notify_all();
-    return true;
-  }
-  Result<int64_t> skip(int64_t count) override {
-    // Before the first next() the stages are still this thread's.
-    return thread_.joinable() ? Stage::skip(count) : from_->skip(count);
-  }
-
- private:
-  void work() {
-    while (true) {
-      {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return ready_.size() < most_ || stop_; });
-        if (stop_) return;
-      }
-      DatasetItem item;
-      Result<bool> more = from_->next(item);
-      {
-        std::lock_guard lock(mutex_);
-        if (more.ok() && *more) {
-          ready_.push_back(std::move(item));
-        } else {
-          status_ = more.status();
-          done_ = true;
-        }
-      }
-      changed_.notify_all();
-      if (!more.ok() || !*more) return;
-    }
-  }
-  void stop() {
-    if (thread_.joinable()) {
-      {
-        std::lock_guard lock(mutex_);
-        stop_ = true;
-      }
-      changed_.notify_all();
-      thread_.join();
-    }
-    ready_.clear();
-    status_ = {};
-    stop_ = done_ = false;
-  }
-
-  const size_t most_;
-  std::thread thread_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<DatasetItem> ready_;  // this and below: under the mutex
-  Status status_;
-  bool done_ = false, stop_ = false;
-};
-
 }  // namespace
 
 Result<int64_t> Dataset::Stage::skip(int64_t count) {
@@ -512,9 +432,6 @@ DatasetStage make_repeat_stage(DatasetStage from, std::optional<int64_t> count) 
 }
 DatasetStage make_part_stage(DatasetStage from, int64_t skip, std::optional<int64_t> take) {
   return std::make_unique<Part>(std::move(from), skip, take);
-}
-DatasetStage make_prefetch_stage(DatasetStage from, int64_t buffer_size) {
-  return std::make_unique<Prefetch>(std::move(from), buffer_size);
 }
 
 }  // namespace tarn
