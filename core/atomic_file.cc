@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/file_calls.h"
+#include "core/stale_temps.h"
 #include "core/unfinished_files.h"
 
 namespace tarn {
@@ -206,9 +207,12 @@ void AtomicFile::discard() {
   (void)call(FileCall::kClose, temp_path_, [&] { return ::close(fd); });
 }
 
-Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
+namespace {
+
+// Calls `visit(path, target)` for each temporary file in `dir` that no living process is filling, holding its lock.
+template <class Visit>
+Status visit_stale_temps(const std::string& dir, const Visit& visit) {
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, list_dir(dir));
-  std::vector<std::string> targets;
   for (const std::string& name : names) {
     std::string_view target = temp_target(name);
     if (target.empty()) continue;
@@ -218,10 +222,37 @@ Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
     struct stat info;
     if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     if (call(FileCall::kLock, path, [&] { return ::flock(file.get(), LOCK_EX | LOCK_NB); }) != 0) continue;
-    TARN_RETURN_IF_ERROR(remove_file(path));
-    targets.push_back(path_join(dir, target));
+    TARN_RETURN_IF_ERROR(visit(path, path_join(dir, target)));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> sweep_stale_temps(const std::string& dir) {
+  std::vector<std::string> targets;
+  TARN_RETURN_IF_ERROR(visit_stale_temps(dir, [&](const std::string& path, const std::string& target) -> Status {
+    TARN_RETURN_IF_ERROR(remove_file(path));
+    targets.push_back(target);
+    return {};
+  }));
   return targets;
+}
+
+void leave_when_killed(const AtomicFile& file) {
+  unlist_unfinished(file.temp_path());
+}
+
+Result<std::vector<StaleTemp>> read_stale_temps(const std::string& dir, uint64_t max_bytes) {
+  std::vector<StaleTemp> temps;
+  TARN_RETURN_IF_ERROR(visit_stale_temps(dir, [&](const std::string& path, const std::string& target) -> Status {
+    TARN_ASSIGN_OR_RETURN(uint64_t size, file_size(path));
+    if (size > max_bytes) return {};
+    TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
+    temps.push_back({target, std::move(bytes)});
+    return {};
+  }));
+  return temps;
 }
 
 Result<DirLock> DirLock::acquire(const std::string& dir) {

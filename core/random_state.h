@@ -35,6 +35,22 @@ class RandomState : public Resource {
   void set(const Position& position) {
     std::lock_guard lock(mutex_);
     position_ = position;
+    begun_ = true;
+  }
+  // As if the node had never run: the next run begins its stream.
+  void clear() {
+    std::lock_guard lock(mutex_);
+    begun_ = false;
+  }
+  bool has_begun() const {
+    std::lock_guard lock(mutex_);
+    return begun_;
+  }
+  // Begins the stream at `start`, unless another run was faster.
+  void begin(const Position& start) {
+    std::lock_guard lock(mutex_);
+    if (!begun_) position_ = start;
+    begun_ = true;
   }
   // The present position; the next `blocks` blocks are the caller's alone.
   Position reserve(uint64_t blocks) {
@@ -57,6 +73,7 @@ class RandomState : public Resource {
  private:
   mutable std::mutex mutex_;
   Position position_;
+  bool begun_ = true;
 };
 
 }  // namespace tarn

@@ -47,8 +47,17 @@ std::optional<OldIndex> read_old_index(const std::string& path) {
   return old;
 }
 
-// Removes what saves that were killed left in the directory of `prefix`: temporary files, and data files whose index
-// never came.
+// The index `bytes` and the data under their spare name become the checkpoint again.
+Status undo_set_aside(const std::string& prefix, const std::string& bytes) {
+  const std::string data = checkpoint_data_path(prefix, 0, 1), spare = checkpoint_data_path(prefix, 0, 2);
+  if (file_exists(data)) TARN_RETURN_IF_ERROR(remove_file(data));
+  TARN_RETURN_IF_ERROR(link_file(spare, data));
+  TARN_RETURN_IF_ERROR(write_file_atomically(checkpoint_index_path(prefix), bytes));
+  return remove_file(spare);
+}
+
+}  // namespace
+
 Status sweep_killed_saves(const std::string& dir) {
   TARN_ASSIGN_OR_RETURN(DirLock lock, DirLock::acquire(dir));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> targets, sweep_stale_temps(dir));
@@ -60,8 +69,6 @@ Status sweep_killed_saves(const std::string& dir) {
   }
   return {};
 }
-
-}  // namespace
 
 struct CheckpointWriter::Rep {
   Rep(std::string to, AtomicFile file)
@@ -164,10 +171,7 @@ Result<bool> CheckpointWriter::Rep::set_aside(const OldIndex& old) {
 
 // Undoes set_aside after a failure, as far as that works; at each step the index names data that are there.
 void CheckpointWriter::Rep::put_back(const OldIndex& old) {
-  if (file_exists(data_path) && !remove_file(data_path).ok()) return;
-  if (!link_file(spare_path, data_path).ok()) return;
-  if (!write_file_atomically(index_path, old.bytes).ok()) return;
-  (void)remove_file(spare_path);
+  (void)undo_set_aside(prefix, old.bytes);
 }
 
 Status CheckpointWriter::Rep::commit() {
@@ -205,6 +209,19 @@ Status CheckpointWriter::Rep::commit() {
     if (file_exists(path)) (void)remove_file(path);
   }
   return done;
+}
+
+Status settle_checkpoint(const std::string& prefix) {
+  const std::string spare = checkpoint_data_path(prefix, 0, 2);
+  if (!file_exists(spare) || file_exists(checkpoint_data_path(prefix, 1, 2))) return {};
+  TARN_ASSIGN_OR_RETURN(DirLock lock, DirLock::acquire(path_dir(prefix)));
+  const std::optional<OldIndex> index = read_old_index(checkpoint_index_path(prefix));
+  if (!index || index->shard_count > 2 || !file_exists(spare)) return {};
+  if (index->shard_count == 1) return remove_file(spare);  // the new one is there
+  std::map<std::string, std::string> table = index->entries;
+  table.emplace("", header_bytes(1));
+  TARN_ASSIGN_OR_RETURN(std::string bytes, build_table(table));
+  return undo_set_aside(prefix, bytes);
 }
 
 Result<CheckpointWriter> CheckpointWriter::create(const std::string& prefix) {

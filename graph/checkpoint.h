@@ -73,6 +73,12 @@ class CheckpointWriter {
   std::unique_ptr<Rep> rep_;
 };
 
+// Removes what killed saves left in `dir`: temporary files, and data files whose index never came. create() does it.
+Status sweep_killed_saves(const std::string& dir);
+// After a killed save over `prefix`: the old checkpoint or the new one, whichever is there, under its usual names
+// alone.
+Status settle_checkpoint(const std::string& prefix);
+
 struct NamedTensor {
   std::string name;
   Tensor tensor;

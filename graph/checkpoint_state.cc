@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "core/stale_temps.h"
 #include "graph/checkpoint.h"
 #include "proto/checkpoint.pb.h"
 
@@ -62,7 +63,8 @@ bool is_data_file(std::string_view name, std::string_view stem) {
   return digits(name.substr(0, of)) && digits(name.substr(of + kOf.size()));
 }
 
-Status write_state(const std::string& dir, const CheckpointState& state, const std::string& state_name, bool relative) {
+Result<std::string> state_text(const std::string& dir, const CheckpointState& state, const std::string& state_name,
+                               bool relative) {
   TARN_RETURN_IF_ERROR(check_state_name(state_name));
   auto stored = [&](const std::string& path) {
     bool keep = relative ? false : is_absolute(dir) || is_absolute(path);
@@ -76,16 +78,15 @@ Status write_state(const std::string& dir, const CheckpointState& state, const s
   if (!google::protobuf::TextFormat::PrintToString(proto, &text)) {
     return internal_error("the checkpoint state of ", tarn::quoted(dir), " cannot be printed");
   }
+  return text;
+}
+
+Status write_state(const std::string& dir, const CheckpointState& state, const std::string& state_name, bool relative) {
+  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, state, state_name, relative));
   return write_file_atomically(path_join(dir, state_name), text);
 }
 
-}  // namespace
-
-Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std::string& state_name) {
-  TARN_RETURN_IF_ERROR(check_state_name(state_name));
-  std::string path = path_join(dir, state_name);
-  TARN_ASSIGN_OR_RETURN(std::string text, read_file(path, kMaxStateBytes));
-  std::string heading = str_cat("checkpoint state ", tarn::quoted(path));
+Result<CheckpointState> parse_state(const std::string& dir, const std::string& text, const std::string& heading) {
   pb::CheckpointState proto;
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
@@ -103,6 +104,21 @@ Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std:
     state.all.push_back(state.latest);
   }
   return state;
+}
+
+// Whether files of the checkpoint `prefix` may be removed by what keeps `dir` in order: never outside it.
+bool is_in(const std::string& dir, const std::string& prefix) {
+  std::string name = path_name(prefix);
+  return path_dir(prefix) == dir && !name.empty() && name != "." && name != "..";
+}
+
+}  // namespace
+
+Result<CheckpointState> read_checkpoint_state(const std::string& dir, const std::string& state_name) {
+  TARN_RETURN_IF_ERROR(check_state_name(state_name));
+  std::string path = path_join(dir, state_name);
+  TARN_ASSIGN_OR_RETURN(std::string text, read_file(path, kMaxStateBytes));
+  return parse_state(dir, text, str_cat("checkpoint state ", tarn::quoted(path)));
 }
 
 Status write_checkpoint_state(const std::string& dir, const CheckpointState& state, const std::string& state_name) {
@@ -145,23 +161,115 @@ Status remove_checkpoint(const std::string& prefix) {
   return problems.to_status(str_cat("removing checkpoint ", tarn::quoted(prefix)));
 }
 
+namespace {
+
+// A CheckpointHistory that removes old checkpoints holds a temporary file of this name, with the state file as it will
+// be. If it is killed, what the state file names and this does not is still to be removed.
+constexpr std::string_view kRemoving = ".removing";
+
+bool names(const CheckpointState& state, const std::string& prefix) {
+  return std::find(state.all.begin(), state.all.end(), prefix) != state.all.end();
+}
+
+Status finish_removing(const std::string& dir, const std::string& state_path, const CheckpointState& present,
+                       const CheckpointState& next, const std::string& text) {
+  if (present.latest != next.latest) return {};  // killed before the state file named the new one
+  Problems problems;
+  for (const std::string& prefix : present.all) {
+    if (!names(next, prefix) && is_in(dir, prefix)) problems.add(remove_checkpoint(prefix));
+  }
+  problems.add(write_file_atomically(state_path, text));
+  return problems.to_status("");
+}
+
+}  // namespace
+
+Status sweep_unfinished_checkpoints(const std::string& dir, const std::string& state_name) {
+  TARN_RETURN_IF_ERROR(check_state_name(state_name));
+  auto present_state = [&](const std::string& path) -> Result<CheckpointState> {
+    if (!file_exists(path)) return CheckpointState();
+    return read_checkpoint_state(dir, path_name(path));
+  };
+  TARN_ASSIGN_OR_RETURN(const CheckpointState kept, present_state(path_join(dir, state_name)));
+  Problems problems;
+  // What was begun, for this state file or another one of the folder.
+  TARN_ASSIGN_OR_RETURN(std::vector<StaleTemp> temps, read_stale_temps(dir, kMaxStateBytes));
+  for (const StaleTemp& temp : temps) {
+    if (!temp.bytes.starts_with("model_checkpoint_path:")) continue;
+    Result<CheckpointState> next = parse_state(dir, temp.bytes, temp.target);
+    if (!next.ok() || !is_in(dir, next->latest)) continue;  // killed before it was begun
+    const bool removing = temp.target.ends_with(kRemoving);
+    const std::string state_path = temp.target.substr(0, temp.target.size() - (removing ? kRemoving.size() : 0));
+    TARN_ASSIGN_OR_RETURN(const CheckpointState present, present_state(state_path));
+    if (removing) {
+      problems.add(finish_removing(dir, state_path, present, *next, temp.bytes));
+    } else {
+      problems.add(names(present, next->latest) ? settle_checkpoint(next->latest) : remove_checkpoint(next->latest));
+    }
+  }
+  problems.add(sweep_killed_saves(dir));
+  for (const std::string& prefix : kept.all) {
+    if (is_in(dir, prefix)) problems.add(settle_checkpoint(prefix));
+  }
+  return problems.to_status(str_cat("clearing up after killed saves in ", tarn::quoted(dir)));
+}
+
+// With what is too old still in front.
+CheckpointState CheckpointHistory::next(const std::string& prefix) const {
+  CheckpointState state{prefix, kept_};
+  std::erase(state.all, prefix);
+  state.all.push_back(prefix);
+  return state;
+}
+
+// A temporary file that holds `state`, to become the state file, `suffix` added to its name.
+Result<AtomicFile> CheckpointHistory::write_ahead(const std::string& dir, const CheckpointState& state,
+                                                  std::string_view suffix) const {
+  TARN_ASSIGN_OR_RETURN(std::string text, state_text(dir, state, options_.state_name, options_.relative_paths));
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path_join(dir, str_cat(options_.state_name, suffix))));
+  leave_when_killed(file);
+  TARN_RETURN_IF_ERROR(file.append(text));
+  TARN_RETURN_IF_ERROR(file.sync());
+  return file;
+}
+
+Status CheckpointHistory::begin(const std::string& prefix) {
+  begun_.reset();
+  const std::string dir = path_dir(prefix);
+  if (!swept_) {
+    TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, options_.state_name));
+    swept_ = true;
+  }
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, write_ahead(dir, next(prefix), ""));
+  begun_.emplace(prefix, std::move(file));
+  return {};
+}
+
 Status CheckpointHistory::record(const std::string& prefix) {
   std::string dir = path_dir(prefix);
-  std::vector<std::string> kept = kept_, old;
-  std::erase(kept, prefix);
-  kept.push_back(prefix);
+  const CheckpointState all = next(prefix);
+  std::vector<std::string> kept = all.all, old;
+  std::optional<AtomicFile> removing;
   if (options_.max_to_keep > 0 && kept.size() > static_cast<size_t>(options_.max_to_keep)) {
     auto end = kept.end() - options_.max_to_keep;
     old.assign(kept.begin(), end);
     kept.erase(kept.begin(), end);
+    TARN_ASSIGN_OR_RETURN(removing, write_ahead(dir, {prefix, kept}, kRemoving));
   }
-  TARN_RETURN_IF_ERROR(write_state(dir, {prefix, kept}, options_.state_name, options_.relative_paths));
+  if (begun_ && begun_->prefix == prefix) {
+    Status status = begun_->state.commit();
+    begun_.reset();
+    TARN_RETURN_IF_ERROR(status);
+  } else {
+    TARN_RETURN_IF_ERROR(write_state(dir, all, options_.state_name, options_.relative_paths));
+  }
   kept_ = std::move(kept);
+  if (old.empty()) return {};
   Problems problems;
   for (const std::string& path : old) {
-    std::string name = path_name(path);
-    if (path_dir(path) == dir && !name.empty() && name != "." && name != "..") problems.add(remove_checkpoint(path));
+    if (is_in(dir, path)) problems.add(remove_checkpoint(path));
   }
+  problems.add(write_state(dir, {prefix, kept_}, options_.state_name, options_.relative_paths));
   return problems.to_status(str_cat("checkpoint ", tarn::quoted(prefix), " is saved, but older ones stay"));
 }
 

@@ -6,9 +6,11 @@
 //   TARN_RETURN_IF_ERROR(history.record("train/model.ckpt-8"));   // after the checkpoint itself is on the disk
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/file.h"
 #include "core/status.h"
 
 namespace tarn {
@@ -39,6 +41,10 @@ bool checkpoint_exists(const std::string& prefix);
 // Removes <prefix>.index, its data files and its .meta. Fine if some or all are gone already.
 Status remove_checkpoint(const std::string& prefix);
 
+// Removes what killed savers left in `dir`: temporary files, all of a checkpoint whose save was begun and not finished
+// (CheckpointHistory::begin), and the rest of those that were being removed.
+Status sweep_unfinished_checkpoints(const std::string& dir, const std::string& state_name = kCheckpointStateName);
+
 // What a saver did so far: keeps the state file and removes checkpoints beyond the newest `max_to_keep`. Only
 // checkpoints in the directory of the one just recorded are ever removed, wherever a state file points.
 // Thread-compatible.
@@ -53,14 +59,29 @@ class CheckpointHistory {
 
   // Goes on where an earlier process stopped.
   void recover(const CheckpointState& state) { kept_ = state.all; }
-  // `prefix` is the newest. First the state file names it and no longer names what is too old, then that is removed.
+  // `prefix` is about to be saved: the state file to come is written under a temporary name. If this process is killed
+  // before record(), that tells sweep_unfinished_checkpoints() which files to remove. The first time it sweeps itself.
+  Status begin(const std::string& prefix);
+  // The save failed.
+  void abandon() { begun_.reset(); }
+  // `prefix` is the newest. First the state file names it, then what is too old is removed, then the state file no
+  // longer names that. If this is killed in between, sweep_unfinished_checkpoints() does the rest.
   Status record(const std::string& prefix);
   // Oldest first.
   const std::vector<std::string>& kept() const { return kept_; }
 
  private:
+  CheckpointState next(const std::string& prefix) const;
+  Result<AtomicFile> write_ahead(const std::string& dir, const CheckpointState& state, std::string_view suffix) const;
+
   Options options_;
   std::vector<std::string> kept_;
+  struct Begun {
+    std::string prefix;
+    AtomicFile state;
+  };
+  std::optional<Begun> begun_;
+  bool swept_ = false;
 };
 
 }  // namespace tarn

@@ -61,4 +61,24 @@ std::unique_ptr<CheckpointStore> make_checkpoint_store() {
   return std::make_unique<FileStore>();
 }
 
+void ExtendedCheckpointStore::extend(const std::string& prefix, std::vector<NamedTensor> extra) {
+  std::lock_guard guard(mutex_);
+  if (extra.empty()) {
+    extra_.erase(prefix);
+  } else {
+    extra_[prefix] = std::move(extra);
+  }
+}
+
+Status ExtendedCheckpointStore::save(std::string_view prefix, std::span<const Entry> entries) {
+  std::vector<NamedTensor> extra;
+  {
+    std::lock_guard guard(mutex_);
+    if (auto found = extra_.find(prefix); found != extra_.end()) extra = found->second;
+  }
+  std::vector<Entry> all(entries.begin(), entries.end());
+  for (const NamedTensor& more : extra) all.push_back({more.name, {}, &more.tensor});
+  return store_->save(prefix, all);
+}
+
 }  // namespace tarn

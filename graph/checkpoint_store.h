@@ -6,12 +6,35 @@
 // is opened anew when its files were replaced.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 #include "core/services.h"
+#include "graph/checkpoint.h"
 
 namespace tarn {
 
 std::unique_ptr<CheckpointStore> make_checkpoint_store();
+
+// A store that writes more into a checkpoint than the graph's SaveV2 asks for. Thread-safe.
+class ExtendedCheckpointStore : public CheckpointStore {
+ public:
+  explicit ExtendedCheckpointStore(std::unique_ptr<CheckpointStore> store) : store_(std::move(store)) {}
+  // From now on a save to `prefix` writes `extra` too; none: no more.
+  void extend(const std::string& prefix, std::vector<NamedTensor> extra);
+  Status save(std::string_view prefix, std::span<const Entry> entries) override;
+  Result<Tensor> restore(std::string_view prefix, std::string_view name, std::string_view slice) override {
+    return store_->restore(prefix, name, slice);
+  }
+
+ private:
+  std::unique_ptr<CheckpointStore> store_;
+  std::mutex mutex_;
+  std::map<std::string, std::vector<NamedTensor>, std::less<>> extra_;  // by prefix
+};
 
 }  // namespace tarn

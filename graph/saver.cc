@@ -179,19 +179,32 @@ Result<std::string> Saver::Save(Session& session, const std::string& path, std::
   }
   const std::string prefix = global_step ? str_cat(path, "-", *global_step) : path;
   TARN_RETURN_IF_ERROR(make_dirs(path_dir(prefix)));
-  std::vector<Tensor> saved;
-  Status status =
-      session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(prefix)}}, {names_.save_tensor}, &saved);
-  if (!status.ok()) return status.with_context(str_cat("saving ", quoted(prefix)));
-  if (options_.write_meta_graph) {
-    TARN_RETURN_IF_ERROR(write_meta(session.graph(), prefix).with_context(str_cat("saving ", quoted(prefix))));
+  CheckpointHistory& checkpoints = history(path_dir(prefix), latest_filename);
+  TARN_RETURN_IF_ERROR(checkpoints.begin(prefix));
+  if (Status status = write_checkpoint(session, prefix); !status.ok()) {
+    checkpoints.abandon();
+    return status.with_context(str_cat("saving ", quoted(prefix)));
   }
-  TARN_RETURN_IF_ERROR(history(path_dir(prefix), latest_filename).record(prefix));
+  TARN_RETURN_IF_ERROR(checkpoints.record(prefix));
   return prefix;
 }
 
+Status Saver::write_checkpoint(Session& session, const std::string& prefix) {
+  std::vector<NamedTensor> state;
+  if (options_.training_state) {
+    TARN_ASSIGN_OR_RETURN(state, collect_training_state(session, tracked_));
+  }
+  session.extend_checkpoint(prefix, std::move(state));
+  std::vector<Tensor> saved;
+  Status status =
+      session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(prefix)}}, {names_.save_tensor}, &saved);
+  session.extend_checkpoint(prefix, {});
+  if (status.ok() && options_.write_meta_graph) status = write_meta(session.graph(), prefix);
+  return status;
+}
+
 // Everything that Restore would trip over, before anything changes.
-Status Saver::check(const std::string& path) const {
+Result<CheckpointReader> Saver::check(const std::string& path) const {
   TARN_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::open(path));
   std::vector<std::string> stored;
   for (const CheckpointEntry& entry : reader.entries()) stored.push_back(entry.name);
@@ -209,19 +222,48 @@ Status Saver::check(const std::string& path) const {
     problems.add(invalid_argument("variable ", quoted(item.node), " is ", item.fact.to_string(),
                                   ", the checkpoint has ", dtype_short_name(entry->dtype), entry->shape.to_string()));
   }
-  return problems.to_status(str_cat("restoring ", quoted(path), ": nothing was restored"));
+  TARN_RETURN_IF_ERROR(problems.to_status(str_cat("restoring ", quoted(path), ": nothing was restored")));
+  return reader;
 }
 
 Status Saver::Restore(Session& session, const std::string& path) {
   if (scope_ && !scope_->ok()) return scope_->status().with_context("Saver");
-  TARN_RETURN_IF_ERROR(check(path));
+  warnings_.clear();
+  const std::string context = str_cat("restoring ", quoted(path));
+  TARN_ASSIGN_OR_RETURN(CheckpointReader reader, check(path));
+  TrainingState state;
+  if (options_.training_state) {
+    Result<TrainingState> stored = TrainingState::read(reader);
+    if (!stored.ok()) return stored.status().with_context(context);
+    state = *std::move(stored);
+    // Before the variables: what is tracked may refuse.
+    TARN_RETURN_IF_ERROR(state.restore_tracked(tracked_).with_context(context));
+  }
   // One RestoreV2 reads all values, with their checksums, before the first Assign.
   Status status =
       session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(path)}}, {}, {names_.restore_op}, nullptr);
-  return status.with_context(str_cat("restoring ", quoted(path)));
+  if (!status.ok()) return status.with_context(context);
+  if (!options_.training_state) return {};
+  state.restore_random(session);
+  warnings_ = state.missing(session, tracked_);
+  return {};
+}
+
+Result<std::string> Saver::RestoreLatest(Session& session, const std::string& dir, const std::string& latest_filename) {
+  if (!dir_exists(dir)) return std::string();
+  if (!file_exists(path_join(dir, latest_filename))) {
+    // The first save may have been killed.
+    TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, latest_filename));
+    return std::string();
+  }
+  TARN_RETURN_IF_ERROR(RecoverLastCheckpoints(dir, latest_filename));
+  TARN_ASSIGN_OR_RETURN(std::string latest, latest_checkpoint(dir, latest_filename));
+  TARN_RETURN_IF_ERROR(Restore(session, latest));
+  return latest;
 }
 
 Status Saver::RecoverLastCheckpoints(const std::string& dir, const std::string& latest_filename) {
+  TARN_RETURN_IF_ERROR(sweep_unfinished_checkpoints(dir, latest_filename));
   TARN_ASSIGN_OR_RETURN(CheckpointState state, read_checkpoint_state(dir, latest_filename));
   std::erase_if(state.all, [](const std::string& prefix) { return !checkpoint_exists(prefix); });
   history(dir, latest_filename).recover(state);

@@ -11,10 +11,21 @@ namespace tarn {
 
 class Session::Seeds : public RandomSeeds {
  public:
-  explicit Seeds(std::optional<uint64_t> seed) : generator_(seed ? *seed : fresh()) {}
+  explicit Seeds(std::optional<uint64_t> seed) { set({seed ? *seed : fresh(), 0}); }
   uint64_t next_seed() override {
     std::lock_guard lock(mutex_);
+    ++state_.drawn;
     return generator_();
+  }
+  SeedState get() const {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
+  void set(const SeedState& state) {
+    std::lock_guard lock(mutex_);
+    state_ = state;
+    generator_.seed(state.seed);
+    generator_.discard(state.drawn);
   }
 
  private:
@@ -22,7 +33,8 @@ class Session::Seeds : public RandomSeeds {
     std::random_device device;
     return (uint64_t{device()} << 32) | device();
   }
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  SeedState state_;
   std::mt19937_64 generator_;
 };
 
@@ -94,8 +106,20 @@ Session::Session(const Graph& graph, SessionOptions options)
 Session::~Session() = default;
 
 void Session::set_checkpoint_store(std::unique_ptr<CheckpointStore> store) {
-  checkpoints_ = std::move(store);
+  checkpoints_ = std::make_unique<ExtendedCheckpointStore>(std::move(store));
   services_.set<CheckpointStore>(checkpoints_.get());
+}
+
+void Session::extend_checkpoint(const std::string& prefix, std::vector<NamedTensor> extra) {
+  checkpoints_->extend(prefix, std::move(extra));
+}
+
+Session::SeedState Session::seed_state() const {
+  return seeds_->get();
+}
+
+void Session::set_seed_state(const SeedState& state) {
+  seeds_->set(state);
 }
 
 Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std::vector<Feed>& feeds,

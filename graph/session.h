@@ -21,11 +21,13 @@
 #include <utility>
 #include <vector>
 
+#include "graph/checkpoint.h"
 #include "graph/graph.h"
 #include "runtime/executor.h"
 
 namespace tarn {
 
+class ExtendedCheckpointStore;
 class Scope;
 
 struct SessionOptions {
@@ -76,6 +78,14 @@ class Session {
   Result<Tensor> variable(std::string_view name) const;
   // Replaces what SaveV2 and RestoreV2 talk to (checkpoint files by default).
   void set_checkpoint_store(std::unique_ptr<CheckpointStore> store);
+  // From now on a save to `prefix` (SaveV2) writes these too, besides what the graph names; none: no more.
+  void extend_checkpoint(const std::string& prefix, std::vector<NamedTensor> extra);
+  // Where random ops without a seed take theirs from: `seed`, and how many were drawn.
+  struct SeedState {
+    uint64_t seed = 0, drawn = 0;
+  };
+  SeedState seed_state() const;
+  void set_seed_state(const SeedState& state);
   // The program of a signature, compiled if it was not yet: for its statistics.
   Result<std::shared_ptr<const Program>> program(const std::vector<Feed>& feeds,
                                                  const std::vector<std::string>& fetches,
@@ -99,7 +109,7 @@ class Session {
   ThreadPool pool_;
   ResourceMap resources_;
   std::unique_ptr<Seeds> seeds_;
-  std::unique_ptr<CheckpointStore> checkpoints_;
+  std::unique_ptr<ExtendedCheckpointStore> checkpoints_;
   Services services_;
   mutable std::shared_mutex variables_lock_;
   mutable std::shared_mutex signatures_lock_;

@@ -8,7 +8,6 @@
 // unless fed.
 #include <gflags/gflags.h>
 
-#include "core/file.h"
 #include "examples/mnist/training.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
@@ -25,6 +24,9 @@ DEFINE_int32(batch, 50, "Digits a step");
 DEFINE_double(learning_rate, 1e-4, "Step size of Adam");
 DEFINE_int32(seed, 1, "Seed of weights, dropout and the order of the digits");
 DEFINE_int32(threads, 0, "Threads; 0: one per core");
+DEFINE_int32(checkpoint_every, 0, "Steps from one checkpoint to the next; 0: only one at the end");
+DEFINE_bool(resume, false, "Go on from the latest checkpoint in out_dir, exactly as if nothing had happened");
+DEFINE_string(log_dir, "", "Where events for TensorBoard go, if anywhere");
 DEFINE_bool(profile, false, "Tell afterwards which ops took the time");
 
 namespace tarn::examples {
@@ -72,18 +74,20 @@ Status run() {
 
   Session session(root, {.threads = FLAGS_threads});
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
-  TARN_ASSIGN_OR_RETURN(History history, train(session, data,
+  TARN_ASSIGN_OR_RETURN(History history, train(root, session, saver, data,
                                                {.train_op = train_op.name(),
                                                 .steps = FLAGS_steps,
                                                 .batch = FLAGS_batch,
                                                 .seed = static_cast<uint64_t>(FLAGS_seed),
+                                                .out_dir = FLAGS_out_dir,
+                                                .checkpoint_every = FLAGS_checkpoint_every,
+                                                .resume = FLAGS_resume,
+                                                .log_dir = FLAGS_log_dir,
                                                 .profile = FLAGS_profile}));
 
   TARN_RETURN_IF_ERROR(WriteGraph(root.graph(), FLAGS_out_dir, "graph.pbtxt").status());
-  TARN_ASSIGN_OR_RETURN(std::string checkpoint,
-                        saver.Save(session, path_join(FLAGS_out_dir, "model.ckpt"), history.steps, "checkpoint"));
   TARN_RETURN_IF_ERROR(write_curve(FLAGS_out_dir, "experts", history, data));
-  print("saved ", checkpoint, data.note(), "\n");
+  print("saved ", history.checkpoint, data.note(), "\n");
   print("accuracy on the ", history.test.predicted.size(), " test digits: ", percent(history.test.accuracy()),
         data.note(), "\n");
   return {};
@@ -93,11 +97,14 @@ Status run() {
 }  // namespace tarn::examples
 
 int main(int argc, char** argv) {
-  return tarn::tool_main(
-      argc, argv,
-      {.name = "experts",
-       .summary = "Trains the convolutional network of TensorFlow's tutorial on MNIST.",
-       .example = "experts --steps=2000 --out_dir=out/experts",
-       .ranges = {{"steps", 1, 1e9}, {"batch", 1, 60000}, {"learning_rate", 0, 1e3}, {"threads", 0, 1024}}},
-      tarn::examples::run);
+  return tarn::tool_main(argc, argv,
+                         {.name = "experts",
+                          .summary = "Trains the convolutional network of TensorFlow's tutorial on MNIST.",
+                          .example = "experts --steps=2000 --out_dir=out/experts",
+                          .ranges = {{"steps", 1, 1e9},
+                                     {"batch", 1, 60000},
+                                     {"learning_rate", 0, 1e3},
+                                     {"checkpoint_every", 0, 1e9},
+                                     {"threads", 0, 1024}}},
+                         tarn::examples::run);
 }

@@ -7,7 +7,6 @@
 // flag `training`, which is false unless fed, so the frozen graph needs no feed but the digits.
 #include <gflags/gflags.h>
 
-#include "core/file.h"
 #include "examples/mnist/training.h"
 #include "graph/layers.h"
 #include "graph/learning_rates.h"
@@ -26,6 +25,9 @@ DEFINE_int32(batch, 128, "Digits a step");
 DEFINE_double(learning_rate, 0.001, "Step size of Adam, at its highest");
 DEFINE_int32(seed, 1, "Seed of weights, dropout and the order of the digits");
 DEFINE_int32(threads, 0, "Threads; 0: one per core");
+DEFINE_int32(checkpoint_every, 0, "Steps from one checkpoint to the next; 0: only one at the end");
+DEFINE_bool(resume, false, "Go on from the latest checkpoint in out_dir, exactly as if nothing had happened");
+DEFINE_string(log_dir, "", "Where events for TensorBoard go, if anywhere");
 DEFINE_bool(profile, false, "Tell afterwards which ops took the time");
 
 namespace tarn::examples {
@@ -76,6 +78,10 @@ Status run() {
                        .epochs = FLAGS_epochs,
                        .batch = FLAGS_batch,
                        .seed = static_cast<uint64_t>(FLAGS_seed),
+                       .out_dir = FLAGS_out_dir,
+                       .checkpoint_every = FLAGS_checkpoint_every,
+                       .resume = FLAGS_resume,
+                       .log_dir = FLAGS_log_dir,
                        .profile = FLAGS_profile};
   ModelVariable step = GetOrCreateGlobalStep(root);
   Output rate = learning_rate(root.NewSubScope("learning_rate"), step.read, steps_of(data, options));
@@ -86,13 +92,11 @@ Status run() {
 
   Session session(root, {.threads = FLAGS_threads});
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
-  TARN_ASSIGN_OR_RETURN(History history, train(session, data, options));
+  TARN_ASSIGN_OR_RETURN(History history, train(root, session, saver, data, options));
 
   TARN_RETURN_IF_ERROR(WriteGraph(root.graph(), FLAGS_out_dir, "graph.pbtxt").status());
-  TARN_ASSIGN_OR_RETURN(std::string checkpoint,
-                        saver.Save(session, path_join(FLAGS_out_dir, "model.ckpt"), history.steps, "checkpoint"));
   TARN_RETURN_IF_ERROR(write_curve(FLAGS_out_dir, "keras_cnn", history, data));
-  print("saved ", checkpoint, data.note(), "\n");
+  print("saved ", history.checkpoint, data.note(), "\n");
   print("accuracy on the ", history.test.predicted.size(), " test digits: ", percent(history.test.accuracy()),
         data.note(), "\n");
   return {};
@@ -110,6 +114,7 @@ int main(int argc, char** argv) {
                                      {"steps", 0, 1e9},
                                      {"batch", 1, 60000},
                                      {"learning_rate", 0, 1e3},
+                                     {"checkpoint_every", 0, 1e9},
                                      {"threads", 0, 1024}}},
                          tarn::examples::run);
 }

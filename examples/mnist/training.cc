@@ -4,9 +4,13 @@
 #include <chrono>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include "core/file.h"
 #include "examples/support/line_chart.h"
+#include "graph/dataset.h"
+#include "graph/file_writer.h"
+#include "graph/variables.h"
 #include "tools/support/progress.h"
 
 namespace tarn::examples {
@@ -67,22 +71,84 @@ int64_t steps_of(const Mnist& data, const TrainOptions& options) {
   return options.epochs * ((count + options.batch - 1) / options.batch);
 }
 
-Result<History> train(Session& session, const Mnist& data, const TrainOptions& options) {
-  TARN_ASSIGN_OR_RETURN(Batches batches, Batches::create(data.train_images, data.train_labels,
-                                                         {.batch_size = options.batch, .seed = options.seed}));
-  const int64_t steps = steps_of(data, options);
+namespace {
+
+// Events for TensorBoard, if a folder for them is given.
+class Log {
+ public:
+  Status open(const std::string& folder, const Scope& root, int64_t first_step) {
+    if (folder.empty()) return {};
+    TARN_ASSIGN_OR_RETURN(writer_, FileWriter::Create(folder));
+    for (const Output& variable : TrainableVariables(root)) variables_.push_back(variable.op().name());
+    TARN_RETURN_IF_ERROR(writer_->AddSessionStart(first_step));
+    return first_step > 1 ? Status() : writer_->AddGraph(root.graph());
+  }
+  Status scalar(std::string_view tag, double value, int64_t step) {
+    return writer_ ? writer_->AddScalar(tag, value, step) : Status();
+  }
+  Status histograms(const Session& session, int64_t step) {
+    if (!writer_) return {};
+    for (const std::string& name : variables_) {
+      TARN_ASSIGN_OR_RETURN(Tensor value, session.variable(name));
+      TARN_RETURN_IF_ERROR(writer_->AddHistogram(name, value, step));
+    }
+    return {};
+  }
+  Status flush() { return writer_ ? writer_->Flush() : Status(); }
+
+ private:
+  std::optional<FileWriter> writer_;
+  std::vector<std::string> variables_;
+};
+
+}  // namespace
+
+Result<History> train(const Scope& root, Session& session, Saver& saver, const Mnist& data,
+                      const TrainOptions& options) {
+  const Dataset digits = Dataset::FromTensorSlices({data.train_images, data.train_labels})
+                             .Shuffle({.seed = options.seed})
+                             .Batch(options.batch);
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<DatasetIterator> batches, digits.Repeat().Prefetch(2).MakeIterator());
+  const int64_t steps_per_epoch = digits.cardinality().value_or(1);
+  const std::string path = path_join(options.out_dir, "model.ckpt");
+  struct Tracked {
+    ~Tracked() { saver.Track("reader", nullptr); }
+    Saver& saver;
+  } tracked{saver};
+  saver.Track("reader", batches.get());
+
+  if (options.resume) {
+    TARN_ASSIGN_OR_RETURN(std::string from, saver.RestoreLatest(session, options.out_dir));
+    const std::string what = from.empty() ? "nothing to resume" : str_cat("resumed from ", from);
+    std::fprintf(stderr, "%s%s\n", what.c_str(), std::string(data.note()).c_str());
+    for (const std::string& warning : saver.warnings()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  const int64_t first = batches->position() + 1, steps = std::max(steps_of(data, options), batches->position());
   const bool has_flag = session.graph().find(kTraining).has_value();
+  Log log;
+  TARN_RETURN_IF_ERROR(log.open(options.log_dir, root, first));
   Progress progress({.total = steps, .label = str_cat("training", data.note())});
   History history;
+  Example batch;
   std::vector<Tensor> out;
   std::vector<Session::StepTime> times;
-  for (int64_t step = 1; step <= steps; ++step) {
-    TARN_ASSIGN_OR_RETURN(Batch batch, batches.next());
-    std::vector<Session::Feed> feeds = {{kInput, batch.images}, {kLabels, batch.labels}};
+  auto test = [&](int64_t step) -> Status {
+    TARN_ASSIGN_OR_RETURN(history.test, test_digits(session, data));
+    const double accuracy = history.test.accuracy();
+    history.test_step.push_back(static_cast<double>(step));
+    history.test_accuracy.push_back(accuracy);
+    progress.print_above(str_cat("step ", step, ": ", percent(accuracy), " of the test digits", data.note()));
+    TARN_RETURN_IF_ERROR(log.scalar("test_accuracy", accuracy, step));
+    return log.histograms(session, step);
+  };
+  for (int64_t step = first; step <= steps; ++step) {
+    TARN_ASSIGN_OR_RETURN(bool more, batches->Next(&batch));
+    if (!more) return invalid_argument("there are no training digits");
+    std::vector<Session::Feed> feeds = {{kInput, batch[0]}, {kLabels, batch[1]}};
     if (has_flag) feeds.emplace_back(kTraining, Tensor::scalar(true));
 
     double begin = now_seconds();
-    Status status = options.profile && step > 1  // the first one also compiles and takes memory
+    Status status = options.profile && step > first  // the first one also compiles and takes memory
                         ? session.RunProfiled(feeds, {"loss", "accuracy"}, {options.train_op}, &out, &times)
                         : session.Run(feeds, {"loss", "accuracy"}, {options.train_op}, &out);
     TARN_RETURN_IF_ERROR(status);
@@ -93,16 +159,19 @@ Result<History> train(Session& session, const Mnist& data, const TrainOptions& o
     history.loss.push_back(loss);
     history.accuracy.push_back(accuracy);
     progress.update(step, str_cat("loss ", fixed_text(loss, 3), "  acc ", fixed_text(100 * accuracy, 1), " %"));
-    if (batch.ends_epoch || step == steps) {
-      TARN_ASSIGN_OR_RETURN(history.test, test_digits(session, data));
-      history.test_step.push_back(static_cast<double>(step));
-      history.test_accuracy.push_back(history.test.accuracy());
-      progress.print_above(
-          str_cat("step ", step, ": ", percent(history.test.accuracy()), " of the test digits", data.note()));
+    TARN_RETURN_IF_ERROR(log.scalar("loss", loss, step));
+    TARN_RETURN_IF_ERROR(log.scalar("accuracy", accuracy, step));
+    if (step % steps_per_epoch == 0 && step < steps) TARN_RETURN_IF_ERROR(test(step));
+    if (options.checkpoint_every > 0 && step % options.checkpoint_every == 0 && step < steps) {
+      TARN_RETURN_IF_ERROR(log.flush());
+      TARN_RETURN_IF_ERROR(saver.Save(session, path, step).status());
     }
   }
+  TARN_RETURN_IF_ERROR(test(steps));
+  TARN_RETURN_IF_ERROR(log.flush());
+  TARN_ASSIGN_OR_RETURN(history.checkpoint, saver.Save(session, path, steps));
   history.steps = steps;
-  progress.finish(str_cat("loss ", fixed_text(history.loss.back(), 3)));
+  progress.finish(history.loss.empty() ? "" : str_cat("loss ", fixed_text(history.loss.back(), 3)));
   if (options.profile) print_profile(times);
   return history;
 }

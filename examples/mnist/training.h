@@ -1,8 +1,10 @@
-// What the MNIST programs share around their models: the training loop, the test, the curve.
+// What the MNIST programs share around their models: the training loop with its checkpoints, the test, the curve.
 //
-//   Result<History> history = train(session, data, {.train_op = train.name(), .steps = 1000, .batch = 100, .seed = 1});
+//   Result<History> history = train(root, session, saver, data,
+//                                   {.train_op = train.name(), .steps = 1000, .seed = 1, .out_dir = "out"});
+//   print(history->checkpoint);                                  // "out/model.ckpt-1000"
 //   print(percent(history->test.accuracy()));                    // of the 10,000 test digits
-//   TARN_RETURN_IF_ERROR(write_curve(out_dir, "beginners", *history, data));
+//   TARN_RETURN_IF_ERROR(write_curve("out", "beginners", *history, data));
 //
 // Models are known by the names of their nodes: input_node and labels are fed, and `training` if there is one;
 // loss, accuracy and output_node are fetched.
@@ -13,6 +15,7 @@
 #include <vector>
 
 #include "examples/support/mnist.h"
+#include "graph/saver.h"
 #include "graph/session.h"
 
 namespace tarn::examples {
@@ -31,7 +34,11 @@ struct TrainOptions {
   int64_t epochs = 0;
   int64_t batch = 100;
   uint64_t seed = 1;
-  bool profile = false;  // print afterwards which ops took the time
+  std::string out_dir = "out";   // of the checkpoints
+  int64_t checkpoint_every = 0;  // steps; 0: only one after the last
+  bool resume = false;           // from the latest checkpoint in out_dir, if there is one
+  std::string log_dir = {};      // for TensorBoard; empty: nothing
+  bool profile = false;          // print afterwards which ops took the time
 };
 
 // How many steps that makes.
@@ -46,14 +53,16 @@ struct TestResult {
 
 struct History {
   int64_t steps = 0;
+  std::string checkpoint;                        // after the last step
   double seconds = 0;                            // without the tests
   std::vector<double> step, loss, accuracy;      // of each step's batch, 0 to 1
   std::vector<double> test_step, test_accuracy;  // of each epoch's end, and of the last step
   TestResult test;                               // after the last step
 };
 
-// Shows a progress bar on standard error.
-Result<History> train(Session& session, const Mnist& data, const TrainOptions& options);
+// Shows a progress bar on standard error. The session's variables have their first values; --resume replaces them.
+Result<History> train(const Scope& root, Session& session, Saver& saver, const Mnist& data,
+                      const TrainOptions& options);
 
 // scores f32[N,10] of test digits in order -> what they say.  labels i64[≥ N].
 void add_predictions(const Tensor& scores, const Tensor& labels, TestResult& result);

@@ -10,9 +10,9 @@
 #include <numeric>
 
 #include "core/file.h"
+#include "core/random.h"
 #include "examples/support/download.h"
 #include "examples/support/idx.h"
-#include "examples/support/random.h"
 #include "examples/support/synthetic_digits.h"
 
 namespace tarn::examples {
@@ -218,74 +218,6 @@ Result<Tensor> rows(const Tensor& tensor, int64_t begin, int64_t end) {
   size_t row_bytes = count == 0 ? 0 : tensor.byte_size() / static_cast<size_t>(count);
   const auto* data = static_cast<const std::byte*>(tensor.data()) + static_cast<size_t>(begin) * row_bytes;
   return Tensor::view(tensor.dtype(), shape, data, std::make_shared<const Tensor>(tensor));
-}
-
-Result<Batches> Batches::create(Tensor images, Tensor labels, const BatchOptions& options) {
-  if (images.dtype() != DType::kFloat || images.shape().rank() < 1 || labels.dtype() != DType::kInt64 ||
-      labels.shape().rank() != 1 || images.shape().dim(0) != labels.shape().dim(0)) {
-    return invalid_argument("batches: expected images f32[N,…] and labels i64[N], got ",
-                            dtype_short_name(images.dtype()), images.shape(), " and ", dtype_short_name(labels.dtype()),
-                            labels.shape());
-  }
-  int64_t count = labels.element_count();
-  if (options.batch_size < 1 || options.batch_size > count) {
-    return invalid_argument("batches: batch size ", options.batch_size, ", expected 1 to ", count);
-  }
-  Batches batches;
-  batches.images_ = std::move(images);
-  batches.labels_ = std::move(labels);
-  batches.options_ = options;
-  batches.order_.resize(static_cast<size_t>(count));
-  batches.start_epoch();
-  return batches;
-}
-
-int64_t Batches::per_epoch() const {
-  auto count = static_cast<int64_t>(order_.size());
-  bool up = options_.remainder == BatchOptions::Remainder::kKeep;
-  return (count + (up ? options_.batch_size - 1 : 0)) / options_.batch_size;
-}
-
-// Each epoch's order depends on the seed and the epoch alone.
-void Batches::start_epoch() {
-  ++epoch_;
-  position_ = 0;
-  std::iota(order_.begin(), order_.end(), int64_t{0});
-  if (!options_.shuffle) return;
-  Random random(options_.seed, static_cast<uint64_t>(epoch_));
-  shuffle(std::span(order_), random);
-}
-
-Result<Batch> Batches::next() {
-  using Remainder = BatchOptions::Remainder;
-  auto size = static_cast<size_t>(options_.batch_size);
-  size_t left = order_.size() - position_;
-  if (left == 0 || (left < size && options_.remainder == Remainder::kDrop)) {
-    start_epoch();
-    left = order_.size();
-  }
-  if (left < size && options_.remainder == Remainder::kKeep) size = left;
-
-  Batch batch;
-  batch.epoch = epoch_;
-  Shape shape = images_.shape();
-  shape.set_dim(0, static_cast<int64_t>(size));
-  TARN_ASSIGN_OR_RETURN(batch.images, Tensor::allocate(DType::kFloat, shape));
-  TARN_ASSIGN_OR_RETURN(batch.labels, Tensor::allocate(DType::kInt64, Shape{static_cast<int64_t>(size)}));
-  std::span<const float> from = images_.flat<float>();
-  std::span<float> to = batch.images.mutable_flat<float>();
-  std::span<int64_t> labels = batch.labels.mutable_flat<int64_t>();
-  size_t row = from.size() / order_.size();
-  for (size_t i = 0; i < size; ++i) {
-    if (position_ == order_.size()) start_epoch();
-    auto index = static_cast<size_t>(order_[position_++]);
-    std::memcpy(to.data() + i * row, from.data() + index * row, row * sizeof(float));
-    labels[i] = labels_.flat<int64_t>()[index];
-  }
-  left = order_.size() - position_;
-  bool next_is_short = left < static_cast<size_t>(options_.batch_size);
-  batch.ends_epoch = left == 0 || epoch_ != batch.epoch || (next_is_short && options_.remainder == Remainder::kDrop);
-  return batch;
 }
 
 }  // namespace tarn::examples

@@ -1,9 +1,8 @@
 // MNIST for the examples: from files, from the network, or, failing both, synthetic digits that say they are not MNIST.
 //
 //   Result<Mnist> data = load_mnist({.data_dir = FLAGS_data_dir});
-//   Batches batches(*Batches::create(data->train_images, data->train_labels, {.batch_size = 100, .seed = 1}));
-//   Result<Batch> batch = batches.next();                      // f32[100,784], i64[100]
-//   Tensor targets = *one_hot(batch->labels, 10);              // f32[100,10]
+//   Dataset digits = Dataset::FromTensorSlices({data->train_images, data->train_labels});      // graph/dataset.h
+//   Tensor targets = *one_hot(data->test_labels, 10);                                          // f32[10000,10]
 //
 // Where it looks, in this order: `data_dir`, $TARN_DATA/mnist, data/mnist, public mirrors, the generator.
 #pragma once
@@ -65,43 +64,5 @@ Result<Tensor> one_hot(const Tensor& labels, int64_t classes);
 
 // Rows [begin, end) of the first dimension: a view that keeps `tensor`'s memory alive.
 Result<Tensor> rows(const Tensor& tensor, int64_t begin, int64_t end);
-
-struct Batch {
-  Tensor images;
-  Tensor labels;
-  int64_t epoch = 0;        // of the first example, from 0
-  bool ends_epoch = false;  // the last of its epoch
-};
-
-struct BatchOptions {
-  int64_t batch_size = 100;
-  uint64_t seed = 1;
-  bool shuffle = true;
-  // What is left at an epoch's end when batch_size does not divide the count: kKeep makes a smaller batch (as Keras),
-  // kDrop leaves it out, kCarry fills up from the next epoch (as TensorFlow's input_data).
-  enum class Remainder { kKeep, kDrop, kCarry };
-  Remainder remainder = Remainder::kKeep;
-};
-
-// Endless batches in an order of our own making: the same seed gives the same batches on every machine.
-// One per thread.
-class Batches {
- public:
-  // images f32[N,…], labels i64[N].  Errors: counts that differ, batch_size < 1 or > N.
-  static Result<Batches> create(Tensor images, Tensor labels, const BatchOptions& options);
-  Result<Batch> next();
-  int64_t per_epoch() const;
-
- private:
-  Batches() = default;
-  void start_epoch();
-
-  Tensor images_;
-  Tensor labels_;
-  BatchOptions options_;
-  std::vector<int64_t> order_;
-  size_t position_ = 0;
-  int64_t epoch_ = -1;
-};
 
 }  // namespace tarn::examples

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "examples/support/idx.h"
-#include "examples/support/random.h"
+#include "core/random.h"
 
 namespace tarn::examples {
 

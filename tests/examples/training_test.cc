@@ -121,6 +121,35 @@ TEST_P(MnistPrograms, TheSameSeedGivesTheSameTraining) {
   EXPECT_TRUE(biases[0].identical_to(biases[1])) << biases[0].to_string() << " and " << biases[1].to_string();
 }
 
+TEST_P(MnistPrograms, GoOnFromACheckpointToTheSameBytes) {
+  const SmallMnist mnist;
+  const std::string command = GetParam();
+  const std::string program = command.substr(0, command.find(' '));
+  TempFolder out;
+  const std::string arguments = command.substr(command.find(' ')) +
+                                " --steps=6 --batch=60 --threads=1 --checkpoint_every=2 --data_dir=" + mnist.path() +
+                                " --out_dir=" + out.path() + " --log_dir=" + out.file("logs");
+  const Outcome whole = run(program, arguments);  // reaches into the second epoch of 200 digits
+  ASSERT_EQ(whole.exit_code, 0) << whole.out;
+  std::vector<std::string> files, bytes;
+  for (const char* end : {".data-00000-of-00001", ".index", ".meta"}) files.push_back(out.file("model.ckpt-6") + end);
+  for (const std::string& file : files) bytes.push_back(read_bytes(file));
+  ASSERT_TRUE(remove_checkpoint(out.file("model.ckpt-6")).ok());
+  // As if it had been killed in its last step.
+  ASSERT_TRUE(write_checkpoint_state(out.path(), {out.file("model.ckpt-4"), {out.file("model.ckpt-2")}}).ok());
+
+  const Outcome resumed = run(program, arguments + " --resume");
+
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.out;
+  EXPECT_NE(resumed.out.find("resumed from " + out.file("model.ckpt-4")), std::string::npos) << resumed.out;
+  EXPECT_EQ(resumed.out.find("warning"), std::string::npos) << resumed.out;
+  for (size_t i = 0; i < files.size(); ++i) EXPECT_TRUE(read_bytes(files[i]) == bytes[i]) << files[i];
+  EXPECT_EQ(*latest_checkpoint(out.path()), out.file("model.ckpt-6"));
+  size_t logs = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(out.file("logs"))) logs += entry.file_size() > 1000;
+  EXPECT_EQ(logs, 2u);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MnistPrograms,
                          testing::Values("beginners --seed=3", "experts --seed=3", "experts --batch_norm",
                                          "keras_cnn --batch_norm --seed=3", "keras_cnn "),

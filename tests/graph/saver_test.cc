@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "core/file.h"
 #include "graph/checkpoint.h"
 #include "graph/ops.h"
@@ -268,6 +270,79 @@ TEST(Saver, ASaveKilledAtAnyCallLeavesAStateFileThatNamesAWholeCheckpointWithIts
     }
     EXPECT_GT(kills, 10);
   }
+}
+
+// Wherever a save of the newest checkpoint, or over the one that is kept under one name, was killed: what the next
+// start leaves are the files of the checkpoints that the state files name.
+TEST(Saver, AStartAfterASaveKilledAtAnyCallLeavesWholeCheckpointsAndNothingElse) {
+  for (bool step : {true, false}) {
+    for (int n = 0;; ++n) {
+      SCOPED_TRACE(str_cat(step ? "numbered" : "over itself", ", killed at call ", n));
+      TempDir dir;
+      Model model({.max_to_keep = 2});
+      auto save = [&](Model& of, int number) {
+        of.give(static_cast<float>(number));
+        if (step) return of.saver->Save(*of.session, dir.file("m"), number).status();
+        return of.saver->Save(*of.session, dir.file("m"), std::nullopt, "best").status();
+      };
+      for (int number : {1, 2, 3}) ASSERT_TRUE(save(model, number).ok());
+      bool died = dies_at(n, false, [&] { (void)save(model, 4); });
+
+      Model next({.max_to_keep = 2});
+      Result<std::string> from = next.saver->RestoreLatest(*next.session, dir.path());
+
+      ASSERT_TRUE(from.ok()) << from.status().to_string();
+      EXPECT_EQ(*from, !step ? "" : checkpoint_exists(dir.file("m-4")) ? dir.file("m-4") : dir.file("m-3"));
+      const std::string state_name = step ? "checkpoint" : "best";
+      std::set<std::string> belong = {state_name};
+      const CheckpointState state = *read_checkpoint_state(dir.path(), state_name);
+      for (const std::string& prefix : state.all) {
+        EXPECT_TRUE(read_everything(prefix).ok());
+        for (const char* end : {".data-00000-of-00001", ".index", ".meta"}) belong.insert(path_name(prefix) + end);
+      }
+      EXPECT_LE(state.all.size(), 2u);
+      std::vector<std::string> names = *list_dir(dir.path());
+      EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), belong);
+      if (!died) break;
+    }
+  }
+}
+
+TEST(Saver, RestoreLatestOfAFolderWithoutCheckpointsIsAStartFromNothing) {
+  TempDir dir;
+  Model model;
+  model.give(3);
+
+  EXPECT_EQ(*model.saver->RestoreLatest(*model.session, dir.path()), "");
+  EXPECT_EQ(*model.saver->RestoreLatest(*model.session, dir.file("none")), "");
+  EXPECT_EQ(model.values(), "f32[3]{3, 3, 3} f32[]{3}");
+  // A state file that names what is not there is no such thing.
+  ASSERT_TRUE(write_checkpoint_state(dir.path(), {dir.file("m-7"), {}}).ok());
+  EXPECT_SAYS(model.saver->RestoreLatest(*model.session, dir.path()).status(), {"m-7.index"});
+}
+
+TEST(Saver, RestoreLatestCountsEarlierCheckpointsTowardsThoseKept) {
+  TempDir dir;
+  Model first({.max_to_keep = 2}), second({.max_to_keep = 2});
+  for (int step : {1, 2}) ASSERT_TRUE(first.saver->Save(*first.session, dir.file("m"), step).ok());
+
+  EXPECT_EQ(*second.saver->RestoreLatest(*second.session, dir.path()), dir.file("m-2"));
+  ASSERT_TRUE(second.saver->Save(*second.session, dir.file("m"), 3).ok());
+
+  EXPECT_FALSE(checkpoint_exists(dir.file("m-1")));
+  EXPECT_TRUE(checkpoint_exists(dir.file("m-2")));
+}
+
+// A checkpoint that somebody put there is not a killed save's.
+TEST(Saver, AStartRemovesNoCheckpointThatItDidNotBegin) {
+  TempDir dir;
+  Model model;
+  ASSERT_TRUE(model.saver->Save(*model.session, dir.file("m"), 1).ok());
+  ASSERT_TRUE(write_checkpoint(dir.file("m-9"), {{"w", Tensor::scalar(1.0f)}}).ok());
+
+  ASSERT_TRUE(model.saver->RestoreLatest(*model.session, dir.path()).ok());
+
+  EXPECT_TRUE(read_everything(dir.file("m-9")).ok());
 }
 
 }  // namespace

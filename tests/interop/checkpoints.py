@@ -24,9 +24,10 @@ print(f"{len(images)} test digits: {note}")
 
 
 def stored(prefix):
-    """{name: array}: a checkpoint as TensorFlow reads it."""
+    """{name: array}: a checkpoint's variables as TensorFlow reads them, without our training state."""
     reader = tf.train.load_checkpoint(str(prefix))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    names = reader.get_variable_to_shape_map()
+    return {name: reader.get_tensor(name) for name in names if not name.startswith("_tarn/")}
 
 
 def same_values(what, got, want):
@@ -60,6 +61,8 @@ for model, steps in STEPS.items():
     prefix = home / f"model.ckpt-{steps}"
     report.check(f"{model}: latest_checkpoint finds it", tf.train.latest_checkpoint(str(home)) == str(prefix))
 
+    state = tf.train.load_checkpoint(str(prefix)).get_tensor("_tarn/state/reader").decode()
+    report.check(f"{model}: TensorFlow reads the reader's position", state.startswith(f"position {steps} of "), state)
     values = stored(prefix)
     same_values(f"{model}: TensorFlow reads", tarn_variables(f"{prefix}.meta", prefix, sorted(values)), values)
 

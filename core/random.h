@@ -13,7 +13,7 @@
 #include <span>
 #include <utility>
 
-namespace tarn::examples {
+namespace tarn {
 
 class Random {
  public:
@@ -55,4 +55,4 @@ void shuffle(std::span<T> values, Random& random) {
   for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random.below(i)]);
 }
 
-}  // namespace tarn::examples
+}  // namespace tarn
