@@ -167,7 +167,7 @@ Result<Fact> ValueReader::type() {
       lexer_.take('?');
     }
     TARN_RETURN_IF_ERROR(lexer_.expect(')', "the type of a handle"));
-    return Fact{DType::kResource, Shape(), {}, false, std::make_shared<Fact>(behind)};
+    return Fact{.dtype = DType::kResource, .shape = Shape(), .behind = std::make_shared<Fact>(behind)};
   }
   bool is_ref = lexer_.peek().is_word("ref");
   if (is_ref) {

@@ -96,7 +96,9 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
       Fact& fact = input_facts.back();
       if (variable.is_initialized()) fact.shape = variable.value().shape();
       if (takes_handle(op, i)) {
-        fact = {DType::kResource, Shape(), {}, false, std::make_shared<Fact>(Fact{fact.dtype, fact.shape})};
+        fact = {.dtype = DType::kResource,
+                .shape = Shape(),
+                .behind = std::make_shared<Fact>(Fact{.dtype = fact.dtype, .shape = fact.shape})};
       } else {
         fact.is_ref = true;
       }

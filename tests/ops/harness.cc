@@ -328,7 +328,7 @@ std::vector<Fact> facts_of(const BoundCase& bound, Known known) {
     if (known != Known::kValues || fact.is_ref || is_handle) fact.value = Tensor();
     if (known == Known::kRanks) fact.shape = Shape::unknown_of_rank(input.shape().rank());
     if (known == Known::kNothing) fact.shape = Shape::unknown();
-    if (is_handle) fact = Fact{DType::kResource, Shape(), {}, false, std::make_shared<Fact>(fact)};
+    if (is_handle) fact = Fact{.dtype = DType::kResource, .shape = Shape(), .behind = std::make_shared<Fact>(fact)};
     facts.push_back(fact);
   }
   return facts;
