@@ -25,6 +25,7 @@ DEFINE_int32(batch, 128, "Digits a step");
 DEFINE_double(learning_rate, 0.001, "Step size of Adam, at its highest");
 DEFINE_int32(seed, 1, "Seed of weights, dropout and the order of the digits");
 DEFINE_int32(threads, 0, "Threads; 0: one per core");
+DEFINE_string(backend, "portable", "Kernels: portable, dnnl (oneDNN's wherever it has one) or auto (the faster)");
 DEFINE_bool(profile, false, "Tell afterwards which ops took the time");
 
 namespace tarn::examples {
@@ -84,7 +85,9 @@ Status run() {
   Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  Session session(root, {.threads = FLAGS_threads});
+  SessionOptions session_options{.threads = FLAGS_threads};
+  TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options));
+  Session session(root, session_options);
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   TARN_ASSIGN_OR_RETURN(History history, train(session, data, options));
 
