@@ -44,7 +44,17 @@ class MatMulKernel : public Kernel {
   bool has_bias_ = false;
 };
 
-constexpr BackendKernel kKernels[] = {{"MatMul", dnnl_kernel<MatMulKernel>(DType::kFloat)}};
+// Measured with ops_bench (bench/README.md): few columns of long sums. Beside our own threads OpenMP's would spin, so
+// only where there is one.
+bool is_faster(const PrepareContext& c) {
+  const Shape &a = c.input(0).shape, &b = c.input(1).shape;
+  if (c.threads() != 1 || !a.is_fully_known() || !b.is_fully_known()) return false;
+  if (c.attr<bool>("transpose_a") || c.attr<bool>("transpose_b")) return false;
+  constexpr int64_t kLongSum = 8192, kFewColumns = 128, kManyRows = 64;
+  return b.dim(0) >= kLongSum && b.dim(1) <= kFewColumns && a.dim(0) >= kManyRows;
+}
+
+constexpr BackendKernel kKernels[] = {{"MatMul", dnnl_kernel<MatMulKernel>(DType::kFloat), is_faster}};
 
 }  // namespace
 

@@ -71,6 +71,34 @@ TEST(Dnnl, IsBuiltIn) {
   EXPECT_GE(all_kernels().size(), 14u);
 }
 
+// bench/README.md has the figures. On more threads OpenMP's would spin beside the session's.
+TEST(Dnnl, IsTheFasterForMeasuredShapesOnOneThreadAlone) {
+  struct Row {
+    const char* op;
+    Shape first, second;
+    bool faster;
+  };
+  const Row rows[] = {
+      {"Conv2D", {8, 56, 56, 64}, {1, 1, 64, 256}, true}, {"Conv2D", {8, 56, 56, 64}, {3, 3, 64, 64}, false},
+      {"Conv2D", {1, 7, 7, 64}, {1, 1, 64, 256}, false},  {"MatMul", {128, 9216}, {9216, 128}, true},
+      {"MatMul", {50, 3136}, {3136, 1024}, false},        {"MaxPool", {128, 24, 24, 64}, {}, true},
+      {"MaxPool", {50, 28, 28, 32}, {}, false},           {"Conv2D", Shape::unknown(), {1, 1, 64, 256}, false},
+      {"MaxPoolGrad", {128, 24, 24, 64}, {}, false},
+  };
+  for (const BackendKernel* kernel : all_kernels()) {
+    for (const Row& row : rows) {
+      if (kernel->op != row.op) continue;
+      const AttrMap attrs{{"transpose_a", false}, {"transpose_b", false}};
+      const Fact inputs[] = {{DType::kFloat, row.first, {}, false}, {DType::kFloat, row.second, {}, false}};
+      for (int threads : {1, 2}) {
+        PrepareContext context(row.op, "node", attrs, inputs, {}, {}, threads);
+        const bool faster = kernel->is_faster != nullptr && kernel->is_faster(context);
+        EXPECT_EQ(faster, row.faster && threads == 1) << row.op << " " << row.first.to_string() << ", " << threads;
+      }
+    }
+  }
+}
+
 TEST(Dnnl, DeclinesUnknownShapes) {
   for (const BackendKernel* kernel : all_kernels()) {
     const OpRegistry::Op* op = op_table().find(kernel->op);
