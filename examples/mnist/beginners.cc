@@ -22,6 +22,7 @@ DEFINE_int32(batch, 100, "Digits a step");
 DEFINE_double(learning_rate, 0.5, "Step size of gradient descent");
 DEFINE_int32(seed, 3, "Seed of the order of the digits");
 DEFINE_int32(threads, 0, "Threads; 0: one per core");
+DEFINE_string(backend, "portable", "Kernels: portable, dnnl (oneDNN's wherever it has one) or auto (the faster)");
 
 namespace tarn::examples {
 namespace {
@@ -44,7 +45,9 @@ Status run() {
   Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  Session session(root, {.threads = FLAGS_threads});
+  SessionOptions session_options{.threads = FLAGS_threads};
+  TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options));
+  Session session(root, session_options);
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   TARN_ASSIGN_OR_RETURN(History history, train(session, data,
                                                {.train_op = train_op.name(),

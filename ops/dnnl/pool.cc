@@ -138,16 +138,8 @@ class MaxPoolGradKernel : public Kernel {
   Shape shape_;
 };
 
-// Measured with ops_bench (bench/README.md): images beyond the caches alone. Beside our own threads OpenMP's would
-// spin, so only where there is one.
-bool is_faster(const PrepareContext& c) {
-  constexpr int64_t kMinElements = 4 << 20;
-  const Shape& input = c.input(0).shape;
-  return c.threads() == 1 && input.is_fully_known() && input.elements() >= kMinElements;
-}
-
 constexpr BackendKernel kKernels[] = {
-    {"MaxPool", dnnl_kernel<PoolKernel<dnnl_pooling_max>>(DType::kFloat), is_faster},
+    {"MaxPool", dnnl_kernel<PoolKernel<dnnl_pooling_max>>(DType::kFloat)},
     {"MaxPoolGrad", dnnl_kernel<MaxPoolGradKernel>(DType::kFloat)},
     {"AvgPool", dnnl_kernel<PoolKernel<dnnl_pooling_avg_exclude_padding>>(DType::kFloat)},
     {"AvgPoolGrad", dnnl_kernel<AvgPoolGradKernel>(DType::kFloat)},
