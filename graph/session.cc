@@ -9,6 +9,19 @@
 
 namespace tarn {
 
+Status choose_backend(std::string_view name, SessionOptions& options) {
+  if (name != "portable" && name != "dnnl" && name != "auto") {
+    return invalid_argument("backend ", quoted(name), " is none of portable, dnnl and auto");
+  }
+  if (name == "dnnl" && dnnl_files.empty()) {
+    return failed_precondition("backend \"dnnl\": this program was built without oneDNN (TARN_DNNL=OFF)");
+  }
+  options.backends = {Backend::kPortable};
+  if (name != "portable") options.backends = {Backend::kDnnl, Backend::kPortable};
+  options.only_faster = name == "auto";
+  return {};
+}
+
 class Session::Seeds : public RandomSeeds {
  public:
   explicit Seeds(std::optional<uint64_t> seed) { set({seed ? *seed : fresh(), 0}); }
@@ -172,6 +185,8 @@ Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std
   CompileOptions options;
   options.ops = &graph_->ops();
   options.backends = options_.backends;
+  options.backend_files = dnnl_files;
+  options.only_faster = options_.only_faster;
   options.threads = pool_.threads();
   options.services = &services_;
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(GraphSource(*graph_), request, options));

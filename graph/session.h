@@ -32,10 +32,15 @@ class Scope;
 
 struct SessionOptions {
   int threads = 0;                                       // 0: one per core
-  std::vector<Backend> backends = {Backend::kPortable};  // first choice first
+  std::vector<Backend> backends = {Backend::kPortable};  // first choice first; the last one should be portable
+  bool only_faster = false;                              // other backends only where they were measured to be faster
   // Random ops whose two seeds are 0 take theirs from here; nullopt: from the system.
   std::optional<uint64_t> seed = std::nullopt;
 };
+
+// Sets the backends by name: "portable"; "dnnl", oneDNN wherever it has a kernel; "auto", oneDNN where it was measured
+// to be faster. Errors: another name; oneDNN in a build without it.
+Status choose_backend(std::string_view name, SessionOptions& options);
 
 class Session {
  public:

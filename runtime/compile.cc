@@ -239,12 +239,6 @@ class Lowering {
       state_.problems.add(not_fed(node));
       return;
     }
-    Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
-    if (!def.ok()) {
-      state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
-      return;
-    }
-    step.kernel = (*def)->make();
     std::vector<Fact> inputs, outputs;
     for (int in : step.inputs) inputs.push_back(program_->values[static_cast<size_t>(in)].fact);
     for (size_t i = 0; i < step.inputs.size(); ++i) {
@@ -252,14 +246,51 @@ class Lowering {
         inputs[i].value = Tensor();
     }
     for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
-    PrepareContext context(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
-                           state_.options.threads);
-    Status status = step.kernel->prepare(context);
+    auto context = [&] {
+      return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
+                            state_.options.threads);
+    };
+    for (const Backend& backend : state_.options.backends) {
+      if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
+      PrepareContext asked = context();
+      std::unique_ptr<Kernel> kernel = backend_kernel(node, backend, asked);
+      if (kernel == nullptr) continue;
+      step.kernel = std::move(kernel);
+      keep_request(step, asked);
+      return;
+    }
+    Result<const KernelDef*> def = find_kernel(*node.op, node.attrs, state_.options.backends);
+    if (!def.ok()) {
+      state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
+      return;
+    }
+    step.kernel = (*def)->make();
+    PrepareContext asked = context();
+    Status status = step.kernel->prepare(asked);
     if (!status.ok()) {
       state_.problems.add(Status(status.code(), str_cat(node_label(node.op_name, node.name), ": ", status.message(),
                                                         input_facts_text(node.op->schema, node.attrs, inputs)))
                               .with_node(node.name));
     }
+    keep_request(step, asked);
+  }
+
+  // What a library beside the op's own file has for this node; null if it has nothing, or declines.
+  std::unique_ptr<Kernel> backend_kernel(const WorkNode& node, Backend backend, PrepareContext& context) const {
+    const std::string& attr = node.op->schema.kernel_attr();
+    DType dtype = attr.empty() ? DType::kInvalid : node.attrs.get_or<DType>(attr, DType::kInvalid);
+    for (const BackendKernelFile* file : state_.options.backend_files) {
+      for (const BackendKernel& kernel : *file) {
+        if (kernel.op != node.op->def->name || kernel.def.backend != backend || kernel.def.dtype != dtype) continue;
+        if (state_.options.only_faster && (kernel.is_faster == nullptr || !kernel.is_faster(context))) continue;
+        std::unique_ptr<Kernel> made = kernel.def.make();
+        if (made->prepare(context).ok()) return made;
+      }
+    }
+    return nullptr;
+  }
+
+  void keep_request(Step& step, const PrepareContext& context) {
     step.scratch_bytes = context.request().scratch_bytes;
     reuse_.back() = context.request().reuse;
   }

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "core/backend_kernel.h"
 #include "runtime/node_source.h"
 #include "runtime/program.h"
 
@@ -26,6 +27,10 @@ struct CompileRequest {
 struct CompileOptions {
   const OpRegistry* ops = nullptr;
   std::vector<Backend> backends = {Backend::kPortable};  // first choice first
+  // Kernels beside those of `ops`: of `backends` that another library has. Where one declines a node, the next backend
+  // has it.
+  std::span<const BackendKernelFile* const> backend_files = {};
+  bool only_faster = false;  // of backend_files only what was measured to be faster than the portable kernel
   int threads = 1;
   const Services* services = nullptr;  // an op that needs a service not installed is refused, by node name
   bool fold = true;
@@ -42,9 +47,9 @@ struct CompileOptions {
 Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
                                          const CompileOptions& options);
 
-// What compile() would refuse whatever sizes are fed: ops, attrs, types, services, kernels, and shapes as far as they are
-// known. Shapes of feeds may be open here; nothing is scheduled or planned, and large values are not folded. Returns the
-// facts of the fetches.
+// What compile() would refuse whatever sizes are fed: ops, attrs, types, services, kernels, and shapes as far as they
+// are known. Shapes of feeds may be open here; nothing is scheduled or planned, and large values are not folded.
+// Returns the facts of the fetches.
 Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options);
 
 }  // namespace tarn

@@ -24,6 +24,7 @@ DEFINE_int32(threads, 0, "Threads; 0: one per core");
 DEFINE_int32(checkpoint_every, 0, "Steps from one checkpoint to the next; 0: only one at the end");
 DEFINE_bool(resume, false, "Go on from the latest checkpoint in out_dir, exactly as if nothing had happened");
 DEFINE_string(log_dir, "", "Where events for TensorBoard go, if anywhere");
+DEFINE_string(backend, "portable", "Kernels: portable, dnnl (oneDNN's wherever it has one) or auto (the faster)");
 
 namespace tarn::examples {
 namespace {
@@ -46,7 +47,9 @@ Status run() {
   Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  Session session(root, {.threads = FLAGS_threads});
+  SessionOptions session_options{.threads = FLAGS_threads};
+  TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options));
+  Session session(root, session_options);
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   TARN_ASSIGN_OR_RETURN(History history, train(root, session, saver, data,
                                                {.train_op = train_op.name(),

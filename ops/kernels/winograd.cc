@@ -43,11 +43,11 @@ struct ForwardPlan {
   }
 };
 
-// filter [3, 3, in_c, out_c] to packed matrices [in_c, out_c], one for each point.
+// filter [h, w, in_c, out_c] to packed matrices [in_c, out_c], one for each point.
 template <class T>
 void transform_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, int64_t point_stride, T* out,
                       Isa isa) {
-  const WinogradKernels<T>& kernels = winograd_kernels<T>(isa);
+  const WinogradKernels<T>& kernels = winograd_kernels<T>(isa, g.filter_h);
   const int64_t width = tile_kernels<T>(isa).panel_width;
   const int64_t tap = g.in_c * g.out_c;
   const int64_t panels = ceil_div(g.out_c, width);
@@ -58,7 +58,7 @@ void transform_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* filter
       const int64_t channel = unit % g.in_c;
       const int64_t columns = std::min(width, g.out_c - column);
       const int64_t stored = columns <= width / 2 ? width / 2 : width;
-      kernels.filter(filter + channel * g.out_c + column, 3 * tap, tap, columns,
+      kernels.filter(filter + channel * g.out_c + column, g.filter_w * tap, tap, columns,
                      out + column * g.in_c + channel * stored, point_stride);
     }
   });
@@ -74,10 +74,11 @@ int64_t transposed_rows_elements(const Conv2DGeometry& g) {
 template <class T>
 void transform_turned_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, int64_t point_stride, T* out,
                              T* all_rows, Isa isa) {
-  const WinogradKernels<T>& kernels = winograd_kernels<T>(isa);
+  const WinogradKernels<T>& kernels = winograd_kernels<T>(isa, g.filter_h);
   const TileKernels<T>& tiles = tile_kernels<T>(isa);
   const int64_t width = tiles.panel_width;
   const int64_t tap = g.in_c * g.out_c;
+  const T* last_tap = filter + (g.filter_h * g.filter_w - 1) * tap;
   const int64_t row = round_up(g.out_c, kLine);
   const int64_t rows_point = point_stride_of(width * row);
   const int64_t panels = ceil_div(g.in_c, width);
@@ -86,7 +87,7 @@ void transform_turned_filter(ThreadPool& pool, const Conv2DGeometry& g, const T*
     for (int64_t column = begin * width; column < std::min(end * width, g.in_c); column += width) {
       const int64_t columns = std::min(width, g.in_c - column);
       for (int64_t i = 0; i < columns; ++i) {
-        kernels.filter(filter + 8 * tap + (column + i) * g.out_c, -3 * tap, -tap, g.out_c, rows + i * row, rows_point);
+        kernels.filter(last_tap + (column + i) * g.out_c, -g.filter_w * tap, -tap, g.out_c, rows + i * row, rows_point);
       }
       for (int64_t point = 0; point < kWinogradPoints; ++point) {
         tiles.pack_transposed(rows + point * rows_point, row, g.out_c, columns, g.out_c,
@@ -101,7 +102,11 @@ template <class T>
 class ForwardWorker {
  public:
   ForwardWorker(const Conv2DGeometry& g, const ForwardPlan<T>& plan, Isa isa, const T* filter, void* scratch)
-      : g_(g), plan_(plan), transforms_(winograd_kernels<T>(isa)), kernels_(tile_kernels<T>(isa)), filter_(filter) {
+      : g_(g),
+        plan_(plan),
+        transforms_(winograd_kernels<T>(isa, g.filter_h)),
+        kernels_(tile_kernels<T>(isa)),
+        filter_(filter) {
     ScratchCarver<T> carver(scratch);
     input_ = carver.take(kWinogradPoints * plan.input_point);
     products_ = carver.take(kWinogradPoints * plan.product_point);
@@ -156,8 +161,8 @@ class ForwardWorker {
                        {.y = y + ((place.image * g_.out_h + place.row) * g_.out_w + place.column) * g_.out_c,
                         .row_stride = g_.out_w * g_.out_c,
                         .pixel_stride = g_.out_c,
-                        .rows = std::min(kWinogradBlock, g_.out_h - place.row),
-                        .columns = std::min(kWinogradBlock, g_.out_w - place.column),
+                        .rows = std::min(plan_.tiling.block, g_.out_h - place.row),
+                        .columns = std::min(plan_.tiling.block, g_.out_w - place.column),
                         .channels = g_.out_c,
                         .epilogue = epilogue});
   }
@@ -186,7 +191,7 @@ Conv2DGeometry turned(const Conv2DGeometry& g) {
   Conv2DGeometry t = g;
   t.in_h = g.out_h, t.in_w = g.out_w, t.in_c = g.out_c;
   t.out_h = g.in_h, t.out_w = g.in_w, t.out_c = g.in_c;
-  t.pad_top = 2 - g.pad_top, t.pad_left = 2 - g.pad_left;
+  t.pad_top = g.filter_h - 1 - g.pad_top, t.pad_left = g.filter_w - 1 - g.pad_left;
   return t;
 }
 
@@ -201,15 +206,15 @@ bool saves_time(const Conv2DGeometry& g) {
   const WinogradTiling tiling(g);
   const int64_t filter_tiles = g.in_c * g.out_c >= kLargeFilter ? kLargeFilterTiles : kFilterTiles;
   const double winograd = double(kWinogradPoints) * (1.25 * double(tiling.count) + double(filter_tiles));
-  const double direct = 9.0 * double(g.batch) * double(g.out_h) * double(g.out_w);
+  const double direct = double(g.filter_h * g.filter_w) * double(g.batch) * double(g.out_h) * double(g.out_w);
   return winograd < 0.8 * direct;
 }
 
 // Rows and columns of padding, `most` at a side.
 bool pads_at_most(const Conv2DGeometry& g, int64_t most) {
   const auto little = [most](int64_t padding) { return padding >= 0 && padding <= most; };
-  return little(g.pad_top) && little(g.pad_left) && little(g.out_h + 2 - g.in_h - g.pad_top) &&
-         little(g.out_w + 2 - g.in_w - g.pad_left);
+  return little(g.pad_top) && little(g.pad_left) && little(g.out_h + g.filter_h - 1 - g.in_h - g.pad_top) &&
+         little(g.out_w + g.filter_w - 1 - g.in_w - g.pad_left);
 }
 
 // An output shares the rounding errors of its tile. A sum of few terms, in a corner where the rest of the window is
@@ -218,17 +223,17 @@ bool pads_at_most(const Conv2DGeometry& g, int64_t most) {
 template <class T>
 void backward_input_corners(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, const T* dy, T* dx,
                             void* scratch, Isa isa) {
-  for (const int64_t h : {0, 2}) {
-    for (const int64_t w : {0, 2}) {
-      const int64_t pad_h = h == 0 ? g.pad_top : g.out_h + 2 - g.in_h - g.pad_top;
-      const int64_t pad_w = w == 0 ? g.pad_left : g.out_w + 2 - g.in_w - g.pad_left;
+  for (const int64_t h : {int64_t{0}, g.filter_h - 1}) {
+    for (const int64_t w : {int64_t{0}, g.filter_w - 1}) {
+      const int64_t pad_h = h == 0 ? g.pad_top : g.out_h + g.filter_h - 1 - g.in_h - g.pad_top;
+      const int64_t pad_w = w == 0 ? g.pad_left : g.out_w + g.filter_w - 1 - g.in_w - g.pad_left;
       if (pad_h != 0 || pad_w != 0) continue;
       const int64_t y_pixel = (h == 0 ? 0 : g.out_h - 1) * g.out_w + (w == 0 ? 0 : g.out_w - 1);
       const int64_t x_pixel = (h == 0 ? 0 : g.in_h - 1) * g.in_w + (w == 0 ? 0 : g.in_w - 1);
       // dx[corner] = dy[corner] * filter[h, w]^T, for all images
       gemm<T>(pool, false, true, g.batch, g.in_c, g.out_c, dy + y_pixel * g.out_c, g.out_h * g.out_w * g.out_c,
-              filter + (h * 3 + w) * g.in_c * g.out_c, g.out_c, false, dx + x_pixel * g.in_c, g.in_h * g.in_w * g.in_c,
-              {}, scratch, isa);
+              filter + (h * g.filter_w + w) * g.in_c * g.out_c, g.out_c, false, dx + x_pixel * g.in_c,
+              g.in_h * g.in_w * g.in_c, {}, scratch, isa);
     }
   }
 }
@@ -236,8 +241,8 @@ void backward_input_corners(ThreadPool& pool, const Conv2DGeometry& g, const T* 
 }  // namespace
 
 bool winograd_supports(const Conv2DGeometry& g) {
-  const bool shape = g.filter_h == 3 && g.filter_w == 3 && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 &&
-                     g.dilation_w == 1;
+  const bool square = g.filter_h == g.filter_w && (g.filter_h == 3 || g.filter_h == 5);
+  const bool shape = square && g.stride_h == 1 && g.stride_w == 1 && g.dilation_h == 1 && g.dilation_w == 1;
   const bool channels = g.in_c >= 1 && g.out_c >= 1 && g.in_c <= kMaxChannels && g.out_c <= kMaxChannels &&
                         g.in_c * g.out_c <= kMaxChannelProduct;
   if (!shape || !channels) return false;
@@ -252,12 +257,13 @@ bool winograd_supports(const Conv2DGeometry& g) {
 }
 
 bool winograd_forward_pays(const Conv2DGeometry& g) {
-  return winograd_supports(g) && pads_at_most(g, 1) && saves_time(g);
+  return winograd_supports(g) && pads_at_most(g, g.filter_h / 2) && saves_time(g);
 }
 bool winograd_backward_input_pays(const Conv2DGeometry& g) {
   // Edges of dx where two thirds of the window are padding: enough terms are left of this many channels.
   constexpr int64_t kMinEdgeChannels = 32;
-  return winograd_supports(g) && pads_at_most(turned(g), g.out_c < kMinEdgeChannels ? 1 : 2) && saves_time(turned(g));
+  const int64_t most = g.filter_h == 3 && g.out_c >= kMinEdgeChannels ? 2 : g.filter_h / 2;
+  return winograd_supports(g) && pads_at_most(turned(g), most) && saves_time(turned(g));
 }
 bool winograd_backward_filter_pays(const Conv2DGeometry& g) {
   return winograd_supports(g) && pads_at_most(g, 2) && saves_time(g);

@@ -1,6 +1,6 @@
-// Convolutions by Winograd's F(4x4, 3x3) (internal; conv2d.h chooses between this and the direct path). A block of
-// tiles is transformed to 36 points, each point is a small matrix product over the channels on the tile kernel, and the
-// products are transformed back with the epilogue; a block is sized to stay in L2.
+// Convolutions by Winograd's F(4x4, 3x3) and F(2x2, 5x5) (internal; conv2d.h chooses between this and the direct path).
+// A block of tiles is transformed to 36 points, each point is a small matrix product over the channels on the tile
+// kernel, and the products are transformed back with the epilogue; a block is sized to stay in L2.
 //
 //   if (winograd_supports(g)) winograd_forward<float>(pool, g, x, filter, y, epilogue, scratch, isa);
 //
@@ -17,7 +17,7 @@
 
 namespace tarn::kernels {
 
-// 3x3, stride 1, dilation 1, nothing empty, and channels few enough that scratch stays in the tens of MB.
+// 3x3 or 5x5, stride 1, dilation 1, nothing empty, and channels few enough that scratch stays in the tens of MB.
 bool winograd_supports(const Conv2DGeometry& g);
 
 // The choice that conv2d.h makes.

@@ -50,7 +50,7 @@ template <class T>
 class FilterGradientWorker {
  public:
   FilterGradientWorker(const Conv2DGeometry& g, const FilterGradientPlan<T>& plan, Isa isa, void* scratch)
-      : g_(g), plan_(plan), transforms_(winograd_kernels<T>(isa)), kernels_(tile_kernels<T>(isa)) {
+      : g_(g), plan_(plan), transforms_(winograd_kernels<T>(isa, g.filter_h)), kernels_(tile_kernels<T>(isa)) {
     ScratchCarver<T> carver(scratch);
     input_ = carver.take(kWinogradPoints * plan.input_point);
     gradient_ = carver.take(kWinogradPoints * plan.gradient_point);
@@ -76,7 +76,7 @@ class FilterGradientWorker {
     transforms_.input(input.data, input.row_stride, g_.in_c, g_.in_c, input_ + slot * plan_.input_row,
                       plan_.input_point);
     const WinogradCells<T> gradient(dy + place.image * g_.out_h * g_.out_w * g_.out_c, g_.out_h, g_.out_w, g_.out_c,
-                                    place.row, place.column, kWinogradBlock, edge_);
+                                    place.row, place.column, plan_.tiling.block, edge_);
     const int64_t width = kernels_.panel_width;
     for (int64_t column = 0; column < g_.out_c; column += width) {  // written as packed panels, [tiles, out_c]
       const int64_t columns = std::min(width, g_.out_c - column);
@@ -154,8 +154,9 @@ void winograd_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T
                     [&](int64_t begin, int64_t end, int) {
                       const int64_t first = begin * kLine;
                       const int64_t count = std::min(end * kLine, elements) - first;
-                      winograd_kernels<T>(isa).filter_gradient(partials + first, plan.partial_point, plan.groups,
-                                                               plan.partial_elements, count, dfilter + first, elements);
+                      winograd_kernels<T>(isa, g.filter_h)
+                          .filter_gradient(partials + first, plan.partial_point, plan.groups, plan.partial_elements,
+                                           count, dfilter + first, elements);
                     });
 }
 

@@ -24,13 +24,15 @@ constexpr int64_t point_stride_of(int64_t elements) {
   return (ceil_div(elements, kLine) | 1) * kLine;
 }
 
-// 4x4 blocks of the outputs of all images, in order.
+// Blocks of the outputs of all images, in order.
 struct WinogradTiling {
+  int64_t block;  // outputs of a tile, each way
   int64_t rows, columns, count;
 
   explicit WinogradTiling(const Conv2DGeometry& g)
-      : rows(ceil_div(g.out_h, kWinogradBlock)),
-        columns(ceil_div(g.out_w, kWinogradBlock)),
+      : block(winograd_block(g.filter_h)),
+        rows(ceil_div(g.out_h, block)),
+        columns(ceil_div(g.out_w, block)),
         count(g.batch * rows * columns) {}
 
   struct Place {
@@ -38,7 +40,7 @@ struct WinogradTiling {
   };
   Place place(int64_t tile) const {
     const int64_t row = tile / columns;
-    return {row / rows, row % rows * kWinogradBlock, tile % columns * kWinogradBlock};
+    return {row / rows, row % rows * block, tile % columns * block};
   }
 };
 

@@ -6,17 +6,17 @@
 namespace tarn::kernels {
 
 template <>
-const WinogradKernels<float>& winograd_kernels<float>([[maybe_unused]] Isa isa) {
+const WinogradKernels<float>& winograd_kernels<float>([[maybe_unused]] Isa isa, int64_t filter) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512) return avx512::kWinogradKernels;
-  if (isa == Isa::kAvx2) return avx2::kWinogradKernels;
+  if (isa == Isa::kAvx512) return avx512::winograd_kernels_of(filter);
+  if (isa == Isa::kAvx2) return avx2::winograd_kernels_of(filter);
 #endif
-  return portable::kWinogradKernels;
+  return portable::winograd_kernels_of(filter);
 }
 
 template <>
-const WinogradKernels<double>& winograd_kernels<double>(Isa) {
-  return f64::kWinogradKernels;
+const WinogradKernels<double>& winograd_kernels<double>(Isa, int64_t filter) {
+  return f64::winograd_kernels_of(filter);
 }
 
 }  // namespace tarn::kernels

@@ -1,11 +1,12 @@
 // The transforms under winograd.h (internal), for each flavour. Winograd's F(4x4, 3x3): a 4x4 block of outputs of a 3x3
-// convolution costs 36 products instead of 144, between the values of two polynomials at 6x6 points:
+// convolution costs 36 products instead of 144, between the values of two polynomials at 6x6 points. F(2x2, 5x5) has
+// the same points: 36 products instead of 100 for a 2x2 block of a 5x5 convolution.
 //
-//   Y = A^T [(G g G^T) . (B^T d B)] A        d: 6x6 of the input, g: the filter, Y: 4x4 of the output, . elementwise
+//   Y = A^T [(G g G^T) . (B^T d B)] A        d: 6x6 of the input, g: the filter, Y: the outputs, . elementwise
 //
 // The points are 0, +-5/8, +-3/2 and infinity: B and A are then exact in binary, and the error, about twice that of the
 // direct sum, is less than half of that of the usual 0, +-1, +-2 (Barabasz et al. 2020 on the choice of points).
-// The filter's gradient is the same algorithm with the 4x4 block of dy as the filter and 3x3 outputs.
+// The filter's gradient is the same algorithm with the block of dy as the filter and the taps as the outputs.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +18,20 @@ namespace tarn::kernels {
 
 inline constexpr double kWinogradA = 0.625;
 inline constexpr double kWinogradB = 1.5;
-inline constexpr int64_t kWinogradBlock = 4;    // outputs of a tile, each way
 inline constexpr int64_t kWinogradTile = 6;     // inputs of a tile, each way
 inline constexpr int64_t kWinogradPoints = 36;  // of a tile
 
-// Where a tile's outputs go: the first rows x columns of its 4x4 block.
+// Outputs of a tile, each way: 4 of a filter of 3, 2 of one of 5.
+constexpr int64_t winograd_block(int64_t filter) {
+  return kWinogradTile + 1 - filter;
+}
+
+// Where a tile's outputs go: the first rows x columns of its block.
 template <class T>
 struct WinogradOutput {
   T* y;
   int64_t row_stride, pixel_stride;  // elements
-  int64_t rows, columns;             // 1 … 4
+  int64_t rows, columns;             // 1 … winograd_block
   int64_t channels;
   Epilogue<T> epilogue;
 };
@@ -38,16 +43,17 @@ struct WinogradKernels {
   using Transform = void (*)(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* points,
                              int64_t point_stride);
   Transform input;     // 6x6 cells of x
-  Transform filter;    // 3x3 taps
-  Transform gradient;  // 4x4 cells of dy
+  Transform filter;    // the taps
+  Transform gradient;  // a block of dy
   // Reads whole vectors of the points.
   void (*output)(const T* points, int64_t point_stride, const WinogradOutput<T>& to);
-  // Adds the partial sums of `groups` in order, then transforms `count` values to 3x3 taps.
+  // Adds the partial sums of `groups` in order, then transforms `count` values to taps.
   void (*filter_gradient)(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride, int64_t count,
                           T* dfilter, int64_t tap_stride);
 };
 
+// For a filter of 3x3 or 5x5.
 template <class T>
-const WinogradKernels<T>& winograd_kernels(Isa isa);
+const WinogradKernels<T>& winograd_kernels(Isa isa, int64_t filter);
 
 }  // namespace tarn::kernels

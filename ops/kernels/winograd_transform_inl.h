@@ -1,8 +1,8 @@
 // The bodies behind winograd_transform.h; included by foreach_isa.h once per flavour. Each two-dimensional transform is
 // the one-dimensional one down the columns, then along the rows; a vector holds neighbouring channels.
 
-inline constexpr T kA = T(kWinogradA), kA2 = kA * kA, kA3 = kA * kA2;
-inline constexpr T kB = T(kWinogradB), kB2 = kB * kB, kB3 = kB * kB2;
+inline constexpr T kA = T(kWinogradA), kA2 = kA * kA;
+inline constexpr T kB = T(kWinogradB), kB2 = kB * kB;
 // 1 / product of (p_i - p_j) for p_i = 0, +-a, +-b
 inline constexpr T kInverse0 = T(1 / (kWinogradA * kWinogradA * kWinogradB * kWinogradB));
 inline constexpr T kInverseA =
@@ -49,55 +49,51 @@ TARN_INLINE void step(InputStep, const V (&d)[6], V (&out)[6]) {
   out[5] = fma(product, d[1], d[5] - sum * d[3]);
 }
 
-// G: a polynomial at each point over that point's product; its last coefficient for infinity.
-struct FilterStep {
-  static constexpr int kIn = 3, kOut = 6;
+// G: a polynomial of N coefficients at each point over that point's product; its last coefficient for infinity.
+template <int N>
+struct EvaluateStep {
+  static constexpr int kIn = N, kOut = 6;
 };
-TARN_INLINE void step(FilterStep, const V (&g)[3], V (&out)[6]) {
-  out[0] = set1(kInverse0) * g[0];
-  const V even_a = set1(kInverseA) * fma(set1(kA2), g[2], g[0]), odd_a = set1(kInverseA * kA) * g[1];
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  const V even_b = set1(kInverseB) * fma(set1(kB2), g[2], g[0]), odd_b = set1(kInverseB * kB) * g[1];
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
-  out[5] = g[2];
+template <int N>
+TARN_INLINE V even_part(const V (&g)[N], V square) {
+  if constexpr (N > 4) return fma(square, fma(square, g[4], g[2]), g[0]);
+  if constexpr (N > 2) return fma(square, g[2], g[0]);
+  return g[0];
 }
-struct GradientStep {
-  static constexpr int kIn = 4, kOut = 6;
-};
-TARN_INLINE void step(GradientStep, const V (&g)[4], V (&out)[6]) {
+template <int N>
+TARN_INLINE V odd_part(const V (&g)[N], V square) {
+  if constexpr (N > 3) return fma(square, g[3], g[1]);
+  return g[1];
+}
+template <int N>
+TARN_INLINE void step(EvaluateStep<N>, const V (&g)[N], V (&out)[6]) {
   out[0] = set1(kInverse0) * g[0];
-  const V even_a = set1(kInverseA) * fma(set1(kA2), g[2], g[0]);
-  const V odd_a = set1(kInverseA * kA) * fma(set1(kA2), g[3], g[1]);
+  const V even_a = set1(kInverseA) * even_part(g, set1(kA2)), odd_a = set1(kInverseA * kA) * odd_part(g, set1(kA2));
   out[1] = even_a + odd_a;
   out[2] = even_a - odd_a;
-  const V even_b = set1(kInverseB) * fma(set1(kB2), g[2], g[0]);
-  const V odd_b = set1(kInverseB * kB) * fma(set1(kB2), g[3], g[1]);
+  const V even_b = set1(kInverseB) * even_part(g, set1(kB2)), odd_b = set1(kInverseB * kB) * odd_part(g, set1(kB2));
   out[3] = even_b + odd_b;
   out[4] = even_b - odd_b;
-  out[5] = g[3];
+  out[5] = g[N - 1];
 }
 
-// A^T: row k holds the k-th powers of the points; infinity counts in the last row.
-struct OutputStep {
-  static constexpr int kIn = 6, kOut = 4;
+// A^T: row k of N holds the k-th powers of the points; infinity counts in the last row.
+template <int N>
+struct PowersStep {
+  static constexpr int kIn = 6, kOut = N;
 };
-TARN_INLINE void step(OutputStep, const V (&m)[6], V (&out)[4]) {
+template <int N>
+TARN_INLINE void step(PowersStep<N>, const V (&m)[6], V (&out)[N]) {
   const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
   out[0] = m[0] + (even_a + even_b);
-  out[1] = fma(set1(kA), odd_a, set1(kB) * odd_b);
-  out[2] = fma(set1(kA2), even_a, set1(kB2) * even_b);
-  out[3] = fma(set1(kA3), odd_a, fma(set1(kB3), odd_b, m[5]));
-}
-struct FilterGradientStep {
-  static constexpr int kIn = 6, kOut = 3;
-};
-TARN_INLINE void step(FilterGradientStep, const V (&m)[6], V (&out)[3]) {
-  const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
-  out[0] = m[0] + (even_a + even_b);
-  out[1] = fma(set1(kA), odd_a, set1(kB) * odd_b);
-  out[2] = fma(set1(kA2), even_a, fma(set1(kB2), even_b, m[5]));
+  T power_a = 1, power_b = 1;
+  TARN_UNROLL
+  for (int k = 1; k < N; ++k) {
+    power_a *= kA;
+    power_b *= kB;
+    const V a = k % 2 == 0 ? even_a : odd_a, b = k % 2 == 0 ? even_b : odd_b;
+    out[k] = fma(set1(power_a), a, k == N - 1 ? fma(set1(power_b), b, m[5]) : set1(power_b) * b);
+  }
 }
 
 // One vector of channels: [kIn][kIn] cells at row and pixel strides to the 36 points.
@@ -144,7 +140,7 @@ TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride
   if (c < channels) to_points<Step, true>(in + c, row_stride, pixel_stride, channels - c, out + c, point_stride);
 }
 
-template <bool kTail>
+template <int kBlock, bool kTail>
 TARN_INLINE void output_vector(const T* points, int64_t point_stride, const WinogradOutput<T>& to, int64_t c,
                                int64_t lanes) {
   int64_t row_stride = to.row_stride, pixel_stride = to.pixel_stride, column_stride = 6 * point_stride;
@@ -152,10 +148,10 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
   forget(pixel_stride);
   forget(point_stride);
   forget(column_stride);
-  V half[4][6];
+  V half[kBlock][6];
   TARN_UNROLL
   for (int j = 0; j < 6; ++j) {
-    V cells[6], column[4];
+    V cells[6], column[kBlock];
     const T* point = points;
     TARN_UNROLL
     for (int i = 0; i < 6; ++i) {
@@ -163,22 +159,22 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
       point += column_stride;
     }
     points += point_stride;
-    step(OutputStep{}, cells, column);
+    step(PowersStep<kBlock>{}, cells, column);
     TARN_UNROLL
-    for (int i = 0; i < 4; ++i) half[i][j] = column[i];
+    for (int i = 0; i < kBlock; ++i) half[i][j] = column[i];
   }
   const bool has_bias = to.epilogue.bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
   const V bias = has_bias ? load_lanes<kTail>(to.epilogue.bias + c, lanes) : zero();
   const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
   T* y = to.y + c;
   TARN_UNROLL
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < kBlock; ++i) {
     if (i == to.rows) break;
-    V row[4];
-    step(OutputStep{}, half[i], row);
+    V row[kBlock];
+    step(PowersStep<kBlock>{}, half[i], row);
     T* pixel = y;
     TARN_UNROLL
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < kBlock; ++j) {
       if (has_bias) row[j] = row[j] + bias;
       if (activates) row[j] = min(ceiling, max(zero(), row[j]));
       if (j < to.columns) store_lanes<kTail>(pixel, row[j], lanes);
@@ -188,19 +184,20 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
   }
 }
 
+template <int kBlock>
 TARN_TARGET void output(const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
   int64_t c = 0;
-  for (; c + kWidth <= to.channels; c += kWidth) output_vector<false>(points + c, point_stride, to, c, kWidth);
-  if (c < to.channels) output_vector<true>(points + c, point_stride, to, c, to.channels - c);
+  for (; c + kWidth <= to.channels; c += kWidth) output_vector<kBlock, false>(points + c, point_stride, to, c, kWidth);
+  if (c < to.channels) output_vector<kBlock, true>(points + c, point_stride, to, c, to.channels - c);
 }
 
-template <bool kTail>
+template <int kTaps, bool kTail>
 TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
                                         T* dfilter, int64_t tap_stride, int64_t lanes) {
-  V half[3][6];
+  V half[kTaps][6];
   TARN_UNROLL
   for (int j = 0; j < 6; ++j) {
-    V cells[6], column[3];
+    V cells[6], column[kTaps];
     TARN_UNROLL
     for (int i = 0; i < 6; ++i) {
       const T* partial = partials + (i * 6 + j) * point_stride;
@@ -209,32 +206,39 @@ TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride,
         cells[i] = cells[i] + load_lanes<kTail>(partial + group * group_stride, lanes);
       }
     }
-    step(FilterGradientStep{}, cells, column);
+    step(PowersStep<kTaps>{}, cells, column);
     TARN_UNROLL
-    for (int i = 0; i < 3; ++i) half[i][j] = column[i];
+    for (int i = 0; i < kTaps; ++i) half[i][j] = column[i];
   }
   TARN_UNROLL
-  for (int i = 0; i < 3; ++i) {
-    V row[3];
-    step(FilterGradientStep{}, half[i], row);
+  for (int i = 0; i < kTaps; ++i) {
+    V row[kTaps];
+    step(PowersStep<kTaps>{}, half[i], row);
     TARN_UNROLL
-    for (int j = 0; j < 3; ++j) store_lanes<kTail>(dfilter + (i * 3 + j) * tap_stride, row[j], lanes);
+    for (int j = 0; j < kTaps; ++j) store_lanes<kTail>(dfilter + (i * kTaps + j) * tap_stride, row[j], lanes);
   }
 }
 
+template <int kTaps>
 TARN_TARGET void filter_gradient(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
                                  int64_t count, T* dfilter, int64_t tap_stride) {
   int64_t i = 0;
   for (; i + kWidth <= count; i += kWidth) {
-    filter_gradient_vector<false>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride, kWidth);
+    filter_gradient_vector<kTaps, false>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride,
+                                         kWidth);
   }
   if (i < count) {
-    filter_gradient_vector<true>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride, count - i);
+    filter_gradient_vector<kTaps, true>(partials + i, point_stride, groups, group_stride, dfilter + i, tap_stride,
+                                        count - i);
   }
 }
 
+template <int kTaps>
 inline constexpr WinogradKernels<T> kWinogradKernels = {.input = transform<InputStep>,
-                                                        .filter = transform<FilterStep>,
-                                                        .gradient = transform<GradientStep>,
-                                                        .output = output,
-                                                        .filter_gradient = filter_gradient};
+                                                        .filter = transform<EvaluateStep<kTaps>>,
+                                                        .gradient = transform<EvaluateStep<7 - kTaps>>,
+                                                        .output = output<7 - kTaps>,
+                                                        .filter_gradient = filter_gradient<kTaps>};
+inline constexpr const WinogradKernels<T>& winograd_kernels_of(int64_t filter) {
+  return filter == 5 ? kWinogradKernels<5> : kWinogradKernels<3>;
+}

@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+#include "core/backend_kernel.h"
+
 namespace tarn {
 namespace {
 
@@ -78,6 +80,9 @@ TEST(EngineBinary, TheSameLookFindsThemWhereTheyAre) {
   std::string libraries = output_of("ldd '" + binary("freeze_graph") + "' 2>&1");
   for (std::string_view library : {"libprotobuf", "libgflags", "libleveldb"}) {
     EXPECT_GT(lines_with(libraries, library), 0) << library;
+  }
+  if (!dnnl_files.empty()) {
+    EXPECT_GT(lines_with(libraries, "libdnnl"), 0);
   }
 }
 

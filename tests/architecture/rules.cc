@@ -46,6 +46,7 @@ struct LibraryRule {
 // tests/ and bench/ may include anything.
 constexpr LibraryRule kLibraryRules[] = {
     {"Eigen", "(unsupported/)?Eigen/.*", "ops/eigen\\.h"},
+    {"oneDNN", "(oneapi/dnnl/)?dnnl.*|omp\\.h", "ops/dnnl/.*"},
     {"protozero", "protozero/.*", "runtime/wire(_attrs)?\\.cc"},
     {"Boost", "boost/.*", "graph/(bgl\\.h|algorithms\\.cc|dot\\.cc)|passes/pattern\\.cc"},
     {"gflags", "gflags/.*", "(tools|examples)/.*"},

@@ -340,7 +340,8 @@ Outcome run_op(const OpRegistry::Op& op, const BoundCase& bound, const RunOption
   outcome.status = infer_node(op, "watched", bound.attrs, bound.types, inputs, outcome.inferred);
   if (!outcome.status.ok()) return outcome;
   Backend backends[] = {options.backend};
-  Result<const KernelDef*> def = find_kernel(op, bound.attrs, backends);
+  Result<const KernelDef*> def = options.kernel;
+  if (options.kernel == nullptr) def = find_kernel(op, bound.attrs, backends);
   outcome.has_kernel = def.ok();
   if (!def.ok()) {
     outcome.status = def.status();

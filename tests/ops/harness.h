@@ -43,6 +43,7 @@ std::vector<Fact> facts_of(const BoundCase& bound, Known known);
 struct RunOptions {
   Known known = Known::kShapes;
   Backend backend = Backend::kPortable;
+  const KernelDef* kernel = nullptr;  // this one instead of the op's own
   int threads = 1;
   const Services* services = nullptr;
   std::vector<std::pair<int, int>> reuse = {};  // (input, output) pairs that share memory, where sizes agree

@@ -1,4 +1,5 @@
-// Walks the whole op table: every op against its reference at every dtype and backend, its gradient, its manners.
+// Walks the whole op table: every op against its reference at every dtype, its gradient, its manners. Kernels of other
+// libraries are in dnnl_test.cc.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -98,7 +99,7 @@ void OpTable::has_three_cases_or_more() {
   EXPECT_GE(cases_of(GetParam()).size(), 3u) << "add cases to tests/ops/<file>_test.cc with TARN_OP_CASES";
 }
 
-// Every dtype, every backend: right values, the same bits on any thread count and in place, shapes as inferred.
+// Every dtype: right values, the same bits on any thread count and in place, shapes as inferred.
 void OpTable::matches_reference() {
   for (const OpCase* op_case : cases()) {
     for (DType dtype : dtypes_of(op(), *op_case)) {
@@ -119,39 +120,37 @@ void OpTable::matches_reference() {
       }
       if (op().def->control != Control::kNone) continue;
 
-      for (Backend backend : {Backend::kPortable, Backend::kDnnl}) {
-        std::string name = what + (backend == Backend::kDnnl ? " dnnl" : "");
-        Outcome one = run_op(op(), *bound, {.backend = backend});
-        if (!one.has_kernel) {
-          EXPECT_TRUE(backend != Backend::kPortable || op().def->kernels.empty()) << name << ": no kernel";
-          continue;
-        }
-        ASSERT_TRUE(one.status.ok()) << name << ": " << one.status.to_string();
-        EXPECT_TRUE(one.violations.empty()) << name << ": " << str_join(one.violations, "; ");
-        expect_near(one.outputs, want, *op_case, name);
-        expect_near(one.variables, want_variables, *op_case, name + " variables");
-
-        for (int threads : {2, 3}) {
-          // Another fill shows elements that were never written.
-          Outcome more = run_op(op(), *bound, {.backend = backend, .threads = threads, .fill = 0x5A});
-          expect_same_bits(more.outputs, one.outputs, str_cat(name, " on ", threads, " threads"));
-          expect_same_bits(more.variables, one.variables, str_cat(name, " on ", threads, " threads, variables"));
-        }
-        for (const auto& pair : one.request.reuse) {
-          Outcome in_place = run_op(op(), *bound, {.backend = backend, .reuse = {pair}});
-          EXPECT_TRUE(in_place.violations.empty()) << name << " in place: " << str_join(in_place.violations, "; ");
-          expect_same_bits(in_place.outputs, one.outputs,
-                           str_cat(name, " with input ", pair.first, " reused for output ", pair.second));
-        }
-        Outcome with_values = run_op(op(), *bound, {.known = Known::kValues, .backend = backend});
-        ASSERT_TRUE(with_values.status.ok()) << name << ", constants: " << with_values.status.to_string();
-        EXPECT_TRUE(with_values.violations.empty()) << name << ": " << str_join(with_values.violations, "; ");
-        expect_near(with_values.outputs, want, *op_case, name + " with constant inputs");
-        Outcome unknown = run_op(op(), *bound, {.known = Known::kNothing, .backend = backend});
-        ASSERT_TRUE(unknown.status.ok()) << name << ", shapes unknown: " << unknown.status.to_string();
-        EXPECT_TRUE(unknown.violations.empty()) << name << ": " << str_join(unknown.violations, "; ");
-        expect_same_bits(unknown.outputs, one.outputs, name + " prepared without shapes");
+      const std::string& name = what;
+      Outcome one = run_op(op(), *bound);
+      if (!one.has_kernel) {
+        EXPECT_TRUE(op().def->kernels.empty()) << name << ": no kernel";
+        continue;
       }
+      ASSERT_TRUE(one.status.ok()) << name << ": " << one.status.to_string();
+      EXPECT_TRUE(one.violations.empty()) << name << ": " << str_join(one.violations, "; ");
+      expect_near(one.outputs, want, *op_case, name);
+      expect_near(one.variables, want_variables, *op_case, name + " variables");
+
+      for (int threads : {2, 3}) {
+        // Another fill shows elements that were never written.
+        Outcome more = run_op(op(), *bound, {.threads = threads, .fill = 0x5A});
+        expect_same_bits(more.outputs, one.outputs, str_cat(name, " on ", threads, " threads"));
+        expect_same_bits(more.variables, one.variables, str_cat(name, " on ", threads, " threads, variables"));
+      }
+      for (const auto& pair : one.request.reuse) {
+        Outcome in_place = run_op(op(), *bound, {.reuse = {pair}});
+        EXPECT_TRUE(in_place.violations.empty()) << name << " in place: " << str_join(in_place.violations, "; ");
+        expect_same_bits(in_place.outputs, one.outputs,
+                         str_cat(name, " with input ", pair.first, " reused for output ", pair.second));
+      }
+      Outcome with_values = run_op(op(), *bound, {.known = Known::kValues});
+      ASSERT_TRUE(with_values.status.ok()) << name << ", constants: " << with_values.status.to_string();
+      EXPECT_TRUE(with_values.violations.empty()) << name << ": " << str_join(with_values.violations, "; ");
+      expect_near(with_values.outputs, want, *op_case, name + " with constant inputs");
+      Outcome unknown = run_op(op(), *bound, {.known = Known::kNothing});
+      ASSERT_TRUE(unknown.status.ok()) << name << ", shapes unknown: " << unknown.status.to_string();
+      EXPECT_TRUE(unknown.violations.empty()) << name << ": " << str_join(unknown.violations, "; ");
+      expect_same_bits(unknown.outputs, one.outputs, name + " prepared without shapes");
     }
   }
 }
