@@ -1,4 +1,5 @@
-// docs/ops.md, docs/compatibility.md and docs/passes.md, written from the tables: what is in them is what is in this binary.
+// docs/ops.md, docs/compatibility.md and docs/passes.md, written from the tables: what is in them is what is in this
+// binary.
 #pragma once
 
 #include <string>

@@ -4,7 +4,8 @@
 // When:    every input is constant, the op is pure and has a kernel, no control input; the result has at most
 //          `max_constant_size_in_bytes` (10 MiB) or is no larger than what it replaces; y is not an input
 //          What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
-//          Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there
+//          Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there (and no longer
+//          refuses a number that does not fit). Nothing that waits for a control input or a branch
 // Keeps:   the name of y.   Contract: exact: the same kernels run.
 // Ends:    every change replaces a computed node, or a computed input, by a Const.
 #include <algorithm>
@@ -69,6 +70,10 @@ std::optional<std::vector<Tensor>> evaluate(const Graph& graph, NodeId id, const
 
 // Inputs of the graph and all that follows from them, even if an input is a Const now.
 std::vector<bool> descendants(const Graph& graph, const std::vector<NodeId>& inputs) {
+  const bool has_value = std::any_of(inputs.begin(), inputs.end(), [&](NodeId id) {
+    const std::vector<Fact>& facts = graph.node(id).outputs;
+    return std::any_of(facts.begin(), facts.end(), [](const Fact& fact) { return fact.has_value(); });
+  });
   std::vector<bool> reached(static_cast<size_t>(graph.id_limit()), false);
   std::vector<NodeId> stack = inputs;
   while (!stack.empty()) {
@@ -76,9 +81,9 @@ std::vector<bool> descendants(const Graph& graph, const std::vector<NodeId>& inp
     stack.pop_back();
     if (reached[static_cast<size_t>(id)]) continue;
     reached[static_cast<size_t>(id)] = true;
-    // What is known of a shape is known whatever is fed.
+    // What is known of a shape is known whatever is fed, unless it is known from the value that is not fed then.
     for (const Use& use : graph.uses(id)) {
-      if (!reads_shape_only(graph.node(use.node))) stack.push_back(use.node);
+      if (has_value || !reads_shape_only(graph.node(use.node))) stack.push_back(use.node);
     }
   }
   return reached;
@@ -113,13 +118,31 @@ Status solve_reshape(Graph& graph, NodeId id, const Tensor& sizes, const std::ve
   patch.keep(outputs);
   patch.keep(inputs);
   Wire constant = patch.constant(name + "/sizes", sizes);
-  Wire reshaped =
-      patch.add({.name = name + "/solved", .op = "Reshape", .inputs = {node.inputs[0], constant}, .attrs = node.attrs});
+  Wire reshaped = patch.add({.name = name + "/solved",
+                             .op = "Reshape",
+                             .inputs = {node.inputs[0], constant},
+                             .attrs = node.attrs,
+                             .device = node.device});
   patch.replace_node(id, reshaped);
   TARN_RETURN_IF_ERROR(patch.commit());
   std::replace(outputs.begin(), outputs.end(), id, reshaped.node);
   context.changed(name, str_cat("its sizes are a Const with one -1, not computed by ", from));
   return {};
+}
+
+// Nodes that wait for more than their inputs' values: for a control input, or for a branch to be taken, themselves or
+// through what they read. Computed early, they would have a value in runs where they have none.
+std::vector<bool> waiting(const Graph& graph, const std::vector<NodeId>& order) {
+  std::vector<bool> waits(static_cast<size_t>(graph.id_limit()), false);
+  for (NodeId id : order) {
+    const Node& node = graph.node(id);
+    bool is_control = node.def != nullptr && node.def->def->control != Control::kNone;
+    waits[static_cast<size_t>(id)] =
+        is_control || !node.controls.empty() || std::any_of(node.inputs.begin(), node.inputs.end(), [&](Wire wire) {
+          return !wire.is_none() && waits[static_cast<size_t>(wire.node)];
+        });
+  }
+  return waits;
 }
 
 Status fold_constants(Graph& graph, PassContext& context) {
@@ -128,8 +151,11 @@ Status fold_constants(Graph& graph, PassContext& context) {
   auto limit = context.args.get_or<int64_t>("max_constant_size_in_bytes", kDefaultLimit);
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
   std::vector<bool> depends_on_input = descendants(graph, inputs);
+  std::vector<bool> waits = waiting(graph, order);
   for (NodeId id : order) {
-    if (!graph.is_alive(id) || std::find(inputs.begin(), inputs.end(), id) != inputs.end()) continue;
+    if (!graph.is_alive(id) || waits[static_cast<size_t>(id)] ||
+        std::find(inputs.begin(), inputs.end(), id) != inputs.end())
+      continue;
     const Node& node = graph.node(id);
     // More is known by now. What contradicts it is the run's to report.
     if (context.changes > 0 && !graph.reinfer(id).ok()) continue;
@@ -165,7 +191,8 @@ constexpr std::string_view kDoc = R"(What depends on constants alone is computed
   When:    every input is constant, the op is pure and has a kernel, no control input; the result has at most
            max_constant_size_in_bytes (default 10 MiB) or is no larger than what it replaces; y is not an input.
            What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
-           Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there
+           Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there (and no longer
+           refuses a number that does not fit). Nothing that waits for a control input or a branch
   Keeps:   the name of y.)";
 
 }  // namespace

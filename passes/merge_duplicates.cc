@@ -85,23 +85,25 @@ bool same_node(const Node& a, const Node& b) {
          ordered_controls(a) == ordered_controls(b) && same_attrs(a.attrs, b.attrs);
 }
 
-// Users of `gone` get what `stays` gives.
-Status merge(Graph& graph, NodeId gone, NodeId stays, const std::vector<NodeId>& keep, PassContext& context) {
+// Users of `gone` get what `kept` gives.
+Status merge(Graph& graph, NodeId gone, NodeId kept, const std::vector<NodeId>& keep,
+             std::map<std::string, std::string>& stays, PassContext& context) {
   std::string name = graph.node(gone).name;
   Patch patch(graph);
   patch.keep(keep);
   for (int slot = 1; slot < std::ssize(graph.node(gone).outputs); ++slot) {
-    if (graph.use_count({gone, slot}) > 0) patch.replace({gone, slot}, {stays, slot});
+    if (graph.use_count({gone, slot}) > 0) patch.replace({gone, slot}, {kept, slot});
   }
-  patch.replace_node(gone, {stays, 0});
+  patch.replace_node(gone, {kept, 0});
   TARN_RETURN_IF_ERROR(patch.commit());
-  context.changed(name, str_cat("is the same as '", graph.node(stays).name, "'"));
+  stays[name] = graph.node(kept).name;
+  context.changed(name, str_cat("is the same as '", graph.node(kept).name, "'"));
   return {};
 }
 
-Status merge_duplicates(Graph& graph, PassContext& context) {
-  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
-  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
+// Producers come first, so their duplicates are gone by the time a node is looked at.
+Status merge_once(Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& outputs,
+                  std::map<std::string, std::string>& stays, PassContext& context) {
   std::vector<NodeId> keep = outputs;
   keep.insert(keep.end(), inputs.begin(), inputs.end());
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
@@ -109,7 +111,6 @@ Status merge_duplicates(Graph& graph, PassContext& context) {
   auto is_one_of = [](const std::vector<NodeId>& ids, NodeId id) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
   };
-  // Producers come first, so their duplicates are gone by the time a node is looked at: once around is enough.
   for (NodeId id : order) {
     if (!graph.is_alive(id) || is_one_of(inputs, id) || !may_merge(graph, graph.node(id))) continue;
     std::vector<NodeId>& like = seen[hash_of(graph.node(id))];
@@ -120,12 +121,45 @@ Status merge_duplicates(Graph& graph, PassContext& context) {
     if (twin == like.end()) {
       like.push_back(id);
     } else if (is_output) {  // its name stays
-      TARN_RETURN_IF_ERROR(merge(graph, *twin, id, keep, context));
+      TARN_RETURN_IF_ERROR(merge(graph, *twin, id, keep, stays, context));
       *twin = id;
     } else {
-      TARN_RETURN_IF_ERROR(merge(graph, id, *twin, keep, context));
+      TARN_RETURN_IF_ERROR(merge(graph, id, *twin, keep, stays, context));
     }
   }
+  return {};
+}
+
+// TensorFlow refuses a graph in which `_class` puts a node beside one that is not there.
+void colocate_with_what_stays(Graph& graph, const std::map<std::string, std::string>& stays) {
+  for (NodeId id : graph.ids()) {
+    const AttrValue* found = graph.node(id).attrs.find("_class");
+    if (found == nullptr || !found->is<std::vector<std::string>>()) continue;
+    std::vector<std::string> classes = found->as<std::vector<std::string>>();
+    bool changed = false;
+    for (std::string& name : classes) {
+      constexpr std::string_view kBeside = "loc:@";
+      if (!name.starts_with(kBeside)) continue;
+      // What one node became may have become another.
+      for (auto it = stays.find(name.substr(kBeside.size())); it != stays.end(); it = stays.find(it->second)) {
+        name = str_cat(kBeside, it->second);
+        changed = true;
+      }
+    }
+    if (changed) graph.set_attr(id, "_class", std::move(classes));
+  }
+}
+
+Status merge_duplicates(Graph& graph, PassContext& context) {
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
+  std::map<std::string, std::string> stays;  // by the name of what is gone
+  // Where the second of two stays, being an output, users of the first were looked at before: then once more.
+  for (int changes = -1; changes != context.changes;) {
+    changes = context.changes;
+    TARN_RETURN_IF_ERROR(merge_once(graph, inputs, outputs, stays, context));
+  }
+  colocate_with_what_stays(graph, stays);
   return {};
 }
 

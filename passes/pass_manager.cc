@@ -246,6 +246,7 @@ Status PassManager::compare(const PassDef& pass, const PassContext& context, con
   for (const auto& [name, value] : context.assumptions) {
     std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
     feeds.emplace_back(name, value);
+    report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
   }
   Result<std::vector<Tensor>> a = fetch(before, feeds, options_.outputs);
   if (!a.ok()) return a.status().with_context("running the graph before the pass");

@@ -32,6 +32,7 @@ struct PassReport {
   std::string pass;
   int changes = 0;
   std::vector<std::string> notes;
+  std::vector<std::string> assumed;  // "keep_prob = 1": what verification fed, for the pass holds at inference only
   int nodes_before = 0, nodes_after = 0;
   double milliseconds = 0;
   // With verify: the largest difference of any output, relative to that output's largest magnitude.

@@ -24,13 +24,16 @@ tarn_code report(const Status& status) {
   return static_cast<tarn_code>(status.code());
 }
 
-tarn_code null_handle(const char* what) { return report(tarn::invalid_argument(what, " is NULL")); }
+tarn_code null_handle(const char* what) {
+  return report(tarn::invalid_argument(what, " is NULL"));
+}
 
 tarn::Result<tarn::EngineOptions> to_options(const tarn_options* options) {
   tarn::EngineOptions result;
   if (options == nullptr) return result;
   if (options->struct_size < sizeof(tarn_options)) {
-    return tarn::invalid_argument("tarn_options.struct_size is ", options->struct_size, ", expected ", sizeof(tarn_options));
+    return tarn::invalid_argument("tarn_options.struct_size is ", options->struct_size, ", expected ",
+                                  sizeof(tarn_options));
   }
   constexpr int kMostThreads = 256;
   if (options->threads < -1 || options->threads > kMostThreads) {
@@ -75,8 +78,12 @@ const tarn::TensorView* output_of(const tarn_engine* engine, int index) {
 
 }  // namespace
 
-const char* tarn_version(void) { return "0.1.0"; }
-const char* tarn_last_error(void) { return last_error().c_str(); }
+const char* tarn_version(void) {
+  return "0.1.0";
+}
+const char* tarn_last_error(void) {
+  return last_error().c_str();
+}
 
 tarn_engine* tarn_engine_load(const char* path, const tarn_options* options) {
   if (path == nullptr) return null_handle("path"), nullptr;
@@ -89,7 +96,8 @@ tarn_engine* tarn_engine_load_memory(const void* bytes, size_t size, const tarn_
   if (bytes == nullptr) return null_handle("bytes"), nullptr;
   auto parsed = to_options(options);
   if (!parsed.ok()) return report(parsed.status()), nullptr;
-  return finish_load(tarn::Engine::load_bytes({static_cast<const char*>(bytes), size}, nullptr, "model in memory", *std::move(parsed)));
+  return finish_load(tarn::Engine::load_bytes({static_cast<const char*>(bytes), size}, nullptr, "model in memory",
+                                              *std::move(parsed)));
 }
 
 tarn_engine* tarn_engine_clone(const tarn_engine* engine) {
@@ -97,7 +105,9 @@ tarn_engine* tarn_engine_clone(const tarn_engine* engine) {
   return new tarn_engine(engine->context.engine().shared_from_this());
 }
 
-void tarn_engine_free(tarn_engine* engine) { delete engine; }
+void tarn_engine_free(tarn_engine* engine) {
+  delete engine;
+}
 
 int tarn_input_count(const tarn_engine* engine) {
   if (engine == nullptr) return null_handle("engine"), -1;
@@ -133,8 +143,8 @@ int tarn_input_shape(const tarn_engine* engine, int index, int64_t* dims, int ca
   return info == nullptr ? -1 : write_shape(info->shape, dims, capacity);
 }
 
-tarn_code tarn_set_input(tarn_engine* engine, const char* name, int dtype, const int64_t* dims, int rank, const void* data,
-                         size_t bytes) {
+tarn_code tarn_set_input(tarn_engine* engine, const char* name, int dtype, const int64_t* dims, int rank,
+                         const void* data, size_t bytes) {
   if (engine == nullptr) return null_handle("engine");
   if (name == nullptr) return null_handle("name");
   if (rank < 0 || rank > tarn::kMaxRank || (dims == nullptr && rank > 0)) {
@@ -144,16 +154,22 @@ tarn_code tarn_set_input(tarn_engine* engine, const char* name, int dtype, const
   if (!index.ok()) return report(index.status());
   const tarn::EngineTensorInfo& info = engine->context.engine().inputs()[static_cast<size_t>(*index)];
   if (static_cast<int>(info.dtype) != dtype) {
-    std::string_view given = tarn::dtype_is_known(dtype) ? tarn::dtype_name(static_cast<tarn::DType>(dtype)) : "an unknown dtype";
-    return report(tarn::invalid_argument("input ", tarn::quoted(name), ": expects ", tarn::dtype_name(info.dtype), ", got ", given));
+    std::string_view given =
+        tarn::dtype_is_known(dtype) ? tarn::dtype_name(static_cast<tarn::DType>(dtype)) : "an unknown dtype";
+    return report(tarn::invalid_argument("input ", tarn::quoted(name), ": expects ", tarn::dtype_name(info.dtype),
+                                         ", got ", given));
   }
   auto shape = tarn::Shape::make({dims, static_cast<size_t>(rank)});
   if (!shape.ok()) return report(shape.status().with_context(tarn::str_cat("input ", tarn::quoted(name))));
   return report(engine->context.set_input_memory(*index, *shape, data, bytes));
 }
 
-tarn_code tarn_prepare(tarn_engine* engine) { return engine == nullptr ? null_handle("engine") : report(engine->context.prepare()); }
-tarn_code tarn_run(tarn_engine* engine) { return engine == nullptr ? null_handle("engine") : report(engine->context.run()); }
+tarn_code tarn_prepare(tarn_engine* engine) {
+  return engine == nullptr ? null_handle("engine") : report(engine->context.prepare());
+}
+tarn_code tarn_run(tarn_engine* engine) {
+  return engine == nullptr ? null_handle("engine") : report(engine->context.run());
+}
 
 const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes) {
   const tarn::TensorView* view = output_of(engine, index);
@@ -189,7 +205,8 @@ tarn_code tarn_get_output(const tarn_engine* engine, const char* name, void* dat
   if (view == nullptr) return TARN_FAILED_PRECONDITION;
   size_t size = static_cast<size_t>(view->count) * tarn::dtype_size(view->dtype);
   if (bytes != size) {
-    return report(tarn::invalid_argument("output ", tarn::quoted(name), " has ", size, " bytes, the buffer has ", bytes));
+    return report(
+        tarn::invalid_argument("output ", tarn::quoted(name), " has ", size, " bytes, the buffer has ", bytes));
   }
   if (size > 0) std::memcpy(data, view->data, size);
   return TARN_OK;

@@ -59,10 +59,10 @@ typedef enum tarn_dtype {
 
 /* Zero-initialise, then set what you need. */
 typedef struct tarn_options {
-  size_t struct_size;        /* sizeof(tarn_options), so that the struct may grow */
-  int threads;               /* 0 or 1: the calling thread alone; -1: one per core */
-  const char* input_names;   /* comma-separated; NULL: every Placeholder */
-  const char* output_names;  /* comma-separated; NULL: every node nobody uses */
+  size_t struct_size;       /* sizeof(tarn_options), so that the struct may grow */
+  int threads;              /* 0 or 1: the calling thread alone; -1: one per core */
+  const char* input_names;  /* comma-separated; NULL: every Placeholder */
+  const char* output_names; /* comma-separated; NULL: every node nobody uses */
 } tarn_options;
 
 /* "0.1.0" */

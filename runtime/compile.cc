@@ -128,6 +128,13 @@ class Lowering {
     push(std::move(step), unit);
   }
 
+  // Whether what comes in beside input 0 is known by now. Where a Reshape's sizes are not, its shape may be known all
+  // the same, from the other sizes; then its kernel still has to see whether what is fed fits.
+  bool needs_no_other_input(const WorkNode& node) const {
+    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                       [&](Wire wire) { return state_.fact(wire).has_value(); });
+  }
+
   StepKind kind_of(const WorkNode& node) const {
     Control control = node.op->def->control;
     if (control == Control::kSwitch) return StepKind::kSwitch;
@@ -135,7 +142,8 @@ class Lowering {
     if (node.forwards_input) return StepKind::kView;
     if (node.facts.size() == 1 && node.facts[0].has_value() && node.inputs.empty()) return StepKind::kConstant;
     bool reads_handle = (node.traits() & (kView | kTakesVariable)) == (kView | kTakesVariable);
-    if (reads_handle || (node.is_view() && node.facts[0].shape.is_fully_known())) return StepKind::kView;
+    if (reads_handle || (node.is_view() && node.facts[0].shape.is_fully_known() && needs_no_other_input(node)))
+      return StepKind::kView;
     if (node.op->def->kernels.empty() && node.facts.empty()) return StepKind::kNothing;
     return StepKind::kKernel;
   }
@@ -253,7 +261,7 @@ class Lowering {
     for (const Backend& backend : state_.options.backends) {
       if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
       PrepareContext asked = context();
-      std::unique_ptr<Kernel> kernel = backend_kernel(node, backend, asked);
+      std::unique_ptr<Kernel> kernel = backend_kernel(node, backend, inputs, asked);
       if (kernel == nullptr) continue;
       step.kernel = std::move(kernel);
       keep_request(step, asked);
@@ -276,9 +284,14 @@ class Lowering {
   }
 
   // What a library beside the op's own file has for this node; null if it has nothing, or declines.
-  std::unique_ptr<Kernel> backend_kernel(const WorkNode& node, Backend backend, PrepareContext& context) const {
+  std::unique_ptr<Kernel> backend_kernel(const WorkNode& node, Backend backend, std::span<const Fact> inputs,
+                                         PrepareContext& context) const {
     const std::string& attr = node.op->schema.kernel_attr();
     DType dtype = attr.empty() ? DType::kInvalid : node.attrs.get_or<DType>(attr, DType::kInvalid);
+    // These kernels are made for exact shapes and look at none when they run.
+    for (const Fact& input : inputs) {
+      if (!input.shape.is_fully_known()) return nullptr;
+    }
     for (const BackendKernelFile* file : state_.options.backend_files) {
       for (const BackendKernel& kernel : *file) {
         if (kernel.op != node.op->def->name || kernel.def.backend != backend || kernel.def.dtype != dtype) continue;

@@ -30,6 +30,15 @@ std::string cycle_text(const NodeSource& source, const std::vector<int>& path, i
   return str_join(names, " <- ");
 }
 
+// Whether the cycle from `from` on is that of a while loop.
+bool passes_next_iteration(const NodeSource& source, const std::vector<int>& path, int from) {
+  return std::any_of(std::find(path.begin(), path.end(), from), path.end(), [&](int node) {
+    return source.op(node) == "NextIteration" || source.op(node) == "RefNextIteration";
+  });
+}
+
+void report_unsupported(State& state);
+
 void judge_feed(State& state, int index) {
   const CompileRequest::Feed& feed = state.request.feeds[static_cast<size_t>(index)];
   std::string name(state.source.name(feed.tensor.node));
@@ -90,6 +99,7 @@ Status prune(State& state) {
   };
   std::vector<Frame> stack;
   std::vector<int> path;
+  bool has_loop = false;
   auto to_work = [&](Wire wire) -> Wire {
     int feed = feed_of(wire);
     if (feed >= 0) return {feed_wire(feed), 0};
@@ -111,6 +121,10 @@ Status prune(State& state) {
         if (i >= inputs.size() && is_fed_placeholder(next)) continue;
         if (state_of[static_cast<size_t>(next)] == kDone) continue;
         if (state_of[static_cast<size_t>(next)] == kOpen) {
+          if (passes_next_iteration(source, path, next)) {  // a while loop: report_unsupported names its ops
+            has_loop = true;
+            continue;
+          }
           return invalid_argument("the graph has a cycle: ", cycle_text(source, path, next));
         }
         state_of[static_cast<size_t>(next)] = kOpen;
@@ -142,7 +156,10 @@ Status prune(State& state) {
     TARN_RETURN_IF_ERROR(visit(target));
     state.targets.push_back(work_index[static_cast<size_t>(target)]);
   }
-  return {};
+  if (!has_loop) return {};
+  for (WorkNode& node : state.nodes) node.op = state.options.ops->find(node.op_name);
+  report_unsupported(state);
+  return state.problems.to_status("");
 }
 
 namespace {
@@ -159,8 +176,10 @@ void report_unsupported(State& state) {
     std::vector<std::string> some;
     for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
     std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
-    state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
-                                     str_join(some), more, ")", did_you_mean(op, state.options.ops->names())));
+    state.problems.add(unimplemented(
+        "op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ", str_join(some), more, ")",
+        state.options.ops->find(op) != nullptr ? ": while loops are not run yet"
+                                               : did_you_mean(op, state.options.ops->names())));
   }
 }
 

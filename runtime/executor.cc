@@ -80,6 +80,12 @@ class Context::StepContext : public RunContext {
       return invalid_argument("a tensor of shape ", from.view.shape->to_string(), " cannot take shape ",
                               shape.to_string());
     }
+    const Shape& planned =
+        owner_.program_->values[static_cast<size_t>(step_->outputs[static_cast<size_t>(output)])].fact.shape;
+    if (!planned.is_compatible_with(shape)) {
+      return internal_error("output ", output, " was planned as ", planned.to_string(), " but the kernel makes ",
+                            shape.to_string());
+    }
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
     to.variable = from.variable;
@@ -224,6 +230,14 @@ Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
   return {};
 }
 
+// What comes in may have a shape that only the run knows: it must have the elements that this step was planned for.
+Status Context::check_count(const Step& step, const TensorView& from, const Shape& planned) const {
+  if (from.count == planned.elements()) return {};
+  return invalid_argument(node_label(step.op, step.node), ": a tensor of shape ", from.shape->to_string(),
+                          " cannot take shape ", planned.to_string())
+      .with_node(step.node);
+}
+
 Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context) {
   if (program_->has_branches && mark_dead(step, index) && step.kind != StepKind::kFetch) return {};
   if (!step.ref_inputs.empty()) TARN_RETURN_IF_ERROR(refresh_refs(step, step.uninitialized_ok));
@@ -241,6 +255,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       to.variable = fact.is_variable() ? from.variable : nullptr;
       to.view = from.view;
       if (fact.shape.is_fully_known()) {
+        TARN_RETURN_IF_ERROR(check_count(step, from.view, fact.shape));
         to.view.shape = &fact.shape;
         to.view.dtype = fact.dtype;
       }
@@ -249,7 +264,9 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
     case StepKind::kCopy: {
       const TensorView& from = slot(step.inputs[0]).view;
       int out = step.outputs[0];
-      if (program_->values[static_cast<size_t>(out)].kind == ValueKind::kPlanned) {
+      const Value& copy = program_->values[static_cast<size_t>(out)];
+      if (copy.kind == ValueKind::kPlanned) {
+        TARN_RETURN_IF_ERROR(check_count(step, from, copy.fact.shape));
         place(out);
       } else {
         TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());

@@ -55,6 +55,7 @@ class Context {
 
   Status run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context);
   Status run_fetch(const Step& step, std::span<Tensor> fetched);
+  Status check_count(const Step& step, const TensorView& from, const Shape& planned) const;
   Status refresh_refs(const Step& step, bool uninitialized_ok);
   bool mark_dead(const Step& step, int index);
   void place(int value);  // points a planned slot at its place in the arena

@@ -3,9 +3,9 @@
 //   Result<std::unique_ptr<WireGraph>> graph = WireGraph::parse(bytes, owner, "model.pb");
 //
 // parse() checks the whole structure (wire format, names, inputs, cycles, versions, limits) and says every problem at
-// once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. What an engine
-// has no use for is passed over unread: the function library and debug information.
-// Immutable, so thread-safe. Only wire.cc knows protozero.
+// once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. What an
+// engine has no use for is passed over unread: the function library and debug information. Immutable, so thread-safe.
+// Only wire.cc knows protozero.
 #pragma once
 
 #include <memory>

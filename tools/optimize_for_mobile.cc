@@ -17,14 +17,22 @@ DEFINE_string(input_names, "",
               "Inputs, comma-separated; one that is no Placeholder becomes one. By default every Placeholder");
 DEFINE_string(output_names, "", "Outputs, comma-separated: NAME or NAME:OUTPUT");
 DEFINE_string(quantize, "none", "none, or weights8: weights as 8-bit constants");
+DEFINE_string(passes, "",
+              "Other passes instead, separated by spaces: docs/passes.md lists them. By default strip, fold_constants, "
+              "fold_batch_norms and what --quantize asks for");
 DEFINE_bool(verify, false,
-            "Run the graph before and after each pass on the same inputs and print the largest difference");
+            "Run the graph before and after each pass on the same inputs, without dropout, and print the largest "
+            "difference");
 DEFINE_string(verify_feed, "", "Inputs for --verify, NAME=FILE.npy,…; by default made-up ones");
 DEFINE_bool(print_passes, false, "Print each change of each pass");
 
 namespace {
 
 tarn::Result<std::string> pipeline_text() {
+  if (!FLAGS_passes.empty()) {
+    if (FLAGS_quantize == "none") return FLAGS_passes;
+    return tarn::invalid_argument("--passes and --quantize exclude each other: add quantize_weights to the passes");
+  }
   std::string text = "strip fold_constants fold_batch_norms strip";
   if (FLAGS_quantize == "weights8") return text + " quantize_weights";
   if (FLAGS_quantize == "none") return text;
@@ -54,6 +62,7 @@ tarn::Status print_report(const tarn::PassReport& report) {
               nodes_text(report.nodes_before, report.nodes_after), ", ", tarn::fixed_text(report.milliseconds, 1),
               " ms");
   if (report.verified) tarn::print(", largest difference ", short_text(report.max_relative_difference));
+  if (!report.assumed.empty()) tarn::print(" with ", tarn::str_join(report.assumed, ", "));
   if (report.max_constant_difference > 0)
     tarn::print(" (of a weight ", short_text(report.max_constant_difference), ")");
   tarn::print("\n");
@@ -94,7 +103,9 @@ void warn_of_inputs(const tarn::Graph& graph, const std::vector<std::string>& in
 
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(std::string text, pipeline_text());
-  TARN_ASSIGN_OR_RETURN(std::vector<tarn::PipelineStep> pipeline, tarn::parse_pipeline(text));
+  tarn::Result<std::vector<tarn::PipelineStep>> parsed = tarn::parse_pipeline(text);
+  if (!parsed.ok()) return parsed.status().with_context("--passes");
+  const std::vector<tarn::PipelineStep>& pipeline = *parsed;
   tarn::PassManagerOptions options;
   TARN_ASSIGN_OR_RETURN(options.inputs, tarn::list_flag("input_names", FLAGS_input_names));
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("output_names", FLAGS_output_names));

@@ -1,6 +1,7 @@
 // Shapes put together in the graph from a batch size that only a run knows: what else is known is not lost.
 #include <gtest/gtest.h>
 
+#include "graph/session.h"
 #include "graph/text.h"
 
 namespace tarn {
@@ -53,6 +54,47 @@ TEST(KnownSizes, WrongOnesAreSaidBeforeAnythingRuns) {
       fact_of_y("minus: i32[] = -6\nsizes: i32[2] = Pack(n, minus)\none: f32[] = 1\ny: f32[?,?] = Fill(sizes, one)")
           .find("dims[1] must be >= 0, not -6"),
       std::string::npos);
+}
+
+// What a run makes of y: its type, or the error.
+std::string run(const std::string& text, const std::vector<Session::Feed>& feeds) {
+  Result<Graph> graph = graph_from_text(text);
+  if (!graph.ok()) return graph.status().to_string();
+  Session session(*graph);
+  std::vector<Tensor> outputs;
+  Status status = session.Run(feeds, {"y"}, &outputs);
+  return status.ok() ? Fact::of(outputs[0]).to_string() : status.to_string();
+}
+
+TEST(KnownSizes, ARunSeesWhetherTheUnknownOneFits) {
+  const std::string text = R"(x: f32[12] = Placeholder
+n: i32[] = Placeholder
+four: i32[] = 4
+sizes: i32[2] = Pack(n, four)
+y: f32[3,4] = Reshape(x, sizes)
+)";
+  Tensor x = *Tensor::zeros(DType::kFloat, Shape{12});
+
+  EXPECT_EQ(run(text, {{"x", x}, {"n", Tensor::scalar<int32_t>(3)}}), "f32[3,4]");
+  for (int32_t n : {0, 5, -2, 1'000'000'000}) {
+    EXPECT_NE(run(text, {{"x", x}, {"n", Tensor::scalar<int32_t>(n)}}).find("Reshape 'y'"), std::string::npos) << n;
+  }
+}
+
+TEST(KnownSizes, ATensorOfAShapeThatOnlyTheRunKnowsMustHaveTheElementsOfItsView) {
+  const std::string head = R"(v: f32[?] = Placeholder
+s: i32[?] = Placeholder
+x: f32? = Reshape(v, s)
+)";
+  const std::vector<Session::Feed> ten = {{"v", *Tensor::zeros(DType::kFloat, Shape{10})},
+                                          {"s", Tensor::vector<int32_t>(std::vector<int32_t>{10})}};
+  for (const char* view : {"to: i32[2] = {3, 4}\ny: f32[3,4] = Reshape(x, to)",
+                           "to: i32[1] = {400000000}\ny: f32[400000000] = Reshape(x, to)",
+                           "y: f32[3,4] = PlaceholderWithDefault(x) {shape = [3,4]}"}) {
+    std::string said = run(head + view, ten);
+    EXPECT_NE(said.find("[10]"), std::string::npos) << view << ": " << said;
+    EXPECT_NE(said.find("'y'"), std::string::npos) << view << ": " << said;
+  }
 }
 
 }  // namespace

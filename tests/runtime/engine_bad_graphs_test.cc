@@ -74,6 +74,22 @@ TEST(EngineBadGraphs, UnsupportedOpsAreAllNamedAtOnce) {  // B27
   }
 }
 
+TEST(EngineBadGraphs, AWhileLoopIsNoCycleButNotRunYetBesideWhatElseIsMissing) {
+  auto engine =
+      load(graph_def(placeholder("x") +
+                     typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }") +
+                     typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }") +
+                     typed("z", "Zorn", "input: 'merge'", "") + typed("next", "NextIteration", "input: 'z'", "") +
+                     typed("y", "Exit", "input: 'merge'", "")),
+           {"y", "next"});
+  ASSERT_FALSE(engine.ok());
+  EXPECT_EQ(engine.status().code(), Code::kUnimplemented);
+  for (const char* part : {"'Enter'", "'NextIteration'", "while loops are not run yet", "'Zorn'"}) {
+    EXPECT_NE(engine.status().message().find(part), std::string_view::npos) << engine.status().message();
+  }
+  EXPECT_EQ(engine.status().message().find("did you mean 'Enter'"), std::string_view::npos);
+}
+
 TEST(EngineBadGraphs, UnknownDTypeNumberIsRefused) {  // B30: T = 9999 has no name, so text protos cannot say it
   pb::GraphDef def = graph_def(placeholder("x") + relu("y", "x"));
   (*def.mutable_node(1)->mutable_attr())["T"].set_type(static_cast<pb::DataType>(9999));
