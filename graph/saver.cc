@@ -8,6 +8,7 @@
 #include "graph/graph_def.h"
 #include "graph/meta_graph.h"
 #include "graph/variable_values.h"
+#include "graph/variables.h"
 
 namespace tarn {
 namespace {
@@ -29,12 +30,12 @@ std::map<std::string, Output> variables_to_save(const Scope& scope, const SaverO
   return variables;
 }
 
-// What reads a resource variable: its own `Read/ReadVariableOp`, or a new node.
-Output read_of(const Scope& scope, const Output& handle) {
-  const VariableRecord* record = scope.collections().find_variable(handle.op().name());
+// What SaveV2 takes: a reference, or what reads a handle: the variable's own `Read/ReadVariableOp`, or a new node.
+Output saved_value(const Scope& scope, const Output& variable) {
+  if (variable.fact().is_ref) return variable;
+  const VariableRecord* record = scope.collections().find_variable(variable.op().name());
   std::optional<NodeId> read = record == nullptr ? std::nullopt : scope.graph().find(record->snapshot);
-  if (read) return Output(&scope.graph(), Wire{*read, 0});
-  return AddNode(scope, "ReadVariableOp", {handle}, {{"dtype", handle.fact().variable().dtype}}).output(0);
+  return read ? Output(&scope.graph(), Wire{*read, 0}) : read_variable(scope, variable);
 }
 
 Tensor strings(const std::vector<std::string>& values) {
@@ -70,13 +71,13 @@ void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& b
   std::vector<std::string> names;
   std::vector<DType> dtypes;
   std::vector<Output> variables;
-  std::vector<Output> values;  // what SaveV2 takes: references, and what handles are read by
+  std::vector<Output> values;
   for (const auto& [name, variable] : by_name) {
     const Fact& fact = variable.fact().variable();
     names.push_back(name);
     dtypes.push_back(fact.dtype);
     variables.push_back(variable);
-    values.push_back(variable.fact().is_ref ? variable : read_of(scope, variable));
+    values.push_back(saved_value(scope, variable));
     items_.push_back({.name = name, .slice = {}, .node = variable.op().name(), .fact = fact});
   }
   const Tensor name_list = strings(names);

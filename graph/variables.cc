@@ -187,6 +187,11 @@ std::vector<Output> TrainableVariables(const Scope& scope) {
   return variables;
 }
 
+Output read_variable(const Scope& scope, const Output& output) {
+  if (output.is_none() || output.dtype() != DType::kResource) return output;
+  return AddNode(scope, "ReadVariableOp", {output}, {{"dtype", variable_fact(output).dtype}}).output(0);
+}
+
 std::string op_for_variable(std::string_view op, const Output& variable) {
   if (variable.fact().dtype != DType::kResource) return std::string(op);
   return op.starts_with("Assign") ? str_cat(op, "VariableOp") : str_cat("Resource", op);
