@@ -120,6 +120,16 @@ TEST_F(Optimizers, TakeTheirRateByItsHandle) {
   EXPECT_NEAR(value("w"), 0.5 - 0.25 * gradient(0.5, 0.25).w, kTolerance);
 }
 
+TEST_F(Optimizers, AdamsVariablesAreOfTheKindOfThoseItMoves) {
+  AdamOptimizer(0.01f).Minimize(root.WithResourceVariables(), loss);
+
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  ASSERT_EQ(root.collections().variables().size(), 8u);
+  for (const VariableRecord& record : root.collections().variables()) {
+    EXPECT_EQ(node(record.variable).op, "VariableV2") << record.variable;
+  }
+}
+
 TEST_F(Optimizers, AdamWritesTensorFlowsNodesAndSlots) {
   ModelVariable global_step = GetOrCreateGlobalStep(root);
   Operation train = AdamOptimizer(1e-4f).Minimize(root, loss, {.global_step = global_step.ref});
