@@ -30,6 +30,20 @@ std::map<std::string, Output> variables_to_save(const Scope& scope, const SaverO
   return variables;
 }
 
+// `name` is the variable's in checkpoints.
+Status check_variable(const Scope& scope, const std::string& name, const Output& variable) {
+  if (variable.is_none()) {
+    return invalid_argument("Saver: ", name.empty() ? std::string("a variable of var_list") : quoted(name),
+                            " is no output of any node (an error earlier, or an average that was not made)");
+  }
+  const std::string& node = variable.op().name();
+  if (variable.op().graph() != &scope.graph()) {
+    return invalid_argument("Saver: ", quoted(node), " is of another graph").with_node(node);
+  }
+  if (is_variable(variable.op().node())) return {};
+  return invalid_argument("Saver: ", quoted(node), " is a ", variable.op().type(), ", not a variable").with_node(node);
+}
+
 // What SaveV2 takes: a reference, or what reads a handle: the variable's own `Read/ReadVariableOp`, or a new node.
 Output saved_value(const Scope& scope, const Output& variable) {
   if (variable.fact().is_ref) return variable;
@@ -58,11 +72,7 @@ Saver::Saver(const Scope& scope, SaverOptions options) : options_(std::move(opti
   if (variables.empty()) scope.UpdateStatus(invalid_argument("Saver: there are no variables to save"));
   for (const auto& [name, variable] : variables) {
     if (!scope.ok()) return;
-    if (!is_variable(scope.graph().node(variable.op().id()))) {
-      scope.UpdateStatus(
-          invalid_argument("Saver: ", quoted(variable.op().name()), " is a ", variable.op().type(), ", not a variable")
-              .with_node(variable.op().name()));
-    }
+    scope.UpdateStatus(check_variable(scope, name, variable));
   }
   if (scope.ok()) add_nodes(scope.NewSubScope("save").WithNoControlDependencies(), variables);
 }
