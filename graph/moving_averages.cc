@@ -34,8 +34,8 @@ Operation subtract(const Scope& outer, const Scope& inner, std::string_view name
 // are initialised together or the variable came from a checkpoint.
 Output initialized_value(const Scope& scope, const Output& variable) {
   const VariableRecord* record = scope.collections().find_variable(variable.op().name());
-  Output initial = record == nullptr ? Output() : output_named(scope, record->initial_value);
-  if (initial.is_none()) {
+  const Result<Wire> initial = scope.graph().find_wire(record == nullptr ? "" : record->initial_value);
+  if (!initial.ok()) {
     scope.UpdateStatus(invalid_argument("ExponentialMovingAverage: the graph does not say where variable ",
                                         quoted(variable.op().name()), " starts"));
     return {};
@@ -45,7 +45,7 @@ Output initialized_value(const Scope& scope, const Output& variable) {
   Cond cond(scope, has_value);
   Scope in_true = cond.in_true(cond.scope).WithOpName("read");
   Output value = is_ref ? AddNode(in_true, "Identity", {variable}).output(0) : read_variable(in_true, variable);
-  return cond.merge(cond.enter(cond.scope, initial).output(0), value);
+  return cond.merge(cond.enter(cond.scope, Output(&scope.graph(), *initial)).output(0), value);
 }
 
 }  // namespace

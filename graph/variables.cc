@@ -68,7 +68,7 @@ ModelVariable add_variable(const Scope& scope, const std::string& name, const Ou
   scope.collections().add_variable({.variable = name,
                                     .initializer = variable.initializer.name(),
                                     .snapshot = variable.read.op().name(),
-                                    .initial_value = initial_value.op().name(),
+                                    .initial_value = scope.graph().wire_name(initial_value.wire()),
                                     .trainable = options.trainable,
                                     .is_resource = is_resource});
   return variable;

@@ -153,6 +153,16 @@ TEST_F(MovingAverages, StartFromTheVariablesValueIfItHasOne) {
   EXPECT_EQ(value("w/ExponentialMovingAverage"), 7);
 }
 
+TEST_F(MovingAverages, StartFromTheOutputThatTheVariableStartsFrom) {
+  Operation halves = AddNode(root.WithOpName("halves"), "Split", {0, std::vector<float>{3, 8}}, {{"num_split", 2}});
+  ModelVariable second = CreateVariable(root.WithOpName("second"), halves.output(1), {.trainable = false});
+
+  ExponentialMovingAverage(0.9f).Apply(root, {second.ref});
+
+  start();
+  EXPECT_EQ(session->variable("second/ExponentialMovingAverage")->to_string(), "f32[1]{8}");
+}
+
 // The average of values that differ from step to step; with zero_debias it is their weighted mean from the first on.
 TEST_F(MovingAverages, OfValuesStartAtZeroUnlessDebiased) {
   Output fed = ops::Placeholder(root.WithOpName("fed"), DT_FLOAT, ops::Placeholder::Shape({}));
