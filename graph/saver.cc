@@ -247,14 +247,14 @@ Status Saver::Restore(Session& session, const std::string& path) {
     Result<TrainingState> stored = TrainingState::read(reader);
     if (!stored.ok()) return stored.status().with_context(context);
     state = *std::move(stored);
-    // Before the variables: what is tracked may refuse.
-    TARN_RETURN_IF_ERROR(state.restore_tracked(tracked_).with_context(context));
   }
   // One RestoreV2 reads all values, with their checksums, before the first Assign.
-  Status status =
-      session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(path)}}, {}, {names_.restore_op}, nullptr);
-  if (!status.ok()) return status.with_context(context);
-  if (!options_.training_state) return {};
+  auto restore_variables = [&] {
+    return session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(path)}}, {}, {names_.restore_op}, nullptr);
+  };
+  if (!options_.training_state) return restore_variables().with_context(context);
+  // What is tracked comes first, for it may refuse.
+  TARN_RETURN_IF_ERROR(state.restore_tracked(tracked_, restore_variables).with_context(context));
   state.restore_random(session);
   warnings_ = state.missing(session, tracked_);
   return {};

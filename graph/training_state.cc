@@ -86,13 +86,27 @@ Result<TrainingState> TrainingState::read(const CheckpointReader& reader) {
   return state;
 }
 
-Status TrainingState::restore_tracked(const TrackedState& tracked) const {
-  for (const auto& [name, object] : tracked) {
-    const auto saved = tracked_.find(name);
-    if (saved == tracked_.end()) continue;
-    TARN_RETURN_IF_ERROR(object->RestoreState(saved->second).with_context(str_cat("the state of ", quoted(name))));
+Status TrainingState::restore_tracked(const TrackedState& tracked, const std::function<Status()>& then) const {
+  std::vector<std::pair<std::string, Tensor>> before;
+  auto give = [&]() -> Status {
+    for (const auto& [name, object] : tracked) {
+      const auto saved = tracked_.find(name);
+      if (saved == tracked_.end()) continue;
+      const std::string context = str_cat("the state of ", quoted(name));
+      Result<Tensor> now = object->SaveState();
+      if (!now.ok()) return now.status().with_context(context);
+      TARN_RETURN_IF_ERROR(object->RestoreState(saved->second).with_context(context));
+      before.emplace_back(name, *std::move(now));
+    }
+    return then();
+  };
+  Status status = give();
+  if (status.ok()) return status;
+  for (const auto& [name, state] : before) {
+    Status back = tracked.at(name)->RestoreState(state);
+    if (!back.ok()) status = status.with_context(str_cat(quoted(name), " lost its state: ", back.message()));
   }
-  return {};
+  return status;
 }
 
 void TrainingState::restore_random(Session& session) const {

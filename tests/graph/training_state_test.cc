@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "graph/dataset.h"
+#include "graph/early_stopping.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
 #include "graph/ops.h"
@@ -182,6 +183,49 @@ TEST(TrainingState, ARefusedStateLeavesTheVariablesAsTheyWere) {
 
   EXPECT_SAYS(status, {prefix, "'reader'", "another input pipeline"});
   EXPECT_TRUE(second.session->variable("hidden/kernel")->identical_to(before));
+}
+
+// `other_name` is tracked beside the reader, and comes before or after it.
+TEST(TrainingState, AFailedRestoreMovesNothingThatIsTracked) {
+  for (const std::string other_name : {"a", "z"}) {
+    SCOPED_TRACE(other_name);
+    TempDir dir;
+    Training first, second;
+    EarlyStopping saved({.patience = 3}), kept({.patience = 3});
+    first.saver->Track(other_name, &saved);
+    second.saver->Track(other_name, &kept);
+    saved.Update(1, 0.25);
+    kept.Update(2, 0.5);
+    first.steps(2);
+    second.steps(3);
+    const std::string prefix = first.save(dir.file("m")), damaged = first.save(dir.file("damaged"));
+    const Tensor before = *second.session->variable("hidden/kernel");
+    auto expect_nothing_moved = [&] {
+      EXPECT_EQ(kept.best(), 0.5);
+      EXPECT_EQ(second.reader->position(), 3);
+      EXPECT_TRUE(second.session->variable("hidden/kernel")->identical_to(before));
+    };
+
+    // One that refuses.
+    std::unique_ptr<DatasetIterator> other =
+        *Dataset::FromTensorSlices({Tensor::vector<float>(std::vector<float>{1, 2})}).MakeIterator();
+    second.saver->Track("reader", other.get());
+    EXPECT_SAYS(second.saver->Restore(*second.session, prefix), {"another input pipeline"});
+    expect_nothing_moved();
+
+    // A damaged value of a variable: the index is whole, so only reading it tells.
+    second.saver->Track("reader", second.reader.get());
+    std::string data = *read_file(checkpoint_data_path(damaged, 0, 1));
+    data.back() = static_cast<char>(data.back() ^ 1);
+    ASSERT_TRUE(write_file_atomically(checkpoint_data_path(damaged, 0, 1), data).ok());
+    EXPECT_SAYS(second.saver->Restore(*second.session, damaged), {"'hidden/kernel/Adam_1'"});
+    expect_nothing_moved();
+
+    Status status = second.saver->Restore(*second.session, prefix);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    EXPECT_EQ(kept.best(), 0.25);
+    EXPECT_EQ(second.reader->position(), 2);
+  }
 }
 
 TEST(TrainingState, DamagedStatesAreRefusedByName) {
