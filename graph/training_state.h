@@ -4,7 +4,7 @@
 //
 //   _tarn/version            i64[]: 1            there is such state
 //   _tarn/random/<node>      i64[6]: Philox key 0-1, counter 2-5 (graph/saver.h says who writes and reads them)
-//   _tarn/random_seeds       i64[2]: seed, how many were drawn from it
+//   _tarn/random_seeds       i64[2]: seed, how many were drawn from it; if there are ops without seeds
 //   _tarn/state/<name>       what a Saver tracks
 #pragma once
 

@@ -122,6 +122,30 @@ TEST(TrainingState, RandomOpsWithoutASeedGoOnToo) {
   }
 }
 
+// Nothing but the random op draws, and it has not run when the state is saved: the seeds that it will draw are in it.
+TEST(TrainingState, SeedsThatNobodyDrewYetAreSaved) {
+  TempDir dir;
+  Scope root = Scope::NewRootScope();
+  CreateVariable(root.WithOpName("w"), {2}, Initializer::Zeros());
+  Output drawn = AddNode(root, "RandomUniform", {std::vector<int32_t>{4}}, {{"dtype", DType::kFloat}}).output(0);
+  Operation init = GlobalVariablesInitializer(root);
+  Saver saver(root);
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  Session first(root, {.threads = 1, .seed = 7}), second(root, {.threads = 1, .seed = 8});
+  ASSERT_TRUE(first.Run(init.name()).ok());
+  Result<std::string> prefix = saver.Save(first, dir.file("m"));
+  ASSERT_TRUE(prefix.ok()) << prefix.status().to_string();
+
+  Status status = saver.Restore(second, *prefix);
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_THAT(saver.warnings(), IsEmpty());
+  std::vector<Tensor> uninterrupted, resumed;
+  ASSERT_TRUE(first.Run({}, {drawn.name()}, &uninterrupted).ok());
+  ASSERT_TRUE(second.Run({}, {drawn.name()}, &resumed).ok());
+  EXPECT_TRUE(resumed[0].identical_to(uninterrupted[0])) << resumed[0].to_string();
+}
+
 TEST(TrainingState, GoingBackInTheSameSessionRepeatsTheSameNumbers) {
   TempDir dir;
   Training training;
@@ -240,7 +264,9 @@ TEST(TrainingState, DamagedStatesAreRefusedByName) {
   const Case cases[] = {{"_tarn/version", Tensor::scalar<int64_t>(9), "version"},
                         {"_tarn/random/hidden", Tensor::from<int64_t>({2}, {1, 2}), "i64[6]"},
                         {"_tarn/random/hidden", Tensor::from<int64_t>({6}, {1, 2, 3, 4, 5, -1}), "32-bit"},
-                        {"_tarn/random_seeds", Tensor::from<int64_t>({1}, {1}), "i64[2]"}};
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({1}, {1}), "i64[2]"},
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({2}, {1, -1}), "-1 seeds drawn"},
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({2}, {1, int64_t{1} << 62}), "seeds drawn"}};
   for (const Case& c : cases) {
     CheckpointReader reader = *CheckpointReader::open(prefix);
     std::vector<NamedTensor> tensors = {{c.name, c.value}};
