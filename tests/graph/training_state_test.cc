@@ -180,7 +180,8 @@ TEST(TrainingState, ACheckpointWithoutItIsRestoredWithWarnings) {
   Training plain(3, std::nullopt, {.training_state = false}), training;
   plain.steps(3);
   const std::string prefix = plain.save(dir.file("m"));
-  for (const CheckpointEntry& entry : CheckpointReader::open(prefix)->entries()) {
+  const CheckpointReader reader = *CheckpointReader::open(prefix);
+  for (const CheckpointEntry& entry : reader.entries()) {
     EXPECT_EQ(entry.name.find("_tarn"), std::string::npos) << entry.name;
   }
 
