@@ -32,7 +32,7 @@ struct VariableRecord {
   std::string variable;       // "conv1/kernel": a VariableV2, or of a resource variable the VarHandleOp
   std::string initializer;    // "conv1/kernel/Assign"
   std::string snapshot;       // "conv1/kernel/read", "conv1/kernel/Read/ReadVariableOp"
-  std::string initial_value;  // "conv1/kernel/Initializer/zeros"
+  std::string initial_value;  // "conv1/kernel/Initializer/zeros", "split:1"
   bool trainable = true;
   bool is_resource = false;
 };

@@ -43,7 +43,8 @@ class Dataset {
   static Dataset FromGenerator(std::function<Generator()> start);
 
   // `index` counts the examples from the first epoch on: seed random changes with it, for they may be made in any order
-  // or left out.
+  // or left out. Where nobody knows how many examples an epoch has, as of a generator, number i of epoch e (both from
+  // 0) is e * 2^40 + i.
   using MapFunction = std::function<Result<Example>(Example example, int64_t index)>;
   // `parallel_calls` > 1: that many at a time, each on a thread of its own; `function` must bear it.
   Dataset Map(MapFunction function, int parallel_calls = 1) const;

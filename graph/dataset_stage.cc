@@ -12,6 +12,7 @@ namespace tarn {
 namespace {
 
 constexpr int64_t kForEver = std::numeric_limits<int64_t>::max();
+constexpr int kEpochShift = 40;  // Dataset::MapFunction's index in epochs of unknown size
 
 // Row `row` of a tensor: a view that keeps its memory.
 Tensor row_of(const Tensor& tensor, int64_t row) {
@@ -98,9 +99,10 @@ class Map : public After {
       : After(std::move(from)), function_(std::move(function)), pool_(parallel_calls) {}
   Status start(int64_t epoch) override {
     ready_.clear();
-    // An epoch's examples are counted from those of the epochs before it, if their number is known.
+    // An epoch's examples are counted from those of the epochs before it. Where their number is not known, epoch and
+    // place tell them apart: how many were read ahead of what was asked for must not matter.
     const std::optional<int64_t> size = from_->size();
-    if (size && *size != kForEver) index_ = epoch * *size;
+    index_ = size && *size != kForEver ? epoch * *size : epoch << kEpochShift;
     return from_->start(epoch);
   }
   Result<bool> next(DatasetItem& item) override {

@@ -2,6 +2,8 @@
 
 #include <numbers>
 
+#include "graph/variables.h"
+
 namespace tarn {
 namespace {
 
@@ -18,9 +20,12 @@ class Schedule {
   Output number(std::string_view name, const Input& value) const { return number(name, value, dtype_); }
   Output number(std::string_view name, const Input& value, DType dtype) const {
     if (value.is_constant()) return ops::ConstOfType(inner_.WithOpName(name), value.constant(), dtype);
-    if (value.output().is_none() || value.output().dtype() == dtype) return value.output();
-    return op("Cast", {value}, {{"DstT", dtype}});
+    const Output output = read(value.output());
+    if (output.is_none() || output.dtype() == dtype) return output;
+    return op("Cast", {output}, {{"DstT", dtype}});
   }
+  // The step itself, which may be given as its handle.
+  Output read(const Output& step) const { return read_variable(inner_, step); }
   Output op(std::string_view type, const std::vector<NodeArg>& args, AttrMap attrs = {}) const {
     return AddNode(inner_, type, args, std::move(attrs)).output(0);
   }
@@ -55,7 +60,7 @@ class Schedule {
  private:
   // TensorFlow takes Python's numbers for float32.
   static DType dtype_of(const Input& learning_rate) {
-    if (!learning_rate.is_constant()) return learning_rate.output().dtype();
+    if (!learning_rate.is_constant()) return variable_fact(learning_rate.output()).dtype;
     return learning_rate.constant().is_literal() ? DType::kFloat : learning_rate.constant().tensor().dtype();
   }
 
@@ -103,8 +108,9 @@ Output PiecewiseConstant(const Scope& scope, const Output& x, const std::vector<
   }
   // x <= b0 ? v0 : (x <= b1 ? v1 : …), written from the end
   Output value = s.rate;
+  const Output now = s.read(x);
   for (size_t i = boundaries.size(); i-- > 0;) {
-    Output is_before = s.op("LessEqual", {x, s.number("boundary", boundaries[i], x.dtype())});
+    Output is_before = s.op("LessEqual", {now, s.number("boundary", boundaries[i], now.dtype())});
     Output here = s.number("value", values[i]);
     value = i > 0 ? s.op("Select", {is_before, here, value}) : s.result("Select", {is_before, here, value});
   }

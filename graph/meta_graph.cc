@@ -33,8 +33,9 @@ pb::OpDef::AttrDef attr_def(const AttrSpec& attr) {
   return def;
 }
 
+// "split" -> "split:0"; "split:1" stays.
 std::string with_slot(const std::string& node) {
-  return node.empty() ? node : node + ":0";
+  return node.empty() || node.find(':') != std::string::npos ? node : node + ":0";
 }
 
 std::string variable_bytes(const VariableRecord& record) {

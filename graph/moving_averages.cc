@@ -30,16 +30,12 @@ Operation subtract(const Scope& outer, const Scope& inner, std::string_view name
   return AddNodeNamed(outer, name, op_for_variable("AssignSub", variable), {variable, step});
 }
 
-Output read_handle(const Scope& scope, const Output& handle) {
-  return AddNode(scope, "ReadVariableOp", {handle}, {{"dtype", variable_fact(handle).dtype}}).output(0);
-}
-
 // The variable's value if it has one, else its initial value: the average starts where the variable does, whether both
 // are initialised together or the variable came from a checkpoint.
 Output initialized_value(const Scope& scope, const Output& variable) {
   const VariableRecord* record = scope.collections().find_variable(variable.op().name());
-  Output initial = record == nullptr ? Output() : output_named(scope, record->initial_value);
-  if (initial.is_none()) {
+  const Result<Wire> initial = scope.graph().find_wire(record == nullptr ? "" : record->initial_value);
+  if (!initial.ok()) {
     scope.UpdateStatus(invalid_argument("ExponentialMovingAverage: the graph does not say where variable ",
                                         quoted(variable.op().name()), " starts"));
     return {};
@@ -48,8 +44,8 @@ Output initialized_value(const Scope& scope, const Output& variable) {
   Output has_value = AddNode(scope, is_ref ? "IsVariableInitialized" : "VarIsInitializedOp", {variable}).output(0);
   Cond cond(scope, has_value);
   Scope in_true = cond.in_true(cond.scope).WithOpName("read");
-  Output value = is_ref ? AddNode(in_true, "Identity", {variable}).output(0) : read_handle(in_true, variable);
-  return cond.merge(cond.enter(cond.scope, initial).output(0), value);
+  Output value = is_ref ? AddNode(in_true, "Identity", {variable}).output(0) : read_variable(in_true, variable);
+  return cond.merge(cond.enter(cond.scope, Output(&scope.graph(), *initial)).output(0), value);
 }
 
 }  // namespace
@@ -58,9 +54,9 @@ Operation AssignMovingAverage(const Scope& scope, const ModelVariable& variable,
                               const Output& decay) {
   if (!scope.ok()) return {};
   Scope inner = scope.NewSubScope("AssignMovingAvg").ColocateWith(variable.ref.op());
-  Output rate = rate_of(inner, decay, variable_fact(variable.ref).dtype);
+  Output rate = rate_of(inner, read_variable(inner, decay), variable_fact(variable.ref).dtype);
   return subtract(scope.AtRoot().ColocateWith(variable.ref.op()), inner, inner.prefix(), variable.ref, variable.read,
-                  value, rate);
+                  read_variable(inner, value), rate);
 }
 
 Operation ExponentialMovingAverage::Apply(const Scope& scope, const std::vector<Output>& var_list) {
@@ -85,10 +81,11 @@ Operation ExponentialMovingAverage::Apply(const Scope& scope, const std::vector<
 
   Scope inner = scope.NewSubScope(scope.op_name().empty() ? options_.name : scope.op_name());
   Output decay = decay_.is_constant() ? ops::ConstOfType(inner.WithOpName("decay"), decay_.constant(), DType::kFloat)
-                                      : decay_.output();
+                                      : read_variable(inner, decay_.output());
   if (!options_.num_updates.is_none()) {
     // (1 + n) / (10 + n): while there are few updates, the average follows sooner.
-    Output n = AddNode(inner, "Cast", {options_.num_updates}, {{"DstT", DType::kFloat}}).output(0);
+    Output n =
+        AddNode(inner, "Cast", {read_variable(inner, options_.num_updates)}, {{"DstT", DType::kFloat}}).output(0);
     Output above = AddNode(inner.WithOpName("add"), "Add", {1.0f, n}).output(0);
     Output below = AddNode(inner.WithOpName("add"), "Add", {10.0f, n}).output(0);
     Output early = AddNode(inner.WithOpName("truediv"), "RealDiv", {above, below}).output(0);
@@ -98,7 +95,7 @@ Operation ExponentialMovingAverage::Apply(const Scope& scope, const std::vector<
   for (const Output& value : values) {
     const ModelVariable average = Average(value);
     const bool is_debiased = options_.zero_debias && !value.fact().is_variable();
-    const Output now = value.dtype() == DType::kResource ? read_handle(inner, value) : value;
+    const Output now = read_variable(inner, value);
     updates.push_back(is_debiased ? assign_debiased(inner, average, now, decay)
                                   : AssignMovingAverage(inner, average, now, decay));
     if (!scope.ok()) return {};

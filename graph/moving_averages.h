@@ -7,8 +7,8 @@
 //   Saver saver(root, {.var_map = ema.VariablesToRestore(root)});        // to evaluate: the averages become the values
 //
 // Names and formulas are those of TensorFlow 1.15's tf.train.ExponentialMovingAverage. Variables are given as
-// references, num_updates too: they are then read after the scope's control dependencies, as TensorFlow does in
-// practice, while `w.read` is the value from before the step.
+// references or handles, num_updates too: they are then read after the scope's control dependencies, as TensorFlow does
+// in practice, while `w.read` is the value from before the step.
 #pragma once
 
 #include <map>
@@ -21,7 +21,8 @@
 namespace tarn {
 
 // variable -= (1 - decay) * (variable - value), as node `AssignMovingAvg`: TensorFlow's assign_moving_average. An
-// average of a variable that this scope's control dependencies change is of its new value, if given as reference.
+// average of a variable that this scope's control dependencies change is of its new value, if given as reference or
+// handle.
 Operation AssignMovingAverage(const Scope& scope, const ModelVariable& variable, const Output& value,
                               const Output& decay);
 

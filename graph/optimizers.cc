@@ -102,7 +102,7 @@ Operation Optimizer::Minimize(const Scope& scope, const Output& loss, const Mini
 
 Output Optimizer::hyperparameter(const Build& build, std::string_view name, const Input& value) {
   if (value.is_constant()) return ops::ConstOfType(build.inner.WithOpName(name), value.constant(), build.dtype);
-  const Output& output = value.output();
+  const Output output = read_variable(build.inner, value.output());
   if (output.is_none() || output.dtype() == build.dtype) return output;
   return AddNode(build.inner, "Cast", {output}, {{"DstT", build.dtype}}).output(0);
 }
@@ -142,11 +142,13 @@ Operation MomentumOptimizer::apply(Build& build, const Scope& scope, const Outpu
 
 void AdamOptimizer::prepare(Build& build, const Output& home) const {
   VariableOptions options{.trainable = false, .use_resource = is_resource(home), .colocate_with = home.op().name()};
+  const Scope beside = build.outer.WithResourceVariables(false);  // of home's own kind, as slots are
   auto power = [&](std::string_view name, const Input& beta) {
-    if (!beta.is_constant()) return CreateVariable(build.outer.WithOpName(name), beta, options);
+    if (!beta.is_constant())
+      return CreateVariable(beside.WithOpName(name), read_variable(build.outer, beta.output()), options);
     Result<Tensor> value = cast_literal(beta.constant().tensor(), build.dtype);
     build.outer.UpdateStatus(value.status());
-    return value.ok() ? CreateVariable(build.outer.WithOpName(name), *value, options) : ModelVariable();
+    return value.ok() ? CreateVariable(beside.WithOpName(name), *value, options) : ModelVariable();
   };
   build.shared = {power("beta1_power", beta1_), power("beta2_power", beta2_)};
   build.hyper = {hyperparameter(build, "learning_rate", learning_rate_), hyperparameter(build, "beta1", beta1_),

@@ -8,6 +8,7 @@
 #include "graph/graph_def.h"
 #include "graph/meta_graph.h"
 #include "graph/variable_values.h"
+#include "graph/variables.h"
 
 namespace tarn {
 namespace {
@@ -29,12 +30,26 @@ std::map<std::string, Output> variables_to_save(const Scope& scope, const SaverO
   return variables;
 }
 
-// What reads a resource variable: its own `Read/ReadVariableOp`, or a new node.
-Output read_of(const Scope& scope, const Output& handle) {
-  const VariableRecord* record = scope.collections().find_variable(handle.op().name());
+// `name` is the variable's in checkpoints.
+Status check_variable(const Scope& scope, const std::string& name, const Output& variable) {
+  if (variable.is_none()) {
+    return invalid_argument("Saver: ", name.empty() ? std::string("a variable of var_list") : quoted(name),
+                            " is no output of any node (an error earlier, or an average that was not made)");
+  }
+  const std::string& node = variable.op().name();
+  if (variable.op().graph() != &scope.graph()) {
+    return invalid_argument("Saver: ", quoted(node), " is of another graph").with_node(node);
+  }
+  if (is_variable(variable.op().node())) return {};
+  return invalid_argument("Saver: ", quoted(node), " is a ", variable.op().type(), ", not a variable").with_node(node);
+}
+
+// What SaveV2 takes: a reference, or what reads a handle: the variable's own `Read/ReadVariableOp`, or a new node.
+Output saved_value(const Scope& scope, const Output& variable) {
+  if (variable.fact().is_ref) return variable;
+  const VariableRecord* record = scope.collections().find_variable(variable.op().name());
   std::optional<NodeId> read = record == nullptr ? std::nullopt : scope.graph().find(record->snapshot);
-  if (read) return Output(&scope.graph(), Wire{*read, 0});
-  return AddNode(scope, "ReadVariableOp", {handle}, {{"dtype", handle.fact().variable().dtype}}).output(0);
+  return read ? Output(&scope.graph(), Wire{*read, 0}) : read_variable(scope, variable);
 }
 
 Tensor strings(const std::vector<std::string>& values) {
@@ -57,11 +72,7 @@ Saver::Saver(const Scope& scope, SaverOptions options) : options_(std::move(opti
   if (variables.empty()) scope.UpdateStatus(invalid_argument("Saver: there are no variables to save"));
   for (const auto& [name, variable] : variables) {
     if (!scope.ok()) return;
-    if (!is_variable(scope.graph().node(variable.op().id()))) {
-      scope.UpdateStatus(
-          invalid_argument("Saver: ", quoted(variable.op().name()), " is a ", variable.op().type(), ", not a variable")
-              .with_node(variable.op().name()));
-    }
+    scope.UpdateStatus(check_variable(scope, name, variable));
   }
   if (scope.ok()) add_nodes(scope.NewSubScope("save").WithNoControlDependencies(), variables);
 }
@@ -70,13 +81,13 @@ void Saver::add_nodes(const Scope& scope, const std::map<std::string, Output>& b
   std::vector<std::string> names;
   std::vector<DType> dtypes;
   std::vector<Output> variables;
-  std::vector<Output> values;  // what SaveV2 takes: references, and what handles are read by
+  std::vector<Output> values;
   for (const auto& [name, variable] : by_name) {
     const Fact& fact = variable.fact().variable();
     names.push_back(name);
     dtypes.push_back(fact.dtype);
     variables.push_back(variable);
-    values.push_back(variable.fact().is_ref ? variable : read_of(scope, variable));
+    values.push_back(saved_value(scope, variable));
     items_.push_back({.name = name, .slice = {}, .node = variable.op().name(), .fact = fact});
   }
   const Tensor name_list = strings(names);
@@ -236,14 +247,14 @@ Status Saver::Restore(Session& session, const std::string& path) {
     Result<TrainingState> stored = TrainingState::read(reader);
     if (!stored.ok()) return stored.status().with_context(context);
     state = *std::move(stored);
-    // Before the variables: what is tracked may refuse.
-    TARN_RETURN_IF_ERROR(state.restore_tracked(tracked_).with_context(context));
   }
   // One RestoreV2 reads all values, with their checksums, before the first Assign.
-  Status status =
-      session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(path)}}, {}, {names_.restore_op}, nullptr);
-  if (!status.ok()) return status.with_context(context);
-  if (!options_.training_state) return {};
+  auto restore_variables = [&] {
+    return session.Run({{names_.filename_tensor, Tensor::scalar<std::string>(path)}}, {}, {names_.restore_op}, nullptr);
+  };
+  if (!options_.training_state) return restore_variables().with_context(context);
+  // What is tracked comes first, for it may refuse.
+  TARN_RETURN_IF_ERROR(state.restore_tracked(tracked_, restore_variables).with_context(context));
   state.restore_random(session);
   warnings_ = state.missing(session, tracked_);
   return {};

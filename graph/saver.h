@@ -58,7 +58,8 @@ class Saver {
                            const std::string& latest_filename = kCheckpointStateName);
 
   // Gives all variables the checkpoint's values, or none: every missing or unfitting one is listed, with the nearest
-  // names that the checkpoint has. Then random ops and what is tracked go on where they were.
+  // names that the checkpoint has. Then random ops and what is tracked go on where they were; on an error they stay
+  // where they are, too.
   Status Restore(Session& session, const std::string& path);
   // What the last Restore did not find in the checkpoint, a sentence each: such training goes on, but not exactly as it
   // would have. So it is with checkpoints that other programs wrote.

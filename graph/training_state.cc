@@ -7,10 +7,17 @@ constexpr std::string_view kVersion = "_tarn/version", kSeeds = "_tarn/random_se
                            kTracked = "_tarn/state/";
 constexpr int64_t kPresentVersion = 1;
 constexpr size_t kPositionNumbers = 6;
+// The generator makes as many again when a session goes on: seconds. Each random op draws two seeds once.
+constexpr int64_t kMostSeeds = int64_t{1} << 30;
 
 // By their attributes: what a custom op draws is counted too.
 bool is_random(const Node& node) {
   return node.attrs.contains("seed") && node.attrs.contains("seed2");
+}
+
+// Its two seeds are 0: the session chooses them when it first runs.
+bool takes_seeds(const Node& node) {
+  return is_random(node) && node.attrs.get_or<int64_t>("seed", 1) == 0 && node.attrs.get_or<int64_t>("seed2", 1) == 0;
 }
 
 Tensor to_tensor(const RandomState::Position& position) {
@@ -36,15 +43,19 @@ Result<RandomState::Position> to_position(const Tensor& tensor) {
 Result<std::vector<NamedTensor>> collect_training_state(Session& session, const TrackedState& tracked) {
   std::vector<NamedTensor> tensors;
   const Graph& graph = session.graph();
-  bool any = !tracked.empty();
-  for (NodeId id : graph.ids()) any = any || is_random(graph.node(id));
+  const Session::SeedState seeds = session.seed_state();
+  bool any = !tracked.empty(), needs_seeds = seeds.drawn > 0;
+  for (NodeId id : graph.ids()) {
+    any = any || is_random(graph.node(id));
+    needs_seeds = needs_seeds || takes_seeds(graph.node(id));
+  }
   if (!any) return tensors;
   tensors.push_back({std::string(kVersion), Tensor::scalar(kPresentVersion)});
   for (const std::string& node : session.resources().names(RandomState::kKind)) {
     const auto* state = session.resources().find<RandomState>(node);
     if (state->has_begun()) tensors.push_back({str_cat(kRandom, node), to_tensor(state->get())});
   }
-  if (Session::SeedState seeds = session.seed_state(); seeds.drawn > 0) {
+  if (needs_seeds) {
     tensors.push_back({std::string(kSeeds), Tensor::from<int64_t>({2}, {static_cast<int64_t>(seeds.seed),
                                                                         static_cast<int64_t>(seeds.drawn)})});
   }
@@ -79,6 +90,9 @@ Result<TrainingState> TrainingState::read(const CheckpointReader& reader) {
     } else {
       std::span<const int64_t> numbers = tensor.flat<int64_t>();
       if (numbers.size() != 2) return data_loss(quoted(name), ": expected i64[2], got ", tensor.to_string());
+      if (numbers[1] < 0 || numbers[1] > kMostSeeds) {
+        return data_loss(quoted(name), ": ", numbers[1], " seeds drawn, expected 0 to ", kMostSeeds);
+      }
       state.seeds_ = {static_cast<uint64_t>(numbers[0]), static_cast<uint64_t>(numbers[1])};
       state.has_seeds_ = true;
     }
@@ -86,13 +100,27 @@ Result<TrainingState> TrainingState::read(const CheckpointReader& reader) {
   return state;
 }
 
-Status TrainingState::restore_tracked(const TrackedState& tracked) const {
-  for (const auto& [name, object] : tracked) {
-    const auto saved = tracked_.find(name);
-    if (saved == tracked_.end()) continue;
-    TARN_RETURN_IF_ERROR(object->RestoreState(saved->second).with_context(str_cat("the state of ", quoted(name))));
+Status TrainingState::restore_tracked(const TrackedState& tracked, const std::function<Status()>& then) const {
+  std::vector<std::pair<std::string, Tensor>> before;
+  auto give = [&]() -> Status {
+    for (const auto& [name, object] : tracked) {
+      const auto saved = tracked_.find(name);
+      if (saved == tracked_.end()) continue;
+      const std::string context = str_cat("the state of ", quoted(name));
+      Result<Tensor> now = object->SaveState();
+      if (!now.ok()) return now.status().with_context(context);
+      TARN_RETURN_IF_ERROR(object->RestoreState(saved->second).with_context(context));
+      before.emplace_back(name, *std::move(now));
+    }
+    return then();
+  };
+  Status status = give();
+  if (status.ok()) return status;
+  for (const auto& [name, state] : before) {
+    Status back = tracked.at(name)->RestoreState(state);
+    if (!back.ok()) status = status.with_context(str_cat(quoted(name), " lost its state: ", back.message()));
   }
-  return {};
+  return status;
 }
 
 void TrainingState::restore_random(Session& session) const {

@@ -4,10 +4,11 @@
 //
 //   _tarn/version            i64[]: 1            there is such state
 //   _tarn/random/<node>      i64[6]: Philox key 0-1, counter 2-5 (graph/saver.h says who writes and reads them)
-//   _tarn/random_seeds       i64[2]: seed, how many were drawn from it
+//   _tarn/random_seeds       i64[2]: seed, how many were drawn from it; if there are ops without seeds
 //   _tarn/state/<name>       what a Saver tracks
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,8 +30,9 @@ class TrainingState {
  public:
   // Reads and checks all of it.
   static Result<TrainingState> read(const CheckpointReader& reader);
-  // Gives the tracked ones theirs. On an error those before the one named have theirs already.
-  Status restore_tracked(const TrackedState& tracked) const;
+  // Gives the tracked ones theirs, then calls `then`. If one of them refuses, or `then` fails, all have again what they
+  // had.
+  Status restore_tracked(const TrackedState& tracked, const std::function<Status()>& then) const;
   // Random ops of the session's graph that had not run when the state was saved begin at their beginning.
   void restore_random(Session& session) const;
   // What could not be restored, a sentence each: then training does not go on exactly.

@@ -68,7 +68,7 @@ ModelVariable add_variable(const Scope& scope, const std::string& name, const Ou
   scope.collections().add_variable({.variable = name,
                                     .initializer = variable.initializer.name(),
                                     .snapshot = variable.read.op().name(),
-                                    .initial_value = initial_value.op().name(),
+                                    .initial_value = scope.graph().wire_name(initial_value.wire()),
                                     .trainable = options.trainable,
                                     .is_resource = is_resource});
   return variable;
@@ -185,6 +185,11 @@ std::vector<Output> TrainableVariables(const Scope& scope) {
     if (!variable.is_none()) variables.push_back(variable);
   }
   return variables;
+}
+
+Output read_variable(const Scope& scope, const Output& output) {
+  if (output.is_none() || output.dtype() != DType::kResource) return output;
+  return AddNode(scope, "ReadVariableOp", {output}, {{"dtype", variable_fact(output).dtype}}).output(0);
 }
 
 std::string op_for_variable(std::string_view op, const Output& variable) {

@@ -88,6 +88,8 @@ std::vector<Output> TrainableVariables(const Scope& scope);
 inline const Fact& variable_fact(const Output& variable) {
   return variable.fact().variable();
 }
+// The value behind a handle, by a ReadVariableOp in `scope`; references, values and none as they are.
+Output read_variable(const Scope& scope, const Output& output);
 // The op that does to this variable what `op` does to a reference one: of a handle on it AssignVariableOp for Assign,
 // AssignAddVariableOp for AssignAdd, ResourceApplyAdam for ApplyAdam.
 std::string op_for_variable(std::string_view op, const Output& variable);

@@ -153,6 +153,31 @@ TEST(Dataset, MapSeesEachExampleWithItsNumberOnAnyNumberOfThreads) {
   }
 }
 
+// Of a generator, and of what goes on for ever, nobody knows an epoch's size; Map reads ahead of what Take lets
+// through.
+TEST(Dataset, MapNumbersEpochsOfUnknownSizeByEpochAndPlace) {
+  auto index_of = [](Example, int64_t index) -> Result<Example> {
+    return Example{Tensor::scalar(index), Tensor::from<float>({1}, {static_cast<float>(10 * index)})};
+  };
+  constexpr int64_t kSecond = int64_t{1} << 40;
+  const std::vector<int64_t> want = {0, 1, 2, 3, 4, kSecond, kSecond + 1, kSecond + 2, kSecond + 3, kSecond + 4};
+  for (const Dataset& source : {generated(9), counting(2).Repeat()}) {
+    for (int calls : {1, 4}) {
+      const Dataset dataset = source.Map(index_of, calls).Take(5).Repeat(2);
+      SCOPED_TRACE(str_cat(dataset.description(), " ", calls, " at a time"));
+      EXPECT_EQ(all_of(dataset), want);
+      EXPECT_EQ(all_of(dataset.Prefetch(3)), want);
+      for (int64_t position : {2, 5, 7}) {
+        std::unique_ptr<DatasetIterator> before = *dataset.Prefetch(3).MakeIterator();
+        take(*before, position);
+        std::unique_ptr<DatasetIterator> after = *dataset.MakeIterator();
+        ASSERT_TRUE(after->RestoreState(*before->SaveState()).ok());
+        EXPECT_EQ(take(*after), std::vector<int64_t>(want.begin() + position, want.end())) << "from " << position;
+      }
+    }
+  }
+}
+
 TEST(Dataset, AnErrorComesAfterWhatIsBeforeItAndStays) {
   auto fails_at_3 = [](Example example, int64_t index) -> Result<Example> {
     if (index == 3) return invalid_argument("three");

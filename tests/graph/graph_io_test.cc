@@ -11,7 +11,9 @@
 #include "core/file.h"
 #include "graph/algorithms.h"
 #include "graph/graph_def.h"
+#include "graph/meta_graph.h"
 #include "graph/proto_io.h"
+#include "graph/variables.h"
 #include "proto/meta_graph.pb.h"
 #include "proto/saved_model.pb.h"
 #include "proto/variable.pb.h"
@@ -359,6 +361,28 @@ TEST_F(GraphIo, MetaGraphsGiveGraphSaverAndCollections) {
   (*damaged.mutable_collection_def())["variables"].mutable_bytes_list()->add_value("\x0a\xff");
   EXPECT_CONTAINS(read_meta_graph(file("d.meta", serialize(damaged)), {.ops = &file_ops()}).status().message(),
                   "collection 'variables': VariableDef 2: byte 1 of 2");
+}
+
+TEST_F(GraphIo, MetaGraphsSayWhichOutputAVariableStartsFrom) {
+  Scope root = Scope::NewRootScope();
+  Operation halves = AddNode(root.WithOpName("halves"), "Split", {0, std::vector<float>{3, 8}}, {{"num_split", 2}});
+  CreateVariable(root.WithOpName("first"), halves.output(0));
+  CreateVariable(root.WithOpName("second"), halves.output(1));
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+
+  pb::MetaGraphDef def = export_meta_graph(root.graph(), root.collections());
+
+  std::vector<std::string> starts;
+  for (const std::string& bytes : def.collection_def().at("variables").bytes_list().value()) {
+    pb::VariableDef variable;
+    ASSERT_TRUE(variable.ParseFromString(bytes));
+    starts.push_back(variable.initial_value_name());
+  }
+  EXPECT_EQ(starts, (std::vector<std::string>{"halves:0", "halves:1"}));
+  Result<MetaGraph> meta = read_meta_graph(file("split.meta", serialize(def)));
+  ASSERT_TRUE(meta.ok()) << meta.status().to_string();
+  EXPECT_EQ(meta->collections.find_variable("first")->initial_value, "halves");
+  EXPECT_EQ(meta->collections.find_variable("second")->initial_value, "halves:1");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "graph/ops.h"
 #include "graph/session.h"
+#include "graph/variables.h"
 
 namespace tarn {
 namespace {
@@ -176,6 +177,36 @@ TEST_F(LearningRates, MayHaveParametersThatAreComputed) {
 
   ASSERT_TRUE(root.ok()) << root.status().to_string();
   EXPECT_NEAR(at(rate, 3), (0.1 - 0.01) * (1 - 3.0 / 7) + 0.01, kTolerance);
+}
+
+TEST_F(LearningRates, TakeTheStepByItsHandle) {
+  for (size_t i = 0; i < cases().size(); ++i) {
+    const Case& c = cases()[i];
+    SCOPED_TRACE(str_cat("case ", i, " ", c.name));
+    root = Scope::NewRootScope().WithResourceVariables();
+    session.reset();
+    global_step = ops::Placeholder(root.WithOpName("step"), DT_INT64, ops::Placeholder::Shape({}));
+    ModelVariable counted = CreateVariable(root.WithOpName("counted"), Shape(), Initializer::Zeros(),
+                                           {.dtype = DType::kInt64, .trainable = false});
+    Operation count = AddNode(root, "AssignVariableOp", {counted.ref, global_step});
+
+    Output rate = c.build(root.WithControlDependencies({count}), counted.ref);
+
+    ASSERT_TRUE(root.ok()) << root.status().to_string();
+    for (int64_t step : {0, 8, 21}) EXPECT_NEAR(at(rate, step), c.formula(static_cast<double>(step)), kTolerance);
+  }
+}
+
+TEST_F(LearningRates, MayStartFromWhatAHandleRefersTo) {
+  make_step(DType::kInt64);
+  ModelVariable initial = CreateVariable(root.WithResourceVariables().WithOpName("initial"), Input(0.5f));
+
+  Output rate =
+      ExponentialDecay(root.WithControlDependencies({initial.initializer}), initial.ref, global_step, 7, 0.8f);
+
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  EXPECT_EQ(rate.fact().to_string(), "f32[]");
+  EXPECT_NEAR(at(rate, 10), 0.5 * std::pow(0.8, 10.0 / 7), kTolerance);
 }
 
 TEST_F(LearningRates, SayWhatDoesNotFit) {

@@ -62,6 +62,44 @@ TEST_F(MovingAverages, FollowSoonerWhileThereAreFewUpdates) {
   expect_average(both, [](int i) { return std::min(0.3, (2.0 + i) / (11.0 + i)); });
 }
 
+// The same where variables are behind handles: `w.ref` and `global_step.ref` are read when their turn comes.
+class MovingAveragesOfResources : public MovingAverages {
+ protected:
+  MovingAveragesOfResources() { root = Scope::NewRootScope().WithResourceVariables(); }
+};
+
+TEST_F(MovingAveragesOfResources, FollowTheVariablesAfterTheStep) {
+  Operation train = GradientDescentOptimizer(0.1f).Minimize(root, loss);
+  ExponentialMovingAverage ema(0.8f);
+
+  Operation both = ema.Apply(root.WithControlDependencies({train}));
+
+  expect_average(both, [](int) { return 0.8; });
+}
+
+TEST_F(MovingAveragesOfResources, FollowSoonerWhileThereAreFewUpdates) {
+  ModelVariable global_step = GetOrCreateGlobalStep(root);
+  Operation train = GradientDescentOptimizer(0.1f).Minimize(root, loss, {.global_step = global_step.ref});
+  ExponentialMovingAverage ema(0.3f, {.num_updates = global_step.ref});
+
+  Operation both = ema.Apply(root.WithControlDependencies({train}));
+
+  expect_average(both, [](int i) { return std::min(0.3, (2.0 + i) / (11.0 + i)); });
+}
+
+TEST_F(MovingAveragesOfResources, AreAssignedFromHandles) {
+  ModelVariable average = CreateVariable(root.WithOpName("average"), Input({{4.0f}}), {.trainable = false});
+  ModelVariable decay = CreateVariable(root.WithOpName("decay"), Input(0.75f), {.trainable = false});
+
+  Operation move = AssignMovingAverage(root, average, w.ref, decay.ref);
+
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  start();
+  Status status = session->Run(move.name());
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_NEAR(value("average"), 0.75 * 4 + 0.25 * 0.5, kTolerance);
+}
+
 TEST_F(MovingAverages, WriteTensorFlowsNodes) {
   ExponentialMovingAverage ema(0.9f);
 
@@ -113,6 +151,16 @@ TEST_F(MovingAverages, StartFromTheVariablesValueIfItHasOne) {
 
   ASSERT_TRUE(status.ok()) << status.to_string();
   EXPECT_EQ(value("w/ExponentialMovingAverage"), 7);
+}
+
+TEST_F(MovingAverages, StartFromTheOutputThatTheVariableStartsFrom) {
+  Operation halves = AddNode(root.WithOpName("halves"), "Split", {0, std::vector<float>{3, 8}}, {{"num_split", 2}});
+  ModelVariable second = CreateVariable(root.WithOpName("second"), halves.output(1), {.trainable = false});
+
+  ExponentialMovingAverage(0.9f).Apply(root, {second.ref});
+
+  start();
+  EXPECT_EQ(session->variable("second/ExponentialMovingAverage")->to_string(), "f32[1]{8}");
 }
 
 // The average of values that differ from step to step; with zero_debias it is their weighted mean from the first on.

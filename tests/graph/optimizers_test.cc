@@ -109,6 +109,27 @@ TEST_F(Optimizers, AdamFollowsItsPaperAndCountsSteps) {
   }
 }
 
+TEST_F(Optimizers, TakeTheirRateByItsHandle) {
+  ModelVariable rate =
+      CreateVariable(root.WithOpName("rate"), Input(0.25f), {.trainable = false, .use_resource = true});
+  Operation train = GradientDescentOptimizer(rate.ref).Minimize(root, loss);
+  start();
+
+  step(train);
+
+  EXPECT_NEAR(value("w"), 0.5 - 0.25 * gradient(0.5, 0.25).w, kTolerance);
+}
+
+TEST_F(Optimizers, AdamsVariablesAreOfTheKindOfThoseItMoves) {
+  AdamOptimizer(0.01f).Minimize(root.WithResourceVariables(), loss);
+
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  ASSERT_EQ(root.collections().variables().size(), 8u);
+  for (const VariableRecord& record : root.collections().variables()) {
+    EXPECT_EQ(node(record.variable).op, "VariableV2") << record.variable;
+  }
+}
+
 TEST_F(Optimizers, AdamWritesTensorFlowsNodesAndSlots) {
   ModelVariable global_step = GetOrCreateGlobalStep(root);
   Operation train = AdamOptimizer(1e-4f).Minimize(root, loss, {.global_step = global_step.ref});

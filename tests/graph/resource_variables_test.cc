@@ -447,6 +447,24 @@ TEST(ResourceVariables, AreSavedWithoutARecordToo) {
   EXPECT_EQ(session.variable("v")->to_string(), "f32[2]{1, 1}");
 }
 
+TEST(ResourceVariables, AreSavedUnderOtherNamesToo) {
+  TempDir dir;
+  Model model;
+  Saver renamed(model.root, {.var_map = {{"averaged", model.w.ref}}});
+  ASSERT_TRUE(model.root.ok()) << model.root.status().to_string();
+  Session session(model.root, {.threads = 1});
+  ASSERT_TRUE(session.Run(model.init.name()).ok());
+  Result<std::string> path = renamed.Save(session, dir.file("m"));
+  ASSERT_TRUE(path.ok()) << path.status().to_string();
+  ASSERT_TRUE(session.Run("count").ok());
+
+  Status status = renamed.Restore(session, *path);
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_NE(CheckpointReader::open(*path)->find("averaged"), nullptr);
+  EXPECT_EQ(session.variable("w")->to_string(), "f32[3]{1, 1, 1}");
+}
+
 TEST(ResourceVariables, GoOnFromAMetaGraph) {
   TempDir dir;
   Model model;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 #include "core/file.h"
@@ -90,6 +91,42 @@ TEST(Saver, WithoutVariablesIsTheScopesError) {
   Saver saver(root);
 
   EXPECT_SAYS(root.status(), {"no variables"});
+}
+
+TEST(Saver, RefusesByNameWhatIsNoVariableOfItsGraph) {
+  Scope other = Scope::NewRootScope();
+  Output foreign = CreateVariable(other.WithOpName("foreign"), {3}, Initializer::Zeros()).ref;
+  struct Case {
+    std::string what;
+    std::function<SaverOptions(Output w, Output read)> options;
+    std::string name, says;
+  };
+  const Case cases[] = {
+      {"none",
+       [](Output w, Output) {
+         return SaverOptions{.var_list = {w, Output()}};
+       },
+       "var_list", "no output"},
+      {"none by name",
+       [](Output w, Output) {
+         return SaverOptions{.var_map = {{"w", w}, {"average", Output()}}};
+       },
+       "'average'", "no output"},
+      {"foreign",
+       [&](Output w, Output) {
+         return SaverOptions{.var_list = {w, foreign}};
+       },
+       "'foreign'", "another graph"},
+      {"a value", [](Output, Output read) { return SaverOptions{.var_list = {read}}; }, "'w/read'", "is a Identity"}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.what);
+    Scope root = Scope::NewRootScope();
+    ModelVariable w = CreateVariable(root.WithOpName("w"), {3}, Initializer::Zeros());
+
+    Saver saver(root, c.options(w.ref, w.read));
+
+    EXPECT_SAYS(root.status(), {c.name, c.says});
+  }
 }
 
 TEST(Saver, SavesFourFilesAndRestoresInAnotherSession) {

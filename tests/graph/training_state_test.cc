@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "graph/dataset.h"
+#include "graph/early_stopping.h"
 #include "graph/layers.h"
 #include "graph/losses.h"
 #include "graph/ops.h"
@@ -121,6 +122,30 @@ TEST(TrainingState, RandomOpsWithoutASeedGoOnToo) {
   }
 }
 
+// Nothing but the random op draws, and it has not run when the state is saved: the seeds that it will draw are in it.
+TEST(TrainingState, SeedsThatNobodyDrewYetAreSaved) {
+  TempDir dir;
+  Scope root = Scope::NewRootScope();
+  CreateVariable(root.WithOpName("w"), {2}, Initializer::Zeros());
+  Output drawn = AddNode(root, "RandomUniform", {std::vector<int32_t>{4}}, {{"dtype", DType::kFloat}}).output(0);
+  Operation init = GlobalVariablesInitializer(root);
+  Saver saver(root);
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+  Session first(root, {.threads = 1, .seed = 7}), second(root, {.threads = 1, .seed = 8});
+  ASSERT_TRUE(first.Run(init.name()).ok());
+  Result<std::string> prefix = saver.Save(first, dir.file("m"));
+  ASSERT_TRUE(prefix.ok()) << prefix.status().to_string();
+
+  Status status = saver.Restore(second, *prefix);
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_THAT(saver.warnings(), IsEmpty());
+  std::vector<Tensor> uninterrupted, resumed;
+  ASSERT_TRUE(first.Run({}, {drawn.name()}, &uninterrupted).ok());
+  ASSERT_TRUE(second.Run({}, {drawn.name()}, &resumed).ok());
+  EXPECT_TRUE(resumed[0].identical_to(uninterrupted[0])) << resumed[0].to_string();
+}
+
 TEST(TrainingState, GoingBackInTheSameSessionRepeatsTheSameNumbers) {
   TempDir dir;
   Training training;
@@ -155,7 +180,8 @@ TEST(TrainingState, ACheckpointWithoutItIsRestoredWithWarnings) {
   Training plain(3, std::nullopt, {.training_state = false}), training;
   plain.steps(3);
   const std::string prefix = plain.save(dir.file("m"));
-  for (const CheckpointEntry& entry : CheckpointReader::open(prefix)->entries()) {
+  const CheckpointReader reader = *CheckpointReader::open(prefix);
+  for (const CheckpointEntry& entry : reader.entries()) {
     EXPECT_EQ(entry.name.find("_tarn"), std::string::npos) << entry.name;
   }
 
@@ -184,6 +210,49 @@ TEST(TrainingState, ARefusedStateLeavesTheVariablesAsTheyWere) {
   EXPECT_TRUE(second.session->variable("hidden/kernel")->identical_to(before));
 }
 
+// `other_name` is tracked beside the reader, and comes before or after it.
+TEST(TrainingState, AFailedRestoreMovesNothingThatIsTracked) {
+  for (const std::string other_name : {"a", "z"}) {
+    SCOPED_TRACE(other_name);
+    TempDir dir;
+    Training first, second;
+    EarlyStopping saved({.patience = 3}), kept({.patience = 3});
+    first.saver->Track(other_name, &saved);
+    second.saver->Track(other_name, &kept);
+    saved.Update(1, 0.25);
+    kept.Update(2, 0.5);
+    first.steps(2);
+    second.steps(3);
+    const std::string prefix = first.save(dir.file("m")), damaged = first.save(dir.file("damaged"));
+    const Tensor before = *second.session->variable("hidden/kernel");
+    auto expect_nothing_moved = [&] {
+      EXPECT_EQ(kept.best(), 0.5);
+      EXPECT_EQ(second.reader->position(), 3);
+      EXPECT_TRUE(second.session->variable("hidden/kernel")->identical_to(before));
+    };
+
+    // One that refuses.
+    std::unique_ptr<DatasetIterator> other =
+        *Dataset::FromTensorSlices({Tensor::vector<float>(std::vector<float>{1, 2})}).MakeIterator();
+    second.saver->Track("reader", other.get());
+    EXPECT_SAYS(second.saver->Restore(*second.session, prefix), {"another input pipeline"});
+    expect_nothing_moved();
+
+    // A damaged value of a variable: the index is whole, so only reading it tells.
+    second.saver->Track("reader", second.reader.get());
+    std::string data = *read_file(checkpoint_data_path(damaged, 0, 1));
+    data.back() = static_cast<char>(data.back() ^ 1);
+    ASSERT_TRUE(write_file_atomically(checkpoint_data_path(damaged, 0, 1), data).ok());
+    EXPECT_SAYS(second.saver->Restore(*second.session, damaged), {"'hidden/kernel/Adam_1'"});
+    expect_nothing_moved();
+
+    Status status = second.saver->Restore(*second.session, prefix);
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    EXPECT_EQ(kept.best(), 0.25);
+    EXPECT_EQ(second.reader->position(), 2);
+  }
+}
+
 TEST(TrainingState, DamagedStatesAreRefusedByName) {
   TempDir dir;
   Training training;
@@ -196,7 +265,9 @@ TEST(TrainingState, DamagedStatesAreRefusedByName) {
   const Case cases[] = {{"_tarn/version", Tensor::scalar<int64_t>(9), "version"},
                         {"_tarn/random/hidden", Tensor::from<int64_t>({2}, {1, 2}), "i64[6]"},
                         {"_tarn/random/hidden", Tensor::from<int64_t>({6}, {1, 2, 3, 4, 5, -1}), "32-bit"},
-                        {"_tarn/random_seeds", Tensor::from<int64_t>({1}, {1}), "i64[2]"}};
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({1}, {1}), "i64[2]"},
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({2}, {1, -1}), "-1 seeds drawn"},
+                        {"_tarn/random_seeds", Tensor::from<int64_t>({2}, {1, int64_t{1} << 62}), "seeds drawn"}};
   for (const Case& c : cases) {
     CheckpointReader reader = *CheckpointReader::open(prefix);
     std::vector<NamedTensor> tensors = {{c.name, c.value}};
