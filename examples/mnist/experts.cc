@@ -57,6 +57,7 @@ Output build_logits(const Scope& root, const Output& x) {
 }
 
 Status run() {
+  TARN_RETURN_IF_ERROR(check_out_dir(FLAGS_out_dir));
   TARN_ASSIGN_OR_RETURN(Mnist data, load_digits(FLAGS_data_dir));
 
   Scope root = Scope::NewRootScope();
@@ -77,16 +78,21 @@ Status run() {
   TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options));
   Session session(root, session_options);
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
-  TARN_ASSIGN_OR_RETURN(History history, train(root, session, saver, data,
-                                               {.train_op = train_op.name(),
-                                                .steps = FLAGS_steps,
-                                                .batch = FLAGS_batch,
-                                                .seed = static_cast<uint64_t>(FLAGS_seed),
-                                                .out_dir = FLAGS_out_dir,
-                                                .checkpoint_every = FLAGS_checkpoint_every,
-                                                .resume = FLAGS_resume,
-                                                .log_dir = FLAGS_log_dir,
-                                                .profile = FLAGS_profile}));
+  TARN_ASSIGN_OR_RETURN(
+      History history,
+      train(root, session, saver, data,
+            {.train_op = train_op.name(),
+             .steps = FLAGS_steps,
+             .batch = FLAGS_batch,
+             .seed = static_cast<uint64_t>(FLAGS_seed),
+             .out_dir = FLAGS_out_dir,
+             .checkpoint_every = FLAGS_checkpoint_every,
+             .resume = FLAGS_resume,
+             .log_dir = FLAGS_log_dir,
+             .profile = FLAGS_profile,
+             .flags = {{.name = "learning_rate", .value = str_cat(FLAGS_learning_rate)},
+                       {.name = "backend", .value = FLAGS_backend},
+                       {.name = "batch_norm", .value = FLAGS_batch_norm ? "true" : "false", .fixed = true}}}));
 
   TARN_RETURN_IF_ERROR(WriteGraph(root.graph(), FLAGS_out_dir, "graph.pbtxt").status());
   TARN_RETURN_IF_ERROR(write_curve(FLAGS_out_dir, "experts", history, data));

@@ -64,6 +64,7 @@ Output learning_rate(const Scope& scope, const Output& step, int64_t steps) {
 }
 
 Status run() {
+  TARN_RETURN_IF_ERROR(check_out_dir(FLAGS_out_dir));
   TARN_ASSIGN_OR_RETURN(Mnist data, load_digits(FLAGS_data_dir));
 
   Scope root = Scope::NewRootScope();
@@ -84,6 +85,12 @@ Status run() {
                        .resume = FLAGS_resume,
                        .log_dir = FLAGS_log_dir,
                        .profile = FLAGS_profile};
+  options.flags = {{.name = "steps",
+                    .value = str_cat(steps_of(data, options)),
+                    .note = " (or as many --epochs): the learning rate falls to 0 there"},
+                   {.name = "learning_rate", .value = str_cat(FLAGS_learning_rate)},
+                   {.name = "backend", .value = FLAGS_backend},
+                   {.name = "batch_norm", .value = FLAGS_batch_norm ? "true" : "false", .fixed = true}};
   ModelVariable step = GetOrCreateGlobalStep(root);
   Output rate = learning_rate(root.NewSubScope("learning_rate"), step.read, steps_of(data, options));
   options.train_op = AdamOptimizer(rate).Minimize(root, loss, {.global_step = step.ref}).name();

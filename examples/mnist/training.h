@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/mnist/resume.h"
 #include "examples/support/mnist.h"
 #include "graph/saver.h"
 #include "graph/session.h"
@@ -24,6 +25,9 @@ constexpr char kInput[] = "input_node";    // f32[?,784]
 constexpr char kOutput[] = "output_node";  // f32[?,10]: softmax
 constexpr char kLabels[] = "labels";       // i64[?]
 constexpr char kTraining[] = "training";   // bool, false unless fed
+
+// Makes the folder if need be, and tries whether files can be made in it: before hours of training, not after.
+Status check_out_dir(const std::string& out_dir);
 
 // load_mnist() that says on standard error what it does.
 Result<Mnist> load_digits(const std::string& data_dir);
@@ -39,6 +43,8 @@ struct TrainOptions {
   bool resume = false;           // from the latest checkpoint in out_dir, if there is one
   std::string log_dir = {};      // for TensorBoard; empty: nothing
   bool profile = false;          // print afterwards which ops took the time
+  // What besides batch and seed changes the numbers: kept in checkpoints, for `resume` to compare.
+  std::vector<TrainFlag> flags = {};
 };
 
 // How many steps that makes.
@@ -51,16 +57,19 @@ struct TestResult {
   double accuracy() const { return static_cast<double>(right) / static_cast<double>(predicted.size()); }
 };
 
+// Of the whole training, resumed or not: the numbers by step are in the checkpoints.
 struct History {
   int64_t steps = 0;
+  int64_t resumed_at = 0;                        // the step this run went on from
   std::string checkpoint;                        // after the last step
-  double seconds = 0;                            // without the tests
+  double seconds = 0;                            // of this run, without the tests
   std::vector<double> step, loss, accuracy;      // of each step's batch, 0 to 1
   std::vector<double> test_step, test_accuracy;  // of each epoch's end, and of the last step
   TestResult test;                               // after the last step
 };
 
 // Shows a progress bar on standard error. The session's variables have their first values; --resume replaces them.
+// SIGINT, SIGTERM and SIGHUP stop it after the step at hand: it saves a checkpoint to resume from, and is Cancelled.
 Result<History> train(const Scope& root, Session& session, Saver& saver, const Mnist& data,
                       const TrainOptions& options);
 
