@@ -4,10 +4,11 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
-#include "examples/support/mnist.h"
+#include "examples/mnist/resume.h"
 #include "graph/checkpoint_state.h"
 #include "tests/examples/temp_folder.h"
 
@@ -118,6 +119,32 @@ TEST_F(Stopping, ASignalSavesACheckpointThatGoesOnToTheSameBytes) {
     ASSERT_EQ(train("beginners", "--learning_rate=0.1 --steps=" + last, whole).exit_code, 0);
     EXPECT_EQ(checkpoint_bytes(out, last), checkpoint_bytes(whole, last));
   }
+}
+
+TEST(StopSignals, TheSecondSignalEndsTheProgramAtOnce) {
+  auto signalled_twice = [] {
+    const StopSignals signals;
+    std::raise(SIGINT);
+    if (!signals.asked()) std::_Exit(3);
+    std::raise(SIGTERM);
+    std::_Exit(4);
+  };
+  EXPECT_EXIT(signalled_twice(), testing::KilledBySignal(SIGTERM), "");
+}
+
+TEST(StopSignals, WhatWasIgnoredStaysIgnoredAndAfterwardsAllIsAsBefore) {
+  auto old = std::signal(SIGHUP, SIG_IGN);
+  {
+    const StopSignals signals;
+    std::raise(SIGHUP);
+    EXPECT_FALSE(signals.asked());
+    std::raise(SIGTERM);
+    EXPECT_TRUE(signals.asked());
+  }
+
+  EXPECT_EQ(std::signal(SIGHUP, old), SIG_IGN);
+  EXPECT_EQ(std::signal(SIGTERM, SIG_DFL), SIG_DFL);
+  EXPECT_FALSE(StopSignals().asked());
 }
 
 TEST_F(Stopping, AResumedRunKeepsTheCurveOfTheStepsBefore) {
