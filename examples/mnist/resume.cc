@@ -119,7 +119,7 @@ Result<std::string> resume(Session& session, Saver& saver, RunFlags& flags, cons
                                state, ":\nmodel_checkpoint_path: \"", newest, "\"\nTo start anew, leave --resume out");
   }
   for (const std::string& warning : flags.warnings()) {
-    std::fprintf(stderr, "warning: %s: %s: the weights will not be those of a run that never stopped\n", from->c_str(),
+    std::fprintf(stderr, "warning: %s: %s; the weights will not be those of a run that never stopped\n", from->c_str(),
                  warning.c_str());
   }
   for (const std::string& warning : saver.warnings()) std::fprintf(stderr, "warning: %s\n", warning.c_str());
