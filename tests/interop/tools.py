@@ -5,7 +5,9 @@ import io
 import os
 import pathlib
 import re
+import struct
 import tempfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -63,6 +65,34 @@ def computed(tensor):
     with tf.compat.v1.Session() as session:
         return session.run(tensor)
 
+
+def with_gamma(png):
+    """The same PNG with a gAMA chunk before its pixels."""
+    kind_and_data = b"gAMA" + struct.pack(">I", 45455)
+    at = png.index(b"IDAT") - 4
+    return png[:at] + struct.pack(">I", 4) + kind_and_data + struct.pack(">I", zlib.crc32(kind_and_data)) + png[at:]
+
+
+# PNGs of every kind, through a network whose scores are its pixels: the bytes that TensorFlow's decoder gives.
+with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
+    graph, picture = f"{folder}/pixels.txt", pathlib.Path(folder) / "picture.png"
+    random = np.random.default_rng(3)
+    for bits, channels, gamma in ((8, 1, 0), (8, 2, 0), (8, 3, 0), (8, 3, 1), (8, 4, 0), (8, 4, 1),
+                                  (16, 1, 0), (16, 2, 0), (16, 3, 0), (16, 3, 1), (16, 4, 1)):
+        values = random.integers(0, 2**bits, (7, 9, channels)).astype(f"uint{bits}")
+        encoded = computed(tf.io.encode_png(values))
+        picture.write_bytes(with_gamma(encoded) if gamma else encoded)
+        wanted = 1 if channels < 3 else 3
+        expected = computed(tf.io.decode_png(picture.read_bytes(), channels=wanted)).ravel()
+        pathlib.Path(graph).write_text(
+            f"x: f32[1,7,9,{wanted}] = Placeholder\nshape: i32[2] = {{1, {expected.size}}}\n"
+            f"y: f32[1,{expected.size}] = Reshape(x, shape)\n")
+        found = labels(tarn("label_image", image=picture, graph=graph, input_std=1, top_k=expected.size))
+        got = np.zeros(expected.size)
+        for index, value in found:
+            got[index] = value
+        name = f"label_image, PNG of {channels} x {bits} bits{', gAMA' if gamma else ''}"
+        report.check(name, len(found) == expected.size and np.array_equal(got, expected))
 
 # A photograph as PNG (no loss, so both see the same pixels) and as JPEG, through TensorFlow's label_image's own steps.
 if data:

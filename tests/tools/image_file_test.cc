@@ -5,6 +5,7 @@
 #include <jpeglib.h>
 #include <png.h>
 #include <stdio.h>
+#include <zlib.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -82,12 +83,107 @@ TEST(ImageFile, ReadsGrayAndColorPng) {
   }
 }
 
-TEST(ImageFile, WhatIsTransparentBecomesWhite) {
-  std::vector<uint8_t> clear(static_cast<size_t>(kWidth) * kHeight * 4, 0);
-  Result<Image> image = decode_image(png_bytes(PNG_FORMAT_RGBA, clear));
-  ASSERT_TRUE(image.ok()) << image.status().to_string();
-  EXPECT_EQ(image->channels, 3);
-  expect_close(*image, std::vector<uint8_t>(static_cast<size_t>(kWidth) * kHeight * 3, 255), 0);
+// Any PNG: what png_bytes above cannot write. `rows` are the bytes of the picture, without filter bytes.
+struct PngParts {
+  int bit_depth = 8, color_type = PNG_COLOR_TYPE_RGB;
+  uint32_t width = 1, height = 1;
+  std::string rows = {};
+  std::string chunks = {};  // between the header and the pixels
+};
+
+std::string big_endian(uint32_t value) {
+  std::string bytes;
+  for (int shift : {24, 16, 8, 0}) bytes += static_cast<char>(value >> shift & 0xff);
+  return bytes;
+}
+
+std::string chunk(const std::string& type_and_data) {
+  auto crc = static_cast<uint32_t>(
+      ::crc32(0, reinterpret_cast<const Bytef*>(type_and_data.data()), static_cast<uInt>(type_and_data.size())));
+  return big_endian(static_cast<uint32_t>(type_and_data.size() - 4)) + type_and_data + big_endian(crc);
+}
+
+std::string png_of(const PngParts& parts) {
+  std::string raw;
+  size_t stride = parts.rows.size() / parts.height;
+  for (uint32_t y = 0; y < parts.height; ++y) raw += std::string(1, '\0') + parts.rows.substr(y * stride, stride);
+  uLongf size = ::compressBound(static_cast<uLong>(raw.size()));
+  std::string packed(size, '\0');
+  EXPECT_EQ(::compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(raw.data()),
+                       static_cast<uLong>(raw.size())),
+            Z_OK);
+  packed.resize(size);
+  std::string header = "IHDR" + big_endian(parts.width) + big_endian(parts.height);
+  header += static_cast<char>(parts.bit_depth);
+  header += static_cast<char>(parts.color_type);
+  header += std::string(3, '\0');
+  return "\x89PNG\r\n\x1a\n" + chunk(header) + parts.chunks + chunk("IDAT" + packed) + chunk("IEND");
+}
+
+using Pixels = std::vector<uint8_t>;
+using Done = std::vector<std::string>;
+
+Image decoded(const std::string& file) {
+  Result<Image> image = decode_image(file);
+  EXPECT_TRUE(image.ok()) << image.status().to_string();
+  return image.ok() ? *std::move(image) : Image();
+}
+
+TEST(ImageFile, AlphaIsDroppedNotMixedIn) {
+  Image image = decoded(png_bytes(PNG_FORMAT_RGBA, gradient(4)));
+  EXPECT_EQ(image.channels, 3);
+  Pixels colors, all = gradient(4);
+  for (size_t i = 0; i < all.size(); i += 4) colors.insert(colors.end(), {all[i], all[i + 1], all[i + 2]});
+  expect_close(image, colors, 0);
+  EXPECT_EQ(image.done, Done{"alpha dropped"});
+
+  image =
+      decoded(png_of({.color_type = PNG_COLOR_TYPE_GRAY_ALPHA, .width = 2, .rows = std::string("\x64\0\xc8\x7f", 4)}));
+  EXPECT_EQ(image.channels, 1);
+  EXPECT_EQ(image.pixels, (Pixels{100, 200}));
+  EXPECT_EQ(image.done, Done{"alpha dropped"});
+
+  image = decoded(png_of({.rows = "\x0a\x14\x1e", .chunks = chunk(std::string("tRNS\0\x0a\0\x14\0\x1e", 10))}));
+  EXPECT_EQ(image.pixels, (Pixels{10, 20, 30}));
+  EXPECT_EQ(image.done, Done{"alpha dropped"});
+}
+
+TEST(ImageFile, OfSixteenBitsTheUpperEightAreTaken) {
+  Image image = decoded(png_of({.bit_depth = 16,
+                                .color_type = PNG_COLOR_TYPE_GRAY,
+                                .width = 4,
+                                .rows = std::string("\x01\x01\x80\xff\x7f\x00\xff\xff", 8)}));
+  EXPECT_EQ(image.pixels, (Pixels{0x01, 0x80, 0x7f, 0xff}));
+  EXPECT_EQ(image.done, Done{"16 bits made 8"});
+  image = decoded(png_of({.bit_depth = 16, .rows = "\x64\x64\xc8\xc8\x32\x32"}));
+  EXPECT_EQ(image.pixels, (Pixels{100, 200, 50}));
+  image = decoded(png_of(
+      {.bit_depth = 16, .color_type = PNG_COLOR_TYPE_RGBA, .rows = std::string("\x64\x64\xc8\xc8\x32\x32\0\0", 8)}));
+  EXPECT_EQ(image.pixels, (Pixels{100, 200, 50}));
+  EXPECT_EQ(image.done, (Done{"alpha dropped", "16 bits made 8"}));
+}
+
+TEST(ImageFile, GammaChangesNoPixel) {
+  for (uint32_t gamma : {100000u, 45455u, 30000u}) {
+    Image image = decoded(png_of({.rows = "\x64\xc8\x32", .chunks = chunk("gAMA" + big_endian(gamma))}));
+    EXPECT_EQ(image.pixels, (Pixels{100, 200, 50})) << gamma;
+    EXPECT_EQ(image.done, Done{});
+  }
+}
+
+TEST(ImageFile, PalettesAndFewBitsAreMadeBytes) {
+  Image image = decoded(png_of({.bit_depth = 2,
+                                .color_type = PNG_COLOR_TYPE_PALETTE,
+                                .width = 3,
+                                .rows = "\x18",  // 0, 1, 2
+                                .chunks = chunk(std::string("PLTE\x01\x02\x03\xff\0\0\x0a\xc8\x1e", 13)) +
+                                          chunk(std::string("tRNS\0\x80", 6))}));
+  EXPECT_EQ(image.channels, 3);
+  EXPECT_EQ(image.pixels, (Pixels{1, 2, 3, 255, 0, 0, 10, 200, 30}));
+  EXPECT_EQ(image.done, Done{"alpha dropped"});
+  image = decoded(png_of({.bit_depth = 1, .color_type = PNG_COLOR_TYPE_GRAY, .width = 3, .rows = "\xa0"}));
+  EXPECT_EQ(image.pixels, (Pixels{255, 0, 255}));
+  EXPECT_EQ(image.done, Done{});
 }
 
 TEST(ImageFile, ReadsGrayColorAndProgressiveJpeg) {
@@ -140,9 +236,9 @@ TEST(ImageFile, EveryTruncationIsRefused) {
   int number = 0;
   for (const std::string& file : good_files()) {
     SCOPED_TRACE(number++);
-    // What may be missing: of a PNG the chunk that says it is the end, of a JPEG half of the same mark. And the last
-    // number of a text file, cut, is another number.
-    size_t longest = file.size() - (file[1] == 'P' ? 12 : 2);
+    // What may be missing: half of the mark that says a JPEG is at its end. And the last number of a text file, cut, is
+    // another number.
+    size_t longest = file.size() - (file[1] == 'P' ? 0 : 2);
     for (size_t length = 0; length < longest; ++length) {
       EXPECT_FALSE(decode_image(std::string_view(file).substr(0, length)).ok()) << length << " of " << file.size();
     }

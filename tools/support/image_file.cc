@@ -31,27 +31,88 @@ Result<Image> empty_image(int64_t width, int64_t height, int channels, std::stri
   return image;
 }
 
-// libpng's simplified interface: its errors come back as a return value, never as a jump.
+// libpng leaves through its error handler, which must not return: a jump back to decode_png_into, over C frames alone.
+struct PngSource {
+  const char* bytes;
+  size_t left;
+  jmp_buf back;
+  char message[256];
+};
+
+extern "C" void leave_png(png_structp png, png_const_charp message) {
+  auto* source = static_cast<PngSource*>(::png_get_error_ptr(png));
+  std::snprintf(source->message, sizeof(source->message), "%s", message);
+  longjmp(source->back, 1);
+}
+
+extern "C" void ignore_png_warning(png_structp, png_const_charp) {}  // of chunks that say nothing about the pixels
+
+extern "C" void read_png_bytes(png_structp png, png_bytep to, size_t size) {
+  auto* source = static_cast<PngSource*>(::png_get_io_ptr(png));
+  if (source->left < size) ::png_error(png, "the file ends too early");
+  std::memcpy(to, source->bytes, size);
+  source->bytes += size;
+  source->left -= size;
+}
+
+// What decode_png_into fills.
+struct PngTarget {
+  Image image;
+  Status status;
+
+  bool start(png_structp png, png_infop info) {
+    bool is_gray = (::png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR) == 0;
+    bool has_alpha =
+        (::png_get_color_type(png, info) & PNG_COLOR_MASK_ALPHA) != 0 || ::png_get_valid(png, info, PNG_INFO_tRNS) != 0;
+    Result<Image> made =
+        empty_image(::png_get_image_width(png, info), ::png_get_image_height(png, info), is_gray ? 1 : 3, "PNG");
+    status = made.status();
+    if (!made.ok()) return false;
+    image = *std::move(made);
+    if (has_alpha) image.done.emplace_back("alpha dropped");
+    if (::png_get_bit_depth(png, info) == 16) image.done.emplace_back("16 bits made 8");
+    return true;
+  }
+  uint8_t* row(png_uint_32 y) { return image.pixels.data() + stride() * static_cast<size_t>(y); }
+  size_t stride() const { return static_cast<size_t>(image.width) * static_cast<size_t>(image.channels); }
+};
+
+// Pixels as TensorFlow's DecodePng gives them: the upper 8 bits of 16, colors as stored whatever gamma or alpha say.
+// Everything with a destructor belongs to the caller: a jump runs none.
+bool decode_png_into(png_structp png, png_infop info, PngSource& source, PngTarget& target) {
+  if (setjmp(source.back) != 0) return false;
+  ::png_set_read_fn(png, &source, read_png_bytes);
+  // Nothing but the picture: packed texts and color profiles may be as large as they like.
+  ::png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  ::png_read_info(png, info);
+  if (!target.start(png, info)) return true;
+  ::png_set_expand(png);  // palettes, and fewer than 8 bits
+  ::png_set_strip_alpha(png);
+  ::png_set_strip_16(png);
+  int passes = ::png_set_interlace_handling(png);
+  ::png_read_update_info(png, info);
+  if (::png_get_rowbytes(png, info) != target.stride()) ::png_error(png, "rows of an unexpected size");
+  png_uint_32 height = ::png_get_image_height(png, info);
+  for (int pass = 0; pass < passes; ++pass) {
+    for (png_uint_32 y = 0; y < height; ++y) ::png_read_row(png, target.row(y), nullptr);
+  }
+  ::png_read_end(png, nullptr);  // a file cut after its pixels is one cut short
+  return true;
+}
+
 Result<Image> decode_png(std::string_view bytes) {
-  png_image png;
-  std::memset(&png, 0, sizeof(png));
-  png.version = PNG_IMAGE_VERSION;
-  if (::png_image_begin_read_from_memory(&png, bytes.data(), bytes.size()) == 0) {
-    return data_loss("PNG: ", printable(png.message));
-  }
-  bool is_gray = (png.format & PNG_FORMAT_FLAG_COLOR) == 0;
-  Result<Image> image = empty_image(png.width, png.height, is_gray ? 1 : 3, "PNG");
-  if (!image.ok()) {
-    ::png_image_free(&png);
-    return image.status().with_context("PNG");
-  }
-  png.format = is_gray ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-  const png_color white = {255, 255, 255};
-  int done = ::png_image_finish_read(&png, &white, image->pixels.data(), 0, nullptr);
-  std::string message = png.message;
-  ::png_image_free(&png);
-  if (done == 0) return data_loss("PNG: ", printable(message));
-  return image;
+  PngSource source;
+  std::memset(&source, 0, sizeof(source));
+  source.bytes = bytes.data();
+  source.left = bytes.size();
+  png_structp png = ::png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, leave_png, ignore_png_warning);
+  png_infop info = png == nullptr ? nullptr : ::png_create_info_struct(png);
+  PngTarget target;
+  bool done = info != nullptr && decode_png_into(png, info, source, target);
+  ::png_destroy_read_struct(&png, &info, nullptr);
+  if (!done) return data_loss("PNG: ", source.message[0] == '\0' ? "libpng does not start" : printable(source.message));
+  if (!target.status.ok()) return target.status.with_context("PNG");
+  return std::move(target.image);
 }
 
 // libjpeg leaves through error_exit, which must not return: a jump back to decode_jpeg_into, over C frames alone.

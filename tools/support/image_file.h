@@ -17,14 +17,15 @@ namespace tarn {
 
 struct Image {
   int width = 0, height = 0;
-  int channels = 0;             // 1: gray, 3: red, green, blue
-  std::vector<uint8_t> pixels;  // rows from the top, without gaps
-  std::string_view format;      // "PNG", "JPEG", "PGM", "PPM"
+  int channels = 0;                    // 1: gray, 3: red, green, blue
+  std::vector<uint8_t> pixels;         // rows from the top, without gaps
+  std::string_view format;             // "PNG", "JPEG", "PGM", "PPM"
+  std::vector<std::string> done = {};  // to what the file holds: "alpha dropped", "16 bits made 8"
 };
 
 constexpr int64_t kMostPixels = int64_t{1} << 26;  // 8192 x 8192
 
-// What is transparent becomes white.
+// A PNG's pixels are those of TensorFlow's DecodePng: alpha dropped, the upper 8 bits of 16, gamma left alone.
 Result<Image> read_image(const std::string& path);
 Result<Image> decode_image(std::string_view bytes);
 

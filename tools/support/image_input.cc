@@ -239,6 +239,7 @@ Result<ImageForm> image_form(const Shape& declared, DType dtype, const ImageSize
 
 Result<ImageInput> make_image_input(const Image& image, const ImageForm& form, const ImageOptions& options) {
   ImageInput input;
+  input.done = image.done;
   if (image.channels == 3 && form.channels == 1) input.done.emplace_back("made gray");
   Plane plane = with_channels(image, form.channels);
   bool invert = options.invert.value_or(form.is_digit() && edge_value(plane) > 127.5f);
