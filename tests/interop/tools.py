@@ -47,6 +47,22 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder, tf.Graph().a
     with tf.device("/cpu:1"):
         tf.compat.v1.get_variable("text", initializer=np.array([b"a", b"it's", b"\xff\n"], object), dtype=tf.string)
         tf.compat.v1.get_variable("scalar", initializer=np.float32(1e-5))
+        # Every finite half, in rows of one size and all together; the small types that training uses.
+        halves = np.arange(65536, dtype=np.uint16).view(np.float16)
+        halves = halves[np.isfinite(halves)].reshape(124, 512)
+        for row in range(124):
+            tf.compat.v1.get_variable(f"halves_{row}", initializer=halves[row])
+        tf.compat.v1.get_variable("half_scalar", initializer=np.float16(65504))
+        tf.compat.v1.get_variable("half_special", initializer=np.float16([np.nan, np.inf, 0.1, -6e-8]))
+        few = [1.1, -2, 1e10, 1e-10, np.nan, np.inf, 123456789]
+        tf.compat.v1.get_variable("bfloat16", initializer=tf.constant(few, tf.bfloat16))
+        tf.compat.v1.get_variable("bfloat16_scalar", initializer=tf.constant(0.1, tf.bfloat16))
+        for dtype in (np.complex64, np.complex128):
+            values = (random.standard_normal((7, 2)) * [1, 1e-3] + 1j * random.standard_normal((7, 2))).astype(dtype)
+            tf.compat.v1.get_variable(f"v_{np.dtype(dtype).name}", initializer=values)
+            tf.compat.v1.get_variable(f"special_{np.dtype(dtype).name}",
+                                      initializer=np.array([complex(1, np.nan), complex(-np.inf, 2.5)], dtype))
+            tf.compat.v1.get_variable(f"scalar_{np.dtype(dtype).name}", initializer=dtype(1.5e-9 + 3e20j))
     config = tf.compat.v1.ConfigProto(device_count={"CPU": 2})
     with tf.compat.v1.Session(config=config) as session:
         session.run(tf.compat.v1.global_variables_initializer())

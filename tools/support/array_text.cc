@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <complex>
+#include <cstdio>
 #include <vector>
+
+#include "graph/half.h"
 
 namespace tarn {
 namespace {
@@ -38,12 +42,66 @@ Digits cut(const std::string& text) {
   return digits;
 }
 
+// "-6.55e+04" -> "-65500": without an exponent, and no digit more.
+std::string without_exponent(const std::string& scientific) {
+  Digits parts = cut(scientific);
+  int exponent = parts.exponent.empty() ? 0 : std::stoi(parts.exponent.substr(1));
+  std::string sign = parts.whole.starts_with('-') ? "-" : "";
+  std::string digits = parts.whole.substr(sign.size()) + parts.fraction;
+  if (exponent < 0) return str_cat(sign, "0.", std::string(static_cast<size_t>(-exponent - 1), '0'), digits);
+  auto whole = static_cast<size_t>(exponent) + 1;
+  if (digits.size() <= whole) return str_cat(sign, digits, std::string(whole - digits.size(), '0'));
+  return str_cat(sign, digits.substr(0, whole), ".", digits.substr(whole));
+}
+
+// The fewest digits that read back as the same half, with an exponent: 1.1e+00, where a float takes 1.0996094e+00.
+std::string half_chars(float value) {
+  constexpr auto kScientific = std::chars_format::scientific;
+  constexpr int kMostPrecision = 4;  // 5 digits tell any two halves apart
+  auto reads_back = [value](const std::string& text) {
+    float read = 0;
+    std::from_chars(text.data(), text.data() + text.size(), read);
+    return float_to_half(read) == float_to_half(value);
+  };
+  for (int precision = 0; precision < kMostPrecision; ++precision) {
+    std::string text = chars_of(value, kScientific, precision);
+    if (reads_back(text)) return text;
+    // Above a power of two halves are twice as far apart as below: there the number on the other side may do.
+    double nearest = 0;
+    std::from_chars(text.data(), text.data() + text.size(), nearest);
+    double step = std::pow(10.0, std::stoi(text.substr(text.find('e') + 1)) - precision);
+    text = chars_of(nearest < static_cast<double>(value) ? nearest + step : nearest - step, kScientific, precision);
+    if (reads_back(text)) return text;
+  }
+  return chars_of(value, kScientific, kMostPrecision);
+}
+
+struct NumberStyle {
+  bool is_half = false;   // the numbers are halves, held as floats
+  bool has_plus = false;  // before what is not negative
+};
+
+Digits with_plus(Digits digits, NumberStyle style) {
+  if (style.has_plus && !digits.whole.starts_with('-')) digits.whole.insert(0, 1, '+');
+  return digits;
+}
+
+template <class T>
+std::string shortest_chars(T value, std::chars_format format, NumberStyle style) {
+  if (!style.is_half) return chars_of(value, format);
+  std::string text = half_chars(static_cast<float>(value));
+  return format == std::chars_format::fixed ? without_exponent(text) : text;
+}
+
 // The fewest digits that read back as the same number, but no more than kPrecision after the point.
 template <class T>
-Digits digits_of(T value, std::chars_format format) {
-  Digits digits = cut(chars_of(value, format));
+Digits digits_of(T value, std::chars_format format, NumberStyle style) {
+  Digits digits = with_plus(cut(shortest_chars(value, format, style)), style);
+  // 65500 is enough to tell 65504 from other halves; arrays show every digit before the point all the same.
+  bool is_whole = style.is_half && format == std::chars_format::fixed && digits.fraction.empty();
+  if (is_whole) return with_plus(cut(chars_of(value, format, 0)), style);
   if (digits.fraction.size() <= kPrecision) return digits;
-  digits = cut(chars_of(value, format, kPrecision));
+  digits = with_plus(cut(chars_of(value, format, kPrecision)), style);
   while (digits.fraction.ends_with('0')) digits.fraction.pop_back();
   return digits;
 }
@@ -52,13 +110,14 @@ std::string spaces(size_t width, size_t taken) {
   return std::string(width > taken ? width - taken : 0, ' ');
 }
 
-std::string special_text(double value) {
-  return std::isnan(value) ? "nan" : value < 0 ? "-inf" : "inf";
+std::string special_text(double value, NumberStyle style = {}) {
+  std::string plus = style.has_plus ? "+" : "";
+  return std::isnan(value) ? plus + "nan" : value < 0 ? "-inf" : plus + "inf";
 }
 
 // Floats of one array: all positional, or all with an exponent where they differ too much in size.
 template <class T>
-std::vector<std::string> float_cells(const std::vector<T>& values) {
+std::vector<std::string> float_cells(const std::vector<T>& values, NumberStyle style = {}) {
   T largest = 0, smallest = 0;
   bool any_special = false;
   for (T value : values) {
@@ -68,13 +127,17 @@ std::vector<std::string> float_cells(const std::vector<T>& values) {
     largest = std::max(largest, size);
     smallest = smallest == 0 ? size : std::min(smallest, size);
   }
-  bool exponents = largest > 0 && (largest >= T(1e8) || smallest < T(1e-4) || largest / smallest > T(1000));
+  // The quotient is rounded as NumPy's is, the comparisons are doubles'.
+  T quotient = largest > 0 ? largest / smallest : T(1);
+  if (style.is_half) quotient = half_to_float(float_to_half(static_cast<float>(quotient)));
+  bool exponents =
+      largest > 0 && (static_cast<double>(largest) >= 1e8 || static_cast<double>(smallest) < 1e-4 || quotient > 1000);
   auto format = exponents ? std::chars_format::scientific : std::chars_format::fixed;
   std::vector<Digits> digits(values.size());
   size_t whole = 0, fraction = 0, exponent = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) continue;
-    digits[i] = digits_of(values[i], format);
+    digits[i] = digits_of(values[i], format, style);
     whole = std::max(whole, digits[i].whole.size());
     fraction = std::max(fraction, digits[i].fraction.size());
     exponent = std::max(exponent, digits[i].exponent.size());
@@ -82,19 +145,20 @@ std::vector<std::string> float_cells(const std::vector<T>& values) {
   size_t right = fraction + exponent + 1;
   if (any_special) {
     for (T value : values) {
-      size_t length = std::isfinite(value) ? 0 : special_text(static_cast<double>(value)).size();
+      size_t length = std::isfinite(value) ? 0 : special_text(static_cast<double>(value), style).size();
       if (length > right) whole = std::max(whole, length - right);
     }
   }
   std::vector<std::string> cells;
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) {
-      std::string text = special_text(static_cast<double>(values[i]));
+      std::string text = special_text(static_cast<double>(values[i]), style);
       cells.push_back(spaces(whole + right, text.size()) + text);
       continue;
     }
     // With exponents every number shows as many digits as the longest needs, without them spaces take their place.
-    const Digits d = exponents ? cut(chars_of(values[i], format, static_cast<int>(fraction))) : digits[i];
+    const Digits d =
+        exponents ? with_plus(cut(chars_of(values[i], format, static_cast<int>(fraction))), style) : digits[i];
     std::string cell = str_cat(spaces(whole, d.whole.size()), d.whole, ".", d.fraction);
     if (!exponents) {
       cell += spaces(fraction, d.fraction.size());
@@ -107,13 +171,50 @@ std::vector<std::string> float_cells(const std::vector<T>& values) {
 }
 
 template <class T>
-std::string scalar_float(T value) {
-  if (!std::isfinite(value)) return special_text(static_cast<double>(value));
-  T size = std::abs(value);
-  bool positional = size == 0 || (size >= T(1e-4) && size < T(1e16));
-  Digits digits = cut(chars_of(value, positional ? std::chars_format::fixed : std::chars_format::scientific));
+std::string scalar_float(T value, NumberStyle style = {}) {
+  if (!std::isfinite(value)) return special_text(static_cast<double>(value), style);
+  auto size = static_cast<double>(std::abs(value));
+  bool positional = size == 0 || (size >= 1e-4 && size < 1e16);
+  std::string text = shortest_chars(value, std::chars_format::scientific, style);
+  Digits digits = with_plus(cut(positional ? without_exponent(text) : text), style);
   if (positional && digits.fraction.empty()) digits.fraction = "0";
   return str_cat(digits.whole, digits.fraction.empty() ? "" : ".", digits.fraction, digits.exponent);
+}
+
+template <class T>
+std::vector<std::complex<T>> complex_values(const Tensor& tensor, const std::vector<int64_t>& indices) {
+  const auto* all = static_cast<const T*>(tensor.data());  // pairs
+  std::vector<std::complex<T>> values;
+  for (int64_t index : indices) values.emplace_back(all[2 * index], all[2 * index + 1]);
+  return values;
+}
+
+// Both parts have columns of their own: "1.  +2.j".
+template <class T>
+std::vector<std::string> complex_cells(const std::vector<std::complex<T>>& values) {
+  std::vector<T> reals, imaginaries;
+  for (const std::complex<T>& value : values) {
+    reals.push_back(value.real());
+    imaginaries.push_back(value.imag());
+  }
+  std::vector<std::string> cells = float_cells(reals), others = float_cells(imaginaries, {.has_plus = true});
+  for (size_t i = 0; i < cells.size(); ++i) {
+    others[i].insert(others[i].find_last_not_of(' ') + 1, "j");
+    cells[i] += others[i];
+  }
+  return cells;
+}
+
+// "(1+2j)"; "2j" where there is nothing else.
+template <class T>
+std::string scalar_complex(std::complex<T> value) {
+  auto text = [](T part, NumberStyle style) {
+    std::string digits = scalar_float(part, style);
+    return digits.ends_with(".0") ? digits.substr(0, digits.size() - 2) : digits;
+  };
+  bool is_imaginary = value.real() == 0 && !std::signbit(value.real());
+  if (is_imaginary) return str_cat(text(value.imag(), {}), "j");
+  return str_cat("(", text(value.real(), {}), text(value.imag(), {.has_plus = true}), "j)");
 }
 
 // b'text', as Python writes bytes.
@@ -141,6 +242,19 @@ std::vector<T> picked(const Tensor& tensor, const std::vector<int64_t>& indices)
   std::span<const T> all = tensor.flat<T>();
   std::vector<T> values;
   for (int64_t index : indices) values.push_back(all[static_cast<size_t>(index)]);
+  return values;
+}
+
+// TensorFlow's bfloat16 is no NumPy type: it prints as a C++ stream prints a float, without columns.
+std::string bfloat16_text(BFloat16 value) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g", static_cast<double>(bfloat16_to_float(value.bits)));
+  return text;
+}
+
+std::vector<float> half_values(const Tensor& tensor, const std::vector<int64_t>& indices) {
+  std::vector<float> values;
+  for (Half value : picked<Half>(tensor, indices)) values.push_back(half_to_float(value.bits));
   return values;
 }
 
@@ -183,23 +297,22 @@ std::vector<std::string> cells_of(const Tensor& tensor, const std::vector<int64_
     case DType::kString:
       for (const std::string& value : picked<std::string>(tensor, indices)) cells.push_back(bytes_text(value));
       return cells;
-    default: break;
+    case DType::kHalf: return float_cells(half_values(tensor, indices), {.is_half = true});
+    case DType::kBFloat16:
+      for (BFloat16 value : picked<BFloat16>(tensor, indices)) cells.push_back(bfloat16_text(value));
+      return cells;
+    case DType::kComplex64: return complex_cells(complex_values<float>(tensor, indices));
+    case DType::kComplex128: return complex_cells(complex_values<double>(tensor, indices));
+    default: return std::vector<std::string>(indices.size(), "?");  // resource, variant: no checkpoint holds any
   }
-  // half, bfloat16 and complex numbers, as Tarn writes them: {1, 2.5}.
-  std::string text = tensor.to_string(static_cast<int>(std::min<int64_t>(tensor.element_count(), 1 << 20)));
-  size_t begin = text.find('{') + 1;
-  std::vector<std::string> all =
-      str_split(std::string_view(text).substr(begin, text.rfind('}') - begin), ',', /*trim=*/true);
-  for (int64_t index : indices) {
-    cells.push_back(index < static_cast<int64_t>(all.size()) ? all[static_cast<size_t>(index)] : "?");
-  }
-  align_right(cells);
-  return cells;
 }
 
 std::string scalar_text(const Tensor& tensor) {
   if (tensor.dtype() == DType::kFloat) return scalar_float(tensor.item<float>());
   if (tensor.dtype() == DType::kDouble) return scalar_float(tensor.item<double>());
+  if (tensor.dtype() == DType::kHalf) return scalar_float(half_values(tensor, {0})[0], {.is_half = true});
+  if (tensor.dtype() == DType::kComplex64) return scalar_complex(complex_values<float>(tensor, {0})[0]);
+  if (tensor.dtype() == DType::kComplex128) return scalar_complex(complex_values<double>(tensor, {0})[0]);
   if (tensor.dtype() == DType::kBool) return tensor.item<bool>() ? "True" : "False";
   return cells_of(tensor, {0})[0];
 }
