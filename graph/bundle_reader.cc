@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "graph/bundle_format.h"
 #include "graph/checkpoint.h"
+#include "graph/file_kind.h"
 #include "graph/table_file.h"
 #include "graph/tensor_proto.h"
 #include "proto/checkpoint.pb.h"
@@ -76,6 +77,36 @@ Result<Stored> check_stored(std::string label, const pb::BundleEntryProto& entry
   return stored;
 }
 
+// The beginning and the end, which tell what it is: it may be gigabytes.
+Result<std::string> ends_of_file(const std::string& path) {
+  constexpr uint64_t kBegin = 4096, kEnd = 48;
+  TARN_ASSIGN_OR_RETURN(RandomAccessFile file, RandomAccessFile::open(path));
+  uint64_t begin = std::min(file.size(), kBegin), end = std::min(file.size() - begin, kEnd);
+  std::string bytes(begin + end, '\0');
+  TARN_RETURN_IF_ERROR(file.read_at(0, std::span<char>(bytes).first(begin)));
+  TARN_RETURN_IF_ERROR(file.read_at(file.size() - end, std::span<char>(bytes).subspan(begin)));
+  return bytes;
+}
+
+// Of a file given in place of a checkpoint's prefix.
+Status explain_file(const std::string& path) {
+  TARN_ASSIGN_OR_RETURN(std::string bytes, ends_of_file(path));
+  Sniffed sniffed = sniff(bytes);
+  std::string_view what = sniffed.name;
+  switch (sniffed.kind) {
+    case FileKind::kEmpty: what = "an empty file"; break;
+    case FileKind::kBinaryProto: what = "a binary file (a GraphDef?)"; break;
+    case FileKind::kGraphPbtxt: what = "a GraphDef as text"; break;
+    case FileKind::kMetaGraphPbtxt: what = "a MetaGraphDef as text"; break;
+    case FileKind::kSavedModelPbtxt: what = "a SavedModel as text"; break;
+    case FileKind::kTarnText: what = "a text file"; break;
+    case FileKind::kCheckpointTable:
+      return unimplemented("checkpoint ", quoted(path), " is a file of its own: V1 checkpoints are not supported");
+    case FileKind::kForeign: break;
+  }
+  return invalid_argument(quoted(path), " is no checkpoint but ", what, sniffed.hint.empty() ? "" : "; ", sniffed.hint);
+}
+
 }  // namespace
 
 struct CheckpointReader::Rep {
@@ -100,9 +131,7 @@ struct CheckpointReader::Rep {
 // What the user may have meant, if there is no such checkpoint.
 Status CheckpointReader::Rep::explain_missing(const Status& status) const {
   if (status.code() != Code::kNotFound) return status;
-  if (file_exists(prefix)) {
-    return unimplemented("checkpoint ", quoted(prefix), " is a file of its own: V1 checkpoints are not supported");
-  }
+  if (file_exists(prefix)) return explain_file(prefix);
   Result<std::vector<std::string>> names = list_dir(path_dir(prefix));
   std::vector<std::string> prefixes;
   constexpr std::string_view kSuffix = ".index";

@@ -44,7 +44,7 @@ constexpr Magic kMagics[] = {
     {0, "{"sv, {FileKind::kForeign, "JSON"}},
 };
 
-constexpr Sniffed kTable = {FileKind::kForeign, "a checkpoint (a table of tensors)",
+constexpr Sniffed kTable = {FileKind::kCheckpointTable, "a checkpoint (a table of tensors)",
                             "give its prefix to a tool that takes a checkpoint, such as freeze_graph "
                             "--input_checkpoint"};
 constexpr Sniffed kCheckpointState = {FileKind::kForeign, "a 'checkpoint' state file",

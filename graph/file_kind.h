@@ -15,6 +15,7 @@ enum class FileKind {
   kMetaGraphPbtxt,   // MetaGraphDef as text
   kSavedModelPbtxt,  // SavedModel as text
   kTarnText,         // graph/text.h; any other text looks like it
+  kCheckpointTable,  // a table of tensors: an .index file, or all of a V1 checkpoint; `name` and `hint` as below
   kForeign,          // something else: `name` says what, `hint` what to do
 };
 

@@ -82,6 +82,7 @@ Status wrong_file(std::string_view bytes, std::string_view wanted, const Status&
   Sniffed sniffed = sniff(bytes);
   switch (sniffed.kind) {
     case FileKind::kEmpty: return invalid_argument("empty model file");
+    case FileKind::kCheckpointTable:
     case FileKind::kForeign:
       return invalid_argument("not ", wanted, " but ", sniffed.name, sniffed.hint.empty() ? "" : ": ", sniffed.hint);
     case FileKind::kGraphPbtxt: return invalid_argument("not ", wanted, " but a GraphDef in text form (.pbtxt)");

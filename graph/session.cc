@@ -1,5 +1,6 @@
 #include "graph/session.h"
 
+#include <algorithm>
 #include <random>
 
 #include "graph/checkpoint_store.h"
@@ -10,8 +11,9 @@
 namespace tarn {
 
 Status choose_backend(std::string_view name, SessionOptions& options) {
-  if (name != "portable" && name != "dnnl" && name != "auto") {
-    return invalid_argument("backend ", quoted(name), " is none of portable, dnnl and auto");
+  const std::vector<std::string> names = {"portable", "dnnl", "auto"};
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    return invalid_argument("backend ", quoted(name), " is none of portable, dnnl and auto", did_you_mean(name, names));
   }
   if (name == "dnnl" && dnnl_files.empty()) {
     return failed_precondition("backend \"dnnl\": this program was built without oneDNN (TARN_DNNL=OFF)");

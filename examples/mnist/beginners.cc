@@ -30,6 +30,8 @@ namespace tarn::examples {
 namespace {
 
 Status run() {
+  SessionOptions session_options{.threads = FLAGS_threads};
+  TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options).with_context("--backend"));
   TARN_RETURN_IF_ERROR(check_out_dir(FLAGS_out_dir));
   TARN_ASSIGN_OR_RETURN(Mnist data, load_digits(FLAGS_data_dir));
 
@@ -48,8 +50,6 @@ Status run() {
   Saver saver(root);
   TARN_RETURN_IF_ERROR(root.status());
 
-  SessionOptions session_options{.threads = FLAGS_threads};
-  TARN_RETURN_IF_ERROR(choose_backend(FLAGS_backend, session_options));
   Session session(root, session_options);
   TARN_RETURN_IF_ERROR(session.Run(init.name()));
   TARN_ASSIGN_OR_RETURN(History history,

@@ -1,6 +1,7 @@
 #include "tools/support/main.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@ namespace {
 
 constexpr int kFailed = 1;  // unless the tool says otherwise
 constexpr int kWrongUsage = 2;
+constexpr int kReaderGone = 128 + SIGPIPE;  // what a shell says of programs that such a pipe ends
 
 // For the terminate handler, which can be given nothing. A plain array: needs no construction and no destruction.
 char g_tool_name[64] = "tool";
@@ -63,7 +65,7 @@ extern "C" void on_stop_signal(int) {
 
 void handle_signals() {
   // A reader that went away is an error of the write (`tool | head -1`), as is a file that may not grow further
-  // (`ulimit -f`): not a death without a word.
+  // (`ulimit -f`): not a death in the middle of a file.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   for (int number : {SIGINT, SIGTERM, SIGHUP}) {
@@ -82,12 +84,19 @@ void fill_closed_streams() {
   }
 }
 
-// Whether everything printed has arrived.
+// A pipe that nobody reads any more. Asked of the pipe: the error of the write that met it may be lost by now.
+bool reader_is_gone() {
+  pollfd output = {.fd = STDOUT_FILENO, .events = 0, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
+// Whether everything printed has arrived, or whoever read it had enough: Cancelled.
 Status close_output() {
   errno = 0;
   std::cout.flush();
   bool failed = std::fflush(stdout) != 0 || !std::cout || std::ferror(stdout) != 0;
   int reason = errno;  // of the last write; an earlier one may have failed for a reason now lost
+  if (failed && reader_is_gone()) return Status(Code::kCancelled, "nobody reads the output any more");
   // Some file systems tell of a full disk only now. Not fclose(): std::cout is flushed once more when the program ends.
   if (::close(STDOUT_FILENO) != 0 && !failed) {
     failed = true;
@@ -167,6 +176,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
   }
   Status output = close_output();
   if (output.ok()) return code;
+  if (output.code() == Code::kCancelled) return code == 0 ? kReaderGone : code;
   say_error(info.name, output.message());
   return code == 0 ? info.failed_code : code;
 }

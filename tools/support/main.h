@@ -14,10 +14,11 @@
 // Flags are gflags', spelled as TensorFlow's tools spell them: --name=value, --name value, --flag, --noflag; '-' and
 // '_' are the same in a name. Only the flags defined in the source file that calls tool_main() exist. Unlike gflags, a
 // repeated flag is an error, and so are --flagfile, --fromenv, --undefok and arguments that are no flags.
-// Exit codes: 0 done, 2 wrong usage, 1 everything else that failed. Wrong usage is what the command line alone shows
-// to be wrong, and an error of `run` that opens with one of the tool's flags ("--quantize: there is no 'x'"): the value
-// given is to blame. What only a file shows to be wrong opens with the file's path. Errors go to stderr as "name:
-// message".
+// Exit codes: 0 done, 2 wrong usage, 1 everything else that failed; 141, without a word, if whoever read the output
+// went away (`tool | head -1`), which is 128 + SIGPIPE, as of any program in a shell's pipe. Wrong usage is what the
+// command line alone shows to be wrong, and an error of `run` that opens with one of the tool's flags ("--quantize:
+// there is no 'x'"): the value given is to blame. What only a file shows to be wrong opens with the file's path. Errors
+// go to stderr as "name: message".
 #pragma once
 
 #include <cstdio>
