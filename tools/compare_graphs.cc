@@ -94,12 +94,34 @@ tarn::Result<tarn::GraphRunner> runner_for(const Side& side, tarn::ExecutorKind 
   return tarn::GraphRunner::load(side.path, has_variables ? FLAGS_checkpoint : "", {.executor = executor});
 }
 
-// Whether every output agrees within --tolerance.
-tarn::Result<bool> compare_outputs(const tarn::GraphComparison& comparison, const Side& a, const Side& b) {
-  TARN_ASSIGN_OR_RETURN(tarn::ExecutorKind executor, tarn::executor_kind_from_name(FLAGS_executor));
-  TARN_ASSIGN_OR_RETURN(std::vector<std::string> outputs, tarn::list_flag("outputs", FLAGS_outputs));
+struct RunFlags {
+  bool run = false;
+  tarn::ExecutorKind executor = tarn::ExecutorKind::kSession;
+  std::vector<std::string> outputs = {};
+  std::vector<tarn::NamedFeed> feeds = {};
+};
+
+// Judged before the graphs are read. Flags that nothing would come of are mistakes.
+tarn::Result<RunFlags> run_flags() {
+  RunFlags flags;
+  flags.run = FLAGS_run || tarn::flag_was_given("tolerance");
+  TARN_ASSIGN_OR_RETURN(flags.executor, tarn::executor_kind_from_name(FLAGS_executor));
+  TARN_ASSIGN_OR_RETURN(flags.outputs, tarn::list_flag("outputs", FLAGS_outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("feed", FLAGS_feed));
-  TARN_ASSIGN_OR_RETURN(std::vector<tarn::NamedFeed> feeds, tarn::read_feeds("feed", feed_items));
+  for (std::string_view flag : {"outputs", "feed", "checkpoint", "executor", "batch", "size"}) {
+    if (flags.run || !tarn::flag_was_given(flag)) continue;
+    return tarn::invalid_argument("--", flag, ": the graphs are run only with --run or --tolerance; give one too");
+  }
+  TARN_ASSIGN_OR_RETURN(flags.feeds, tarn::read_feeds("feed", feed_items));
+  return flags;
+}
+
+// Whether every output agrees within --tolerance.
+tarn::Result<bool> compare_outputs(const tarn::GraphComparison& comparison, const Side& a, const Side& b,
+                                   const RunFlags& flags) {
+  const tarn::ExecutorKind executor = flags.executor;
+  std::vector<std::string> outputs = flags.outputs;
+  std::vector<tarn::NamedFeed> feeds = flags.feeds;
   if (outputs.empty()) {
     outputs = tarn::likely_outputs(a.graph);
     std::erase_if(outputs, [&](const std::string& name) { return !name_in_second(name, comparison, a, b).ok(); });
@@ -123,9 +145,9 @@ tarn::Result<bool> compare_outputs(const tarn::GraphComparison& comparison, cons
   TARN_ASSIGN_OR_RETURN(tarn::GraphRunner first, runner_for(a, executor));
   TARN_ASSIGN_OR_RETURN(tarn::GraphRunner second, runner_for(b, executor));
   tarn::Result<std::vector<tarn::Tensor>> expected = first.run(feeds, outputs);
-  if (!expected.ok()) return expected.status().with_context(a.path);
+  if (!expected.ok()) return tarn::graph_error(expected.status(), a.path);
   tarn::Result<std::vector<tarn::Tensor>> got = second.run(second_feeds, second_outputs);
-  if (!got.ok()) return got.status().with_context(b.path);
+  if (!got.ok()) return tarn::graph_error(got.status(), b.path);
   bool all_within = true;
   for (size_t i = 0; i < outputs.size(); ++i) {
     tarn::ValueDifference difference = tarn::difference_of_values((*expected)[i], (*got)[i]);
@@ -145,6 +167,7 @@ tarn::Result<int> run(const tarn::Arguments& files) {
     return tarn::invalid_argument("expected two graph files, found ", files.size(),
                                   "; 'compare_graphs --help' shows an example");
   }
+  TARN_ASSIGN_OR_RETURN(RunFlags flags, run_flags());
   tarn::ReadOptions read{.allow_unknown_ops = true};
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph first, tarn::load_graph_file(files[0], read));
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph second, tarn::load_graph_file(files[1], read));
@@ -154,8 +177,8 @@ tarn::Result<int> run(const tarn::Arguments& files) {
   bool same = comparison.same_nodes() || (FLAGS_ignore_renames && comparison.only_first.empty() &&
                                           comparison.only_second.empty() && comparison.changed.empty());
   bool outputs_decide = tarn::flag_was_given("tolerance");
-  if (FLAGS_run || outputs_decide) {
-    TARN_ASSIGN_OR_RETURN(bool within, compare_outputs(comparison, a, b));
+  if (flags.run) {
+    TARN_ASSIGN_OR_RETURN(bool within, compare_outputs(comparison, a, b, flags));
     if (outputs_decide) same = within;
   }
   return same ? 0 : 1;

@@ -142,8 +142,9 @@ tarn::Status run() {
     std::fprintf(stderr, "label_image: %s (%d x %d, %s): %s\n", FLAGS_image.c_str(), image.width, image.height,
                  colors.c_str(), tarn::str_join(made.done).c_str());
   }
-  TARN_ASSIGN_OR_RETURN(std::vector<tarn::Tensor> outputs, runner.run({{input, made.tensor}}, {output}));
-  tarn::Result<std::vector<float>> scores = scores_of(outputs[0], output);
+  tarn::Result<std::vector<tarn::Tensor>> outputs = runner.run({{input, made.tensor}}, {output});
+  if (!outputs.ok()) return tarn::graph_error(outputs.status(), path);
+  tarn::Result<std::vector<float>> scores = scores_of((*outputs)[0], output);
   if (!scores.ok()) return scores.status().with_context(path);
   return print_best(*scores);
 }

@@ -1,6 +1,7 @@
 // run_graph: runs a graph on NumPy files and writes what it gives as NumPy files.
 #include <gflags/gflags.h>
 
+#include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
 
@@ -22,7 +23,13 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(
       tarn::GraphRunner runner,
       tarn::GraphRunner::load(FLAGS_graph, FLAGS_checkpoint, {.executor = executor, .threads = FLAGS_threads}));
-  TARN_ASSIGN_OR_RETURN(std::vector<tarn::Tensor> outputs, runner.run(feeds, fetches));
+  tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(feeds, fetches);
+  if (!ran.ok()) {
+    bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();
+    return is_frozen_here ? tarn::graph_error(ran.status(), FLAGS_graph)
+                          : tarn::engine_error(ran.status(), FLAGS_graph, fetches);
+  }
+  const std::vector<tarn::Tensor>& outputs = *ran;
   std::vector<std::string> inputs{FLAGS_graph};
   for (const std::string& item : feed_items) inputs.push_back(item.substr(item.find('=') + 1));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> paths, tarn::write_outputs(FLAGS_out_dir, fetches, outputs, inputs));

@@ -150,6 +150,19 @@ TEST_P(MnistPrograms, GoOnFromACheckpointToTheSameBytes) {
   EXPECT_EQ(logs, 2u);
 }
 
+// Wrong usage, said before any data are asked for.
+TEST(MnistProgramsBackend, AWrongNameIsWrongUsage) {
+  TempFolder out;
+  for (const char* program : {"beginners", "experts", "keras_cnn"}) {
+    const Outcome outcome = run_command(std::string(TARN_BIN_DIR) + "/" + program +
+                                        " --backend=dnn --data_dir=/none --out_dir=" + out.path());
+
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+    EXPECT_EQ(outcome.out, str_cat(program, ": --backend: backend 'dnn' is none of portable, dnnl and auto; did you ",
+                                   "mean 'dnnl'?\n"));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, MnistPrograms,
                          testing::Values("beginners --seed=3", "experts --seed=3", "experts --batch_norm",
                                          "keras_cnn --batch_norm --seed=3", "keras_cnn "),

@@ -80,6 +80,8 @@ TEST(Backend, OtherNamesAreRefused) {
 
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_NE(status.message().find("portable, dnnl and auto"), std::string::npos) << status.to_string();
+  EXPECT_EQ(choose_backend("dnn", options).message(),
+            "backend 'dnn' is none of portable, dnnl and auto; did you mean 'dnnl'?");
 }
 
 }  // namespace

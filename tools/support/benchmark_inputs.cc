@@ -48,6 +48,14 @@ Result<Shape> shape_of(const std::string& text, const std::string& input) {
   return shape;
 }
 
+std::string nearest_type(const std::string& name) {
+  std::vector<std::string> names;
+  for (int number = 1; dtype_is_known(number); ++number) {
+    names.emplace_back(dtype_name(static_cast<DType>(number)));
+  }
+  return did_you_mean(name, names);
+}
+
 Status check_count(std::string_view flag, size_t count, size_t names) {
   if (count == 0 || count == names) return {};
   return invalid_argument("--", flag, ": ", count, count == 1 ? " item" : " items", " for ", names,
@@ -72,7 +80,9 @@ Result<std::vector<BenchmarkInput>> parse_benchmark_inputs(const BenchmarkInputT
     }
     if (!types.empty()) {
       input.dtype = dtype_from_name(types[i]);
-      if (!input.dtype) return invalid_argument("--input_layer_type: there is no type ", quoted(types[i]));
+      if (!input.dtype) {
+        return invalid_argument("--input_layer_type: there is no type ", quoted(types[i]), nearest_type(types[i]));
+      }
     }
     if (!values.empty()) {
       TARN_ASSIGN_OR_RETURN(input.values, numbers_of("input_layer_values", values[i]));

@@ -89,8 +89,12 @@ Result<Shape> guessed_shape(const std::string& path, const std::string& input) {
 
 Result<BenchmarkRunner> BenchmarkRunner::load(const std::string& path, const BenchmarkOptions& options) {
   BenchmarkRunner runner;
-  TARN_RETURN_IF_ERROR(options.executor == ExecutorKind::kEngine ? runner.load_engine(path, options)
-                                                                 : runner.load_session(path, options));
+  runner.path_ = path;
+  if (options.executor == ExecutorKind::kEngine) {
+    TARN_RETURN_IF_ERROR(engine_error(runner.load_engine(path, options), path, options.outputs));
+  } else {
+    TARN_RETURN_IF_ERROR(runner.load_session(path, options));
+  }
   return runner;
 }
 
@@ -184,13 +188,15 @@ Status BenchmarkRunner::load_session(const std::string& path, const BenchmarkOpt
         make_feed(input, fact.dtype, fact.shape.has_rank() ? fact.shape : guessed_shape(*graph, *wire)));
   }
   Stopwatch compiling(load_ms_);
-  TARN_ASSIGN_OR_RETURN(program_, session_->program(feeds_, outputs_, targets_));
+  Result<std::shared_ptr<const Program>> program = session_->program(feeds_, outputs_, targets_);
+  if (!program.ok()) return graph_error(program.status(), path);
+  program_ = *std::move(program);
   return {};
 }
 
 Status BenchmarkRunner::run() {
-  if (session_ != nullptr) return session_->Run(feeds_, outputs_, targets_, &fetched_);
-  return context_->run();
+  if (session_ != nullptr) return graph_error(session_->Run(feeds_, outputs_, targets_, &fetched_), path_);
+  return engine_error(context_->run(), path_, outputs_);
 }
 
 std::shared_ptr<const Program> BenchmarkRunner::program() const {

@@ -61,6 +61,7 @@ class BenchmarkRunner {
   std::vector<std::string> outputs_, targets_;
   std::vector<Tensor> fetched_;
   double load_ms_ = 0;
+  std::string path_;
 };
 
 }  // namespace tarn

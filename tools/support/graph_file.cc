@@ -42,6 +42,31 @@ Status check_nodes(std::string_view flag, const std::vector<std::string>& names,
   return problems.to_status(str_cat(printable(path), ": --", flag));
 }
 
+Status graph_error(const Status& status, const std::string& path) {
+  if (status.ok() || status.message().starts_with("--")) return status;
+  bool is_named = status.message().starts_with(path + ":") || status.message().find(tarn::quoted(path)) != std::string::npos;
+  return is_named ? status : status.with_context(path);
+}
+
+Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs) {
+  if (status.ok() || status.message().starts_with("--")) return status;
+  Status named = graph_error(status, path);
+  Result<AnyGraph> any = load_graph_file(path, {.allow_unknown_ops = true});
+  if (!any.ok()) return named;
+  std::vector<NodeId> targets;
+  for (const std::string& output : outputs) {
+    if (Result<NodeId> id = any->graph.find_node(output); id.ok()) targets.push_back(*id);
+  }
+  std::vector<bool> needed = ancestors(any->graph, targets);
+  for (NodeId id : any->graph.ids()) {
+    if ((!targets.empty() && !needed[static_cast<size_t>(id)]) || !is_variable(any->graph.node(id))) continue;
+    return Status(named.code(), str_cat(named.message(),
+                                        "; the graph is not frozen: freeze it with freeze_graph, or give "
+                                        "--executor=session --checkpoint=…"));
+  }
+  return named;
+}
+
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs) {
   std::vector<NodeId> targets;
   Problems problems;

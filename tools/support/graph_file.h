@@ -27,4 +27,9 @@ Status check_nodes(std::string_view flag, const std::vector<std::string>& names,
 // FailedPrecondition, naming them, if `outputs` depend on variables.
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs);
 
+// An error of running a graph, with its file's name unless it has that already or blames a flag.
+Status graph_error(const Status& status, const std::string& path);
+// The same of the engine, which runs frozen graphs: says so where `outputs` (none: any node) depend on variables.
+Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs);
+
 }  // namespace tarn

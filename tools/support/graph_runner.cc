@@ -61,7 +61,8 @@ Result<Tensor> copy_of(const TensorView& view) {
 Result<ExecutorKind> executor_kind_from_name(std::string_view name) {
   if (name == "session") return ExecutorKind::kSession;
   if (name == "engine") return ExecutorKind::kEngine;
-  return invalid_argument("--executor: there is no ", quoted(name), "; there are session and engine");
+  return invalid_argument("--executor: there is no ", quoted(name), "; there are session and engine",
+                          did_you_mean(name, {"session", "engine"}));
 }
 
 std::string_view executor_kind_name(ExecutorKind kind) {
