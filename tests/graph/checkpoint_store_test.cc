@@ -43,8 +43,13 @@ TEST(CheckpointStore, AMissingCheckpointIsNamedWithItsNeighbours) {
   std::unique_ptr<CheckpointStore> store = make_checkpoint_store();
   EXPECT_SAYS(store->restore(dir.file("model.ckpt-7"), "w", "").status(),
               {dir.file("model.ckpt-7.index"), "No such file", "did you mean 'model.ckpt-70'"});
-  ASSERT_TRUE(write_file_atomically(dir.file("old.ckpt"), "x").ok());
+  // What a table ends with: 40 bytes about its index, and LevelDB's magic number.
+  const std::string table = std::string(40, '\0') + "\x57\xfb\x80\x8b\x24\x75\x47\xdb";
+  ASSERT_TRUE(write_file_atomically(dir.file("old.ckpt"), table).ok());
   EXPECT_SAYS(store->restore(dir.file("old.ckpt"), "w", "").status(), {dir.file("old.ckpt"), "V1"});
+  ASSERT_TRUE(write_file_atomically(dir.file("notes"), "x").ok());
+  EXPECT_SAYS(store->restore(dir.file("notes"), "w", "").status(),
+              {dir.file("notes"), "no checkpoint but a text file"});
 }
 
 }  // namespace
