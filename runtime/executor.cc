@@ -255,7 +255,9 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       to.variable = fact.is_variable() ? from.variable : nullptr;
       to.view = from.view;
       if (fact.shape.is_fully_known()) {
-        TARN_RETURN_IF_ERROR(check_count(step, from.view, fact.shape));
+        // A handle or reference is handed on whatever its variable holds; who reads that was checked with it.
+        if (!fact.is_variable() && fact.dtype != DType::kResource)
+          TARN_RETURN_IF_ERROR(check_count(step, from.view, fact.shape));
         to.view.shape = &fact.shape;
         to.view.dtype = fact.dtype;
       }
