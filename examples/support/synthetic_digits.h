@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "examples/support/idx.h"
 #include "core/random.h"
+#include "examples/support/idx.h"
 
 namespace tarn::examples {
 

@@ -2,6 +2,7 @@
 // tests/graph/graph_def_test.cc.
 #include <gtest/gtest.h>
 
+#include "graph/all_ops.h"
 #include "runtime/engine.h"
 #include "tests/support/bad_graphs.h"
 #include "tests/support/file_ops.h"
@@ -75,13 +76,16 @@ TEST(EngineBadGraphs, UnsupportedOpsAreAllNamedAtOnce) {  // B27
 }
 
 TEST(EngineBadGraphs, AWhileLoopIsNoCycleButNotRunYetBesideWhatElseIsMissing) {
-  auto engine =
-      load(graph_def(placeholder("x") +
-                     typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }") +
-                     typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }") +
-                     typed("z", "Zorn", "input: 'merge'", "") + typed("next", "NextIteration", "input: 'z'", "") +
-                     typed("y", "Exit", "input: 'merge'", "")),
-           {"y", "next"});
+  pb::GraphDef def = graph_def(
+      placeholder("x") + typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }") +
+      typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }") +
+      typed("z", "Zorn", "input: 'merge'", "") + typed("next", "NextIteration", "input: 'z'", "") +
+      typed("y", "Exit", "input: 'merge'", ""));
+  std::string bytes = def.SerializeAsString();
+  EngineOptions options;
+  options.ops = &all_ops();
+  options.outputs = {"y"};
+  auto engine = Engine::load_bytes(bytes, std::shared_ptr<void>(), "bad.pb", options);
   ASSERT_FALSE(engine.ok());
   EXPECT_EQ(engine.status().code(), Code::kUnimplemented);
   for (const char* part : {"'Enter'", "'NextIteration'", "while loops are not run yet", "'Zorn'"}) {

@@ -44,7 +44,8 @@ Status check_nodes(std::string_view flag, const std::vector<std::string>& names,
 
 Status graph_error(const Status& status, const std::string& path) {
   if (status.ok() || status.message().starts_with("--")) return status;
-  bool is_named = status.message().starts_with(path + ":") || status.message().find(tarn::quoted(path)) != std::string::npos;
+  bool is_named =
+      status.message().starts_with(path + ":") || status.message().find(tarn::quoted(path)) != std::string::npos;
   return is_named ? status : status.with_context(path);
 }
 
