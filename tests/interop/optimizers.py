@@ -126,7 +126,8 @@ def steps(session, fetches):
 
 def compare(name):
     start = folder / name / "start-0"
-    stored = dict(tf1.train.load_checkpoint(str(start)).get_variable_to_shape_map())
+    stored = {key: shape for key, shape in tf1.train.load_checkpoint(str(start)).get_variable_to_shape_map().items()
+              if not key.startswith("_tarn/")}  # where random ops stand
     fetches = ["loss:0"] + (["rate:0"] if "decay" in name or "piecewise" in name else [])
 
     feed = ",".join(f"{key}={folder}/{key}.npy" for key in batches)

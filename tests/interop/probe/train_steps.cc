@@ -67,7 +67,8 @@ Status run() {
   std::optional<Saver> saver;
   if (!(FLAGS_restore + FLAGS_restore_each + FLAGS_save + FLAGS_save_each).empty()) {
     TARN_ASSIGN_OR_RETURN(meta, read_meta_graph(FLAGS_graph, {.allow_unknown_ops = true}));
-    TARN_ASSIGN_OR_RETURN(saver, Saver::FromMetaGraph(meta, {.max_to_keep = 0, .write_meta_graph = false}));
+    TARN_ASSIGN_OR_RETURN(saver,
+                          Saver::FromMetaGraph(meta, {.max_to_keep = 0, .write_meta_graph = !FLAGS_save.empty()}));
   } else {
     TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(FLAGS_graph));
     meta.graph = std::move(any.graph);
