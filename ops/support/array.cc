@@ -105,6 +105,7 @@ constexpr int64_t kMostFollowed = 1024;  // elements; a longer vector is no shap
 
 std::optional<std::vector<int64_t>> known_elements(const InferContext& c, int input) {
   const Fact& fact = c.input(input);
+  if (fact.dtype != DType::kInt32 && fact.dtype != DType::kInt64) return std::nullopt;
   if (fact.shape.rank() != 0 && (fact.shape.rank() != 1 || fact.shape.dim(0) == kUnknownDim)) return std::nullopt;
   int64_t count = fact.shape.is_scalar() ? 1 : fact.shape.dim(0);
   if (count > kMostFollowed) return std::nullopt;
