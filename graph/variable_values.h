@@ -25,8 +25,9 @@ bool is_resource_variable(const Node& node);
 // How sessions call its storage: shared_name or the node's name, behind the container.
 std::string variable_storage_name(const Node& node);
 
-// The prefix meant by a prefix, "<prefix>.index", "<prefix>.data-00000-of-00001", "<prefix>.meta" or a folder with a
-// `checkpoint` file. NotFound, with the nearest names, if nothing is there.
+// The prefix meant by a prefix, "<prefix>.index", "<prefix>.data-00000-of-00001", "<prefix>.meta", a V1 file or one of
+// its shards, a `checkpoint` state file, or a folder: with such a file, of a SavedModel, or with a single checkpoint in
+// it. NotFound, with the nearest names, if nothing is there.
 Result<std::string> find_checkpoint(const std::string& path);
 
 struct VariableReadOptions {

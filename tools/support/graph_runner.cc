@@ -81,7 +81,7 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
       options.executor == ExecutorKind::kEngine && checkpoint.empty() && sniff(bytes).kind == FileKind::kBinaryProto;
   if (keep_bytes) runner.file_bytes_ = std::make_shared<const std::string>(bytes);
   TARN_ASSIGN_OR_RETURN(AnyGraph any, parse_any_graph(std::move(bytes), graph, read));
-  if (any.is_meta_graph) runner.file_bytes_ = nullptr;
+  if (any.is_meta_graph()) runner.file_bytes_ = nullptr;
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
   if (!checkpoint.empty()) {
