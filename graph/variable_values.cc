@@ -117,6 +117,59 @@ std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources
   return std::nullopt;
 }
 
+constexpr std::string_view kEmaSuffix = "/ExponentialMovingAverage";
+
+// Puts moving averages in the place of the variables that have one.
+class EmaChooser {
+ public:
+  EmaChooser(const CheckpointReader& checkpoint, const VariableReadOptions& options)
+      : checkpoint_(checkpoint), options_(options) {}
+
+  void apply(const Node& node, std::optional<Source>& source) {
+    if (!source) return;
+    std::string shadow = source->key + std::string(kEmaSuffix);
+    const CheckpointEntry* own = checkpoint_.find(source->key);
+    const CheckpointEntry* average = checkpoint_.find(shadow);
+    bool fits = own != nullptr && average != nullptr && own->dtype == average->dtype && own->shape == average->shape;
+    if (!fits) {
+      if (options_.use_ema == UseEma::kAlways && is_trainable(node)) {
+        problems_.add(
+            not_found("variable ", quoted(node.name), " has no moving average ", quoted(shadow), " in the checkpoint"));
+      }
+      return;
+    }
+    ++count_;
+    if (options_.use_ema != UseEma::kNever) source->key = shadow;
+  }
+
+  Status finish(size_t variables) const {
+    if (options_.notes != nullptr && count_ > 0) {
+      options_.notes->push_back(
+          options_.use_ema == UseEma::kNever
+              ? str_cat("the checkpoint has moving averages of ", count_, " of ", variables, " variables (<variable>",
+                        kEmaSuffix, "), which are not used; --use_ema=auto takes them")
+              : str_cat(count_, " of ", variables, " variables have the values of their moving averages (<variable>",
+                        kEmaSuffix, ")"));
+    }
+    return problems_.to_status("--use_ema=always");
+  }
+
+ private:
+  bool is_trainable(const Node& node) const {
+    if (options_.trainable.empty()) {
+      auto dtype = node.attrs.get_or<DType>("dtype", DType::kInvalid);
+      bool is_statistic = node.name.ends_with("/moving_mean") || node.name.ends_with("/moving_variance");
+      return (dtype == DType::kFloat || dtype == DType::kDouble) && !is_statistic;
+    }
+    return std::find(options_.trainable.begin(), options_.trainable.end(), node.name) != options_.trainable.end();
+  }
+
+  const CheckpointReader& checkpoint_;
+  const VariableReadOptions& options_;
+  int count_ = 0;
+  Problems problems_;
+};
+
 Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, const CheckpointReader& checkpoint) {
   Fact expected = declared_fact(node);
   std::string label = str_cat("variable ", quoted(node.name), " (", expected.to_string(), ")");
@@ -161,14 +214,24 @@ std::string variable_storage_name(const Node& node) {
   return variable_name(node.attrs, node.name);
 }
 
+Result<UseEma> use_ema_from_name(std::string_view name) {
+  if (name == "never") return UseEma::kNever;
+  if (name == "auto") return UseEma::kAuto;
+  if (name == "always") return UseEma::kAlways;
+  return invalid_argument("there is no ", quoted(name), "; there are never, auto and always",
+                          did_you_mean(name, {"never", "auto", "always"}));
+}
+
 Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
                                            const CheckpointReader& checkpoint, const VariableReadOptions& options) {
   TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
   std::vector<Tensor> values;
   Problems problems;
+  EmaChooser averages(checkpoint, options);
   for (NodeId id : variables) {
     const Node& node = graph.node(id);
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    averages.apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     if (!value.ok()) {
       problems.add(value.status());
@@ -177,6 +240,7 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
     }
   }
   TARN_RETURN_IF_ERROR(problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix()))));
+  TARN_RETURN_IF_ERROR(averages.finish(variables.size()));
   return values;
 }
 
@@ -189,6 +253,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
     if (!is_variable(node)) continue;
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
+    EmaChooser(checkpoint, options).apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     problems.add(value.status());
     if (!value.ok()) continue;
