@@ -64,7 +64,10 @@ bool is_of_training(const Node& node) {
     // gradients_1, save_2
     size_t end = word.find_last_not_of("0123456789");
     if (end != std::string::npos && end + 1 < word.size() && word[end] == '_') word.resize(end);
-    if (is_one_of(word, kOtherScopes)) return true;
+    if (is_one_of(word, kOtherScopes) || word.starts_with("assign") || word.starts_with("assert")) return true;
+    // cross_entropy_loss, softmax_cross_entropy_with_logits_sg, contrastive-loss; but not gloss
+    auto holds = [&](std::string_view piece) { return word.find(piece) != std::string::npos; };
+    if (holds("cross_entropy") || holds("crossentropy") || (holds("loss") && !holds("gloss"))) return true;
   }
   return false;
 }
@@ -88,6 +91,7 @@ class Ranker {
  private:
   struct State {
     bool of_model = false;  // depends on an input, not of training
+    bool in_loop = false;   // between Enter and Exit: not to be had from outside
     bool weighted = false;  // and on a variable or a large constant
     uint64_t inputs = 0;    // the first 64 inputs, a bit each
     int depth = 0;
@@ -113,9 +117,12 @@ class Ranker {
         const State& from = state(wire.node);
         own.weighted |= from.weighted;
         own.inputs |= from.inputs;
+        own.in_loop |= from.in_loop;
         reaches |= from.of_model;
         own.depth = std::max(own.depth, from.depth + 1);
       }
+      if (node.is("Enter")) own.in_loop = true;
+      if (node.is("Exit")) own.in_loop = false;
       own.of_model = reaches && !is_of_training(node);
     }
   }
@@ -129,7 +136,8 @@ class Ranker {
   std::optional<OutputCandidate> judge(NodeId id) {
     const Node& node = graph_.node(id);
     const State& own = state(id);
-    if (!own.of_model || is_one_of(node.op, kInputOps) || is_one_of(node.op, kNoOutputOps)) return std::nullopt;
+    if (!own.of_model || own.in_loop || is_one_of(node.op, kInputOps) || is_one_of(node.op, kNoOutputOps))
+      return std::nullopt;
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
     bool read_by_model = std::any_of(graph_.uses(id).begin(), graph_.uses(id).end(), [&](const Use& use) {
       return use.input != Use::kControl && state(use.node).of_model;
