@@ -75,7 +75,8 @@ Form form_of(std::string_view bytes, const ReadOptions& options) {
   if (scan_wire(bytes, *pb::GraphDef::descriptor(), limits).ok()) return Form::kGraph;
   if (scan_wire(bytes, *pb::MetaGraphDef::descriptor(), limits).ok()) return Form::kMetaGraph;
   // A SavedModel that is damaged is one still: its first field, the version, is no field of the others.
-  return bytes.starts_with("\x08\x01\x12") ? Form::kSavedModel : Form::kGraph;
+  bool has_version = bytes.size() > 2 && bytes[0] == '\x08' && static_cast<uint8_t>(bytes[1]) < 0x80;
+  return has_version && bytes[2] == '\x12' ? Form::kSavedModel : Form::kGraph;
 }
 
 // What lies beside a .meta under its name.

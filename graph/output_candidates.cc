@@ -146,7 +146,9 @@ class Ranker {
     size_t end = word.find_last_not_of("_0123456789");
     if (end != std::string::npos) word.resize(end + 1);
     bool named = is_one_of(word, kOutputWords);
-    if (read_by_model && !named) return std::nullopt;
+    // A classifier's scores are what one wants, though labels may be looked up behind them.
+    bool scores = node.is("Softmax") || node.is("LogSoftmax");
+    if (read_by_model && !named && !scores) return std::nullopt;
 
     DType dtype = node.outputs.empty() ? DType::kFloat : node.outputs[0].dtype;
     bool scalar = !node.outputs.empty() && node.outputs[0].shape.is_scalar();

@@ -217,7 +217,7 @@ Result<std::map<std::string, Tensor>> SavedModel::Predict(const std::string& nam
   if (found == signatures.end()) {
     std::vector<std::string> names;
     for (const auto& [other, signature] : signatures) names.push_back(other);
-    return not_found("the SavedModel has no signature ", quoted(name), did_you_mean(name, names));
+    return not_found("the SavedModel has no signature ", quoted(name), "; there are: ", str_join(names));
   }
   const Signature& signature = found->second;
   std::vector<std::string> known;

@@ -445,13 +445,13 @@ y: f32[2] = Add(x, v, ^update)
 
 TEST(Freeze, GatherNdOfAVariableGathersFromItsValue) {
   EXPECT_EQ(frozen_text(R"(
-ids: i32[1,1] = {{1}}
+ids: i32[1,1] = {1}
 v: handle(f32[2]) = VarHandleOp {shape=[2], dtype=f32}
 y: f32? = ResourceGatherNd(v, ids) {dtype=f32, Tindices=i32}
 )",
                         {"y"}),
             R"(
-ids: i32[1,1] = 1
+ids: i32[1,1] = {1}
 v: f32[2] = {7, 7}
 y: f32[1] = GatherNd(v, ids)
 )");
@@ -467,9 +467,13 @@ TEST(FindCheckpoint, TakesAPrefixAnyOfItsFilesOrAFolder) {
     ASSERT_TRUE(found.ok()) << found.status().to_string();
     EXPECT_EQ(*found, prefix) << suffix;
   }
-  EXPECT_SAYS(find_checkpoint(dir.path()).status(), {"folder without a 'checkpoint' file"});
+  EXPECT_EQ(*find_checkpoint(dir.path()), prefix) << "the only one there";
+  ASSERT_TRUE(write_checkpoint(dir.file("-model.ckpt-6"), {{"w", Tensor::scalar<float>(1)}}).ok());
+  EXPECT_SAYS(find_checkpoint(dir.path()).status(),
+              {"folder without a 'checkpoint' file and with 2 checkpoints", "'-model.ckpt-6', '-model.ckpt-7'"});
   ASSERT_TRUE(write_file_atomically(dir.file("checkpoint"), "model_checkpoint_path: \"-model.ckpt-7\"\n").ok());
   EXPECT_EQ(*find_checkpoint(dir.path()), prefix);
+  EXPECT_EQ(*find_checkpoint(dir.file("checkpoint")), prefix);
   EXPECT_SAYS(find_checkpoint(dir.file("-model.ckpt-8")).status(),
               {"Input checkpoint", "doesn't exist!", "did you mean '-model.ckpt-7'"});
 }

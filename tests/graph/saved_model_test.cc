@@ -54,7 +54,7 @@ TEST_F(SavedModels, AreWrittenAndServedBySignature) {
     auto outputs = model->Predict("serving_default", {{"rows", Tensor::from<float>({1, 2}, {3, 4})}});
     ASSERT_TRUE(outputs.ok()) << outputs.status().to_string();
     EXPECT_EQ(outputs->at("sums").to_string(), "f32[1,1]{11.5}");
-    EXPECT_SAYS(model->Predict("serve", {}).status(), {"no signature 'serve'", "did you mean 'serving_default'"});
+    EXPECT_SAYS(model->Predict("serve", {}).status(), {"no signature 'serve'; there are: serving_default"});
     EXPECT_SAYS(model->Predict("serving_default", {{"row", Tensor::scalar<float>(1)}}).status(),
                 {"no input 'row'", "did you mean 'rows'", "input 'rows'", "is not given"});
   }

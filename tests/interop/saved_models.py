@@ -30,7 +30,7 @@ rows = random.standard_normal((20, 8)).astype(np.float32)
 for kind, flags in (("reference", {}), ("resource", {"resources": "true"}), ("text", {"as_text": "true"})):
     export = folder / f"ours_{kind}"
     tarn("export_model", out_dir=export, **flags)
-    [ours] = run_graph(export, {"input_node": rows}, ["output_node"])
+    [ours] = run_graph(export, {"rows": rows}, ["scores"])  # the signature's names
     with tf.Graph().as_default(), tf1.Session(config=_tensorflow.one_thread()) as session:
         meta = tf1.saved_model.load(session, ["serve"], str(export))
         signature = meta.signature_def["serving_default"]

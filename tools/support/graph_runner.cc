@@ -27,9 +27,25 @@ DType storage_dtype(DType dtype) {
   }
 }
 
-std::vector<NamedFeed> adapted(const Graph& graph, const std::vector<NamedFeed>& feeds) {
+// What a signature calls a tensor stands for it, unless the graph has a node of that name itself.
+std::string graph_name(const Graph& graph, const std::map<std::string, SignatureTensor>& names,
+                       const std::string& name) {
+  auto found = names.find(name);
+  bool is_taken = found == names.end() || found->second.name.empty() || graph.find_node(name).ok();
+  return is_taken ? name : found->second.name;
+}
+
+std::vector<std::string> graph_names(const Graph& graph, const Signature& signature,
+                                     const std::vector<std::string>& fetches) {
+  std::vector<std::string> names;
+  for (const std::string& fetch : fetches) names.push_back(graph_name(graph, signature.outputs, fetch));
+  return names;
+}
+
+std::vector<NamedFeed> adapted(const Graph& graph, const Signature& signature, const std::vector<NamedFeed>& feeds) {
   std::vector<NamedFeed> result = feeds;
   for (NamedFeed& feed : result) {
+    feed.first = graph_name(graph, signature.inputs, feed.first);
     Result<Wire> wire = graph.find_wire(feed.first);
     if (!wire.ok()) continue;  // the executor says so
     DType wanted = graph.fact(*wire).dtype;
@@ -100,6 +116,7 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
       runner.file_bytes_ = std::make_shared<const std::string>(std::move(bytes));
   }
   if (any.form == AnyGraph::Form::kSavedModel) TARN_RETURN_IF_ERROR(inline_calls(any));
+  TARN_RETURN_IF_ERROR(runner.choose_signature(any.signatures));
   runner.notes_ = any.notes;
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
@@ -120,6 +137,20 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
     }
   }
   return runner;
+}
+
+Status GraphRunner::choose_signature(const Signatures& signatures) {
+  std::string name = options_.signature.empty() ? std::string(kServingDefault) : options_.signature;
+  auto found = signatures.find(name);
+  if (found == signatures.end() && options_.signature.empty() && signatures.size() == 1) found = signatures.begin();
+  if (found != signatures.end()) {
+    signature_ = found->second;
+    return {};
+  }
+  if (options_.signature.empty()) return {};
+  std::vector<std::string> names;
+  for (const auto& [other, signature] : signatures) names.push_back(other);
+  return not_found("--signature: ", quoted(name), " is no signature of ", path_, did_you_mean(name, names));
 }
 
 std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFeed>& feeds,
@@ -145,10 +176,11 @@ std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFee
 
 Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds,
                                              const std::vector<std::string>& fetches) {
-  std::vector<NamedFeed> fitting = adapted(*graph_, feeds);
-  if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, fetches);
+  std::vector<NamedFeed> fitting = adapted(*graph_, signature_, feeds);
+  std::vector<std::string> names = graph_names(*graph_, signature_, fetches);
+  if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, names);
   std::vector<Tensor> outputs;
-  TARN_RETURN_IF_ERROR(session_->Run(fitting, fetches, &outputs));
+  TARN_RETURN_IF_ERROR(session_->Run(fitting, names, &outputs));
   return outputs;
 }
 
@@ -157,7 +189,8 @@ Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds
                                              const std::vector<std::string>& targets) {
   if (session_ == nullptr) return unimplemented("the engine runs no targets: it changes no variables");
   std::vector<Tensor> outputs;
-  TARN_RETURN_IF_ERROR(session_->Run(adapted(*graph_, feeds), fetches, targets, &outputs));
+  TARN_RETURN_IF_ERROR(
+      session_->Run(adapted(*graph_, signature_, feeds), graph_names(*graph_, signature_, fetches), targets, &outputs));
   return outputs;
 }
 

@@ -28,9 +28,11 @@ struct GraphRunnerOptions {
   ExecutorKind executor = ExecutorKind::kSession;
   int threads = 0;                     // 0: one per core
   std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
+  // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
+  std::string signature = {};
 };
 
-// "x" -> a tensor; names as in the graph, "x" or "x:0".
+// "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.
 using NamedFeed = Session::Feed;
 
 class GraphRunner {
@@ -58,6 +60,7 @@ class GraphRunner {
 
  private:
   GraphRunner() = default;
+  Status choose_signature(const Signatures& signatures);
   Result<std::vector<Tensor>> run_engine(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
   Status load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches);
 
@@ -65,6 +68,7 @@ class GraphRunner {
   std::string path_;
   std::shared_ptr<const Graph> graph_;
   std::string restore_op_;
+  Signature signature_;
   std::vector<std::string> notes_;  // what was ignored or left out, a sentence each
   std::optional<CheckpointReader> checkpoint_;
   std::unique_ptr<Session> session_;
