@@ -95,7 +95,9 @@ TEST(Npz, DamagedArchivesAreRefused) {
     bytes[at] = static_cast<char>(~bytes[at]);
     Result<std::vector<NamedTensor>> arrays = parse_npz(bytes);
     // Dates, versions and names are not checked by anything; values are.
-    if (arrays.ok() && arrays->size() == 1) EXPECT_EQ((*arrays)[0].tensor.flat<float>()[49], 3) << at;
+    if (arrays.ok() && arrays->size() == 1) {
+      EXPECT_EQ((*arrays)[0].tensor.flat<float>()[49], 3) << at;
+    }
   }
   EXPECT_SAYS(parse_npz(zip({{"a.npy", array({1}), true}}, 0x7fffffff)).status(), {"'a.npy'"});
   EXPECT_SAYS(parse_npz(zip({{"a.npy", "no array"}})).status(), {"'a.npy'"});

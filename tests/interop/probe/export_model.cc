@@ -8,6 +8,7 @@
 #include "graph/layers.h"
 #include "graph/ops.h"
 #include "graph/saved_model.h"
+#include "graph/variables.h"
 #include "tools/support/main.h"
 
 DEFINE_string(out_dir, "", "Folder to make");
