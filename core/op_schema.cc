@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/newer_attrs.h"
+
 namespace tarn {
 namespace {
 
@@ -343,9 +345,13 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     if (!name.starts_with("_") && find_attr(name) == nullptr) unknown.push_back(name);
   }
   for (const std::string& name : unknown) {
-    if (!attrs.find(name)->looks_like_a_default()) {
-      problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(attrs.find(name)->to_string()),
-                           did_you_mean(name, known)));
+    const AttrValue& value = *attrs.find(name);
+    if (!says_as_always(op_, name, value)) {
+      const NewerAttr* newer = find_newer_attr(op_, name);
+      problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(value.to_string()),
+                           newer != nullptr ? str_cat(", which came with TensorFlow ", newer->version,
+                                                      " and is not supported; its default is ", newer->as_always)
+                                            : did_you_mean(name, known)));
     }
     attrs.erase(name);
   }

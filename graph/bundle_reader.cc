@@ -4,8 +4,7 @@
 #include "core/crc32c.h"
 #include "core/file.h"
 #include "graph/bundle_format.h"
-#include "graph/checkpoint.h"
-#include "graph/file_kind.h"
+#include "graph/checkpoint_source.h"
 #include "graph/table_file.h"
 #include "graph/tensor_proto.h"
 #include "proto/checkpoint.pb.h"
@@ -77,74 +76,25 @@ Result<Stored> check_stored(std::string label, const pb::BundleEntryProto& entry
   return stored;
 }
 
-// The beginning and the end, which tell what it is: it may be gigabytes.
-Result<std::string> ends_of_file(const std::string& path) {
-  constexpr uint64_t kBegin = 4096, kEnd = 48;
-  TARN_ASSIGN_OR_RETURN(RandomAccessFile file, RandomAccessFile::open(path));
-  uint64_t begin = std::min(file.size(), kBegin), end = std::min(file.size() - begin, kEnd);
-  std::string bytes(begin + end, '\0');
-  TARN_RETURN_IF_ERROR(file.read_at(0, std::span<char>(bytes).first(begin)));
-  TARN_RETURN_IF_ERROR(file.read_at(file.size() - end, std::span<char>(bytes).subspan(begin)));
-  return bytes;
-}
-
-// Of a file given in place of a checkpoint's prefix.
-Status explain_file(const std::string& path) {
-  TARN_ASSIGN_OR_RETURN(std::string bytes, ends_of_file(path));
-  Sniffed sniffed = sniff(bytes);
-  std::string_view what = sniffed.name;
-  switch (sniffed.kind) {
-    case FileKind::kEmpty: what = "an empty file"; break;
-    case FileKind::kBinaryProto: what = "a binary file (a GraphDef?)"; break;
-    case FileKind::kGraphPbtxt: what = "a GraphDef as text"; break;
-    case FileKind::kMetaGraphPbtxt: what = "a MetaGraphDef as text"; break;
-    case FileKind::kSavedModelPbtxt: what = "a SavedModel as text"; break;
-    case FileKind::kTarnText: what = "a text file"; break;
-    case FileKind::kCheckpointTable:
-      return unimplemented("checkpoint ", quoted(path), " is a file of its own: V1 checkpoints are not supported");
-    case FileKind::kForeign: break;
-  }
-  return invalid_argument(quoted(path), " is no checkpoint but ", what, sniffed.hint.empty() ? "" : "; ", sniffed.hint);
-}
-
-}  // namespace
-
-struct CheckpointReader::Rep {
-  std::string prefix;
+struct Bundle : CheckpointSource {
   int shard_count = 0;
-  std::vector<CheckpointEntry> entries;
   std::vector<std::vector<Stored>> stored;  // by entry: the tensor, or its slices
   std::map<int, RandomAccessFile> shards;   // those in use
-  uint64_t unused_bytes = 0;
 
-  Status explain_missing(const Status& status) const;
   Status read_index();
   Status add_entry(std::string_view name, const pb::BundleEntryProto& proto,
                    std::map<std::string, pb::BundleEntryProto>& slices);
   Status open_shards();
   Result<Tensor> read_stored(const Stored& stored) const;
-  Result<Tensor> read_entry(size_t i) const;
+  Result<Tensor> read_part(size_t entry, size_t part) const override { return read_stored(stored[entry][part]); }
 
   std::string data_path(int shard) const { return checkpoint_data_path(prefix, shard, shard_count); }
 };
 
-// What the user may have meant, if there is no such checkpoint.
-Status CheckpointReader::Rep::explain_missing(const Status& status) const {
-  if (status.code() != Code::kNotFound) return status;
-  if (file_exists(prefix)) return explain_file(prefix);
-  Result<std::vector<std::string>> names = list_dir(path_dir(prefix));
-  std::vector<std::string> prefixes;
-  constexpr std::string_view kSuffix = ".index";
-  for (const std::string& name : names.value_or({})) {
-    if (name.ends_with(kSuffix)) prefixes.push_back(name.substr(0, name.size() - kSuffix.size()));
-  }
-  return Status(status.code(), str_cat(status.message(), did_you_mean(path_name(prefix), prefixes)));
-}
-
-Status CheckpointReader::Rep::read_index() {
+Status Bundle::read_index() {
   std::string path = checkpoint_index_path(prefix);
   Result<std::string> read = read_file(path, bundle::kMaxIndexBytes);
-  if (!read.ok()) return explain_missing(read.status());
+  if (!read.ok()) return read.status();
   const std::string bytes = *std::move(read);
 
   bool first = true;
@@ -177,8 +127,8 @@ Status CheckpointReader::Rep::read_index() {
   return problems.to_status(heading);
 }
 
-Status CheckpointReader::Rep::add_entry(std::string_view name, const pb::BundleEntryProto& proto,
-                                        std::map<std::string, pb::BundleEntryProto>& slices) {
+Status Bundle::add_entry(std::string_view name, const pb::BundleEntryProto& proto,
+                         std::map<std::string, pb::BundleEntryProto>& slices) {
   std::string label = str_cat("tensor ", quoted(name));
   auto context = [&](const Status& status) { return status.with_context(label); };
   TARN_RETURN_IF_ERROR(bundle::check_name(name));
@@ -201,7 +151,6 @@ Status CheckpointReader::Rep::add_entry(std::string_view name, const pb::BundleE
         resource_exhausted("it has ", proto.slices_size(), " slices, above the limit of ", bundle::kMaxSlices));
   }
 
-  int64_t covered = 0;
   for (const pb::TensorSliceProto& slice_proto : proto.slices()) {
     Result<TensorSlice> slice = TensorSlice::from_proto(slice_proto);
     if (!slice.ok()) return context(slice.status());
@@ -220,25 +169,16 @@ Status CheckpointReader::Rep::add_entry(std::string_view name, const pb::BundleE
     }
     Result<Stored> stored = check_stored(part_label, part, *dtype, *part_shape, shard_count);
     if (!stored.ok()) return stored.status().with_context(part_label);
-    for (const TensorSlice& other : entry.slices) {
-      if (slice->overlaps(other, *shape)) {
-        return data_loss(label, ": slices '", other.to_string(), "' and '", slice->to_string(), "' overlap");
-      }
-    }
-    covered += part_shape->elements();
     entry.slices.push_back(*std::move(slice));
     parts.push_back(*std::move(stored));
   }
-  if (!entry.slices.empty() && covered != shape->elements()) {
-    return data_loss(label, ": its ", entry.slices.size(), " slices hold ", covered, " of ", shape->elements(),
-                     " elements");
-  }
+  if (!entry.slices.empty()) TARN_RETURN_IF_ERROR(check_slices(label, *shape, entry.slices));
   entries.push_back(std::move(entry));
   stored.push_back(std::move(parts));
   return {};
 }
 
-Status CheckpointReader::Rep::open_shards() {
+Status Bundle::open_shards() {
   std::map<int, std::vector<const Stored*>> by_shard;
   for (const std::vector<Stored>& parts : stored) {
     for (const Stored& part : parts) by_shard[part.shard].push_back(&part);
@@ -281,7 +221,7 @@ Status CheckpointReader::Rep::open_shards() {
   return problems.to_status(str_cat("checkpoint ", quoted(prefix)));
 }
 
-Result<Tensor> CheckpointReader::Rep::read_stored(const Stored& stored) const {
+Result<Tensor> Bundle::read_stored(const Stored& stored) const {
   const RandomAccessFile& file = shards.at(stored.shard);
   auto context = [&](const Status& status) {
     return status.with_context(str_cat("checkpoint ", quoted(prefix), ": ", stored.label, " in ", quoted(file.path()),
@@ -312,68 +252,14 @@ Result<Tensor> CheckpointReader::Rep::read_stored(const Stored& stored) const {
   return tensor;
 }
 
-Result<Tensor> CheckpointReader::Rep::read_entry(size_t i) const {
-  const CheckpointEntry& entry = entries[i];
-  if (entry.slices.empty()) return read_stored(stored[i][0]);
-  TARN_ASSIGN_OR_RETURN(Tensor whole, Tensor::allocate(entry.dtype, entry.shape));
-  for (size_t k = 0; k < entry.slices.size(); ++k) {
-    TARN_ASSIGN_OR_RETURN(Tensor part, read_stored(stored[i][k]));
-    copy_into_slice(part, entry.slices[k], whole);
-  }
-  return whole;
-}
+}  // namespace
 
-Result<CheckpointReader> CheckpointReader::open(const std::string& prefix) {
-  auto rep = std::make_shared<Rep>();
-  rep->prefix = prefix;
-  TARN_RETURN_IF_ERROR(rep->read_index());
-  TARN_RETURN_IF_ERROR(rep->open_shards());
-  return CheckpointReader(std::move(rep));
-}
-
-const std::string& CheckpointReader::prefix() const {
-  return rep_->prefix;
-}
-const std::vector<CheckpointEntry>& CheckpointReader::entries() const {
-  return rep_->entries;
-}
-uint64_t CheckpointReader::unused_data_bytes() const {
-  return rep_->unused_bytes;
-}
-
-const CheckpointEntry* CheckpointReader::find(std::string_view name) const {
-  const auto& entries = rep_->entries;
-  auto found =
-      std::lower_bound(entries.begin(), entries.end(), name,
-                       [](const CheckpointEntry& entry, std::string_view wanted) { return entry.name < wanted; });
-  return found != entries.end() && found->name == name ? &*found : nullptr;
-}
-
-Result<Tensor> CheckpointReader::read(std::string_view name) const {
-  const CheckpointEntry* entry = find(name);
-  if (entry == nullptr) {
-    std::vector<std::string> names;
-    for (const CheckpointEntry& other : entries()) names.push_back(other.name);
-    return not_found("Key ", quoted(name), " not found in checkpoint ", quoted(prefix()), did_you_mean(name, names));
-  }
-  return rep_->read_entry(static_cast<size_t>(entry - entries().data()));
-}
-
-Result<Tensor> CheckpointReader::read_slice(std::string_view name, const TensorSlice::Spec& spec) const {
-  const CheckpointEntry* entry = find(name);
-  if (entry == nullptr) return read(name);  // says what is near
-  if (!(entry->shape == spec.full_shape)) {
-    return invalid_argument("checkpoint ", quoted(prefix()), ": tensor ", quoted(name), " has shape ", entry->shape,
-                            " but a slice of shape ", spec.full_shape, " was asked for");
-  }
-  // A part that is stored as such needs no other.
-  for (size_t k = 0; k < entry->slices.size(); ++k) {
-    if (entry->slices[k] == spec.slice) {
-      return rep_->read_stored(rep_->stored[static_cast<size_t>(entry - entries().data())][k]);
-    }
-  }
-  TARN_ASSIGN_OR_RETURN(Tensor whole, read(name));
-  return copy_slice(whole, spec.slice);
+Result<std::shared_ptr<const CheckpointSource>> open_bundle(const std::string& prefix) {
+  auto bundle = std::make_shared<Bundle>();
+  bundle->prefix = prefix;
+  TARN_RETURN_IF_ERROR(bundle->read_index());
+  TARN_RETURN_IF_ERROR(bundle->open_shards());
+  return std::shared_ptr<const CheckpointSource>(std::move(bundle));
 }
 
 }  // namespace tarn

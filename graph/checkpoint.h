@@ -1,4 +1,5 @@
-// Checkpoints in TensorFlow's V2 format: <prefix>.index (names, shapes, checksums) and <prefix>.data-00000-of-00001.
+// Checkpoints. Written in TensorFlow's V2 format: <prefix>.index (names, shapes, checksums) and its data files
+// <prefix>.data-00000-of-00001; read in that and in V1's, a single file, or <prefix>-00000-of-00002 and its siblings.
 //
 //   TARN_RETURN_IF_ERROR(write_checkpoint("dir/model.ckpt-7", {{"w", w}, {"b", b}}));
 //
@@ -30,15 +31,24 @@ struct CheckpointEntry {
 };
 
 // Opening checks the index completely (every byte, every size against the data files); reading checks the tensor's
-// checksum. Errors name file, tensor, offset, what is stored and what was expected. Thread-safe; cheap to copy.
+// checksum. A V1 checkpoint is read and checked whole when it is opened. Errors name file, tensor, offset, what is
+// stored and what was expected. Thread-safe; cheap to copy.
 class CheckpointReader {
  public:
+  // A prefix, or a V1 file; for whatever else people call their checkpoints see find_checkpoint() in
+  // graph/variable_values.h.
   static Result<CheckpointReader> open(const std::string& prefix);
 
   const std::string& prefix() const;
+  int version() const;  // of the format: 1 or 2
   // Sorted by name.
   const std::vector<CheckpointEntry>& entries() const;
   const CheckpointEntry* find(std::string_view name) const;
+  // The same by the name that a variable had in its graph, which in an object-based checkpoint (TensorFlow 2) is not
+  // the tensor's.
+  const CheckpointEntry* find_variable(std::string_view name) const;
+  // Every name that find_variable() takes.
+  std::vector<std::string> variable_names() const;
   // NotFound, with the nearest names, if there is no such tensor. The parts of a partitioned tensor are put together.
   Result<Tensor> read(std::string_view name) const;
   // Part of a tensor whose full shape must be the spec's.

@@ -6,6 +6,8 @@
 
 #include "core/tensor_name.h"
 #include "graph/assemble.h"
+#include "graph/freeze_inputs.h"
+#include "graph/functions.h"
 #include "graph/variable_values.h"
 
 namespace tarn {
@@ -58,6 +60,7 @@ class Freezer {
     TARN_RETURN_IF_ERROR(find_outputs());
     TARN_RETURN_IF_ERROR(check_variable_lists());
     needed_ = ancestors(graph_, outputs_);
+    find_inputs();
     TARN_RETURN_IF_ERROR(follow_handles());
     for (NodeId id : graph_.ids()) {
       if (is_needed(id)) rewrite(id);
@@ -108,13 +111,39 @@ class Freezer {
     return (options_.only.empty() || in(options_.only)) && !in(options_.except);
   }
 
+  // Where the frozen graph is fed though this one fed itself; what lies behind is not needed any more.
+  void find_inputs() {
+    std::vector<ModelInput> inputs = queue_inputs(graph_, needed_);
+    if (options_.cut_image_decoding) {
+      for (ModelInput& input : image_inputs(graph_, needed_)) {
+        notes_.push_back(str_cat(quoted(input.name), " takes the picture in place of ", input.preprocessing));
+        inputs.push_back(std::move(input));
+      }
+      if (inputs.empty()) warnings_.push_back("no picture is decoded on the way to the outputs: nothing is cut");
+    }
+    if (inputs.empty()) return;
+    std::vector<NodeId> stops;
+    for (ModelInput& input : inputs) {
+      stops.push_back(input.wire.node);
+      if (input.preprocessing.empty()) {
+        notes_.push_back(str_cat(quoted(input.name), " (", dtype_short_name(input.dtype), input.shape, ") takes what ",
+                                 node_label(graph_.node(input.wire.node).op, graph_.node(input.wire.node).name),
+                                 " gave"));
+      }
+      inputs_[input.wire.node].push_back(std::move(input));
+    }
+    needed_ = ancestors(graph_, outputs_, stops);
+    // A source that another one hides (a queue filled from an iterator) is none.
+    std::erase_if(inputs_, [&](const auto& entry) { return !is_needed(entry.first); });
+  }
+
   // Which nodes hold the handle of a frozen variable, and the dtype of what is behind it.
   Status follow_handles() {
     handles_.assign(static_cast<size_t>(graph_.id_limit()), Handle::kNone);
     dtypes_.assign(handles_.size(), DType::kInvalid);
     TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph_));
     for (NodeId id : order) {
-      if (!is_needed(id)) continue;
+      if (!is_needed(id) || inputs_.contains(id)) continue;
       const Node& node = graph_.node(id);
       if (is_variable(node) && is_chosen(node.name)) {
         handle(id) = is_resource_variable(node) ? Handle::kResource : Handle::kReference;
@@ -150,7 +179,14 @@ class Freezer {
   }
 
   // --- rewriting ----------------------------------------------------------------------------------------------------
-  std::string wire_text(Wire wire) const { return graph_.wire_name(wire); }
+  std::string wire_text(Wire wire) const {
+    if (auto found = inputs_.find(wire.node); found != inputs_.end()) {
+      for (const ModelInput& input : found->second) {
+        if (input.wire == wire) return input.name;
+      }
+    }
+    return graph_.wire_name(wire);
+  }
 
   NodeRecord copy(NodeId id) const {
     const Node& node = graph_.node(id);
@@ -162,7 +198,10 @@ class Freezer {
     return record;
   }
   void add_controls(const Node& node, NodeRecord& record) const {
-    for (NodeId control : node.controls) record.inputs.push_back("^" + graph_.node(control).name);
+    // An input is waited for by feeding it.
+    for (NodeId control : node.controls) {
+      if (!inputs_.contains(control)) record.inputs.push_back("^" + graph_.node(control).name);
+    }
   }
   // A node of the same name and control inputs, with other op, data inputs and attrs.
   NodeRecord remade(NodeId id, std::string op, std::vector<std::string> inputs, AttrMap attrs) const {
@@ -185,6 +224,15 @@ class Freezer {
 
   void rewrite(NodeId id) {
     const Node& node = graph_.node(id);
+    if (auto found = inputs_.find(id); found != inputs_.end()) {
+      for (const ModelInput& input : found->second) {
+        NodeRecord record{.name = input.name, .op = "Placeholder", .attrs = {{"dtype", input.dtype}}};
+        record.attrs.set("shape", input.shape);
+        if (!input.preprocessing.empty()) record.attrs.set("_preprocessing", input.preprocessing);
+        emit(std::move(record));
+      }
+      return;
+    }
     if (is_variable(node) && handle(id) != Handle::kNone) {
       variable_of_[node.name] = id;
       emit(remade(id, "Const", {}, {}));
@@ -216,8 +264,10 @@ class Freezer {
     if (node.is("IsVariableInitialized")) return emit(always_true(id));
     // Whatever else reads a reference gets the value it would have read.
     if (!takes_reference(node)) return emit(copy(id));
-    if (!has_data_users(id))
+    if (!has_data_users(id)) {
+      lost_updates_.push_back(node.name);
       return emit(remade(id, "Identity", {wire_text(node.inputs[static_cast<size_t>(input)])}, type));
+    }
     if (node.inputs.size() == 2 && node.is("Assign"))
       return emit(remade(id, "Identity", {wire_text(node.inputs[1])}, type));
     bool adds = node.is("AssignAdd");
@@ -247,7 +297,15 @@ class Freezer {
     if (node.is("VarIsInitializedOp")) return emit(always_true(id));
     if (node.is("ResourceGather") && node.inputs.size() == 2) return rewrite_gather(id, node, dtype);
     // Updates have no outputs: only their end is waited for.
-    if (!has_data_users(id)) return emit(remade(id, "NoOp", {}, {}));
+    if (node.is("ResourceGatherNd") && node.inputs.size() == 2) {
+      auto indices = node.attrs.get_or<DType>("Tindices", DType::kInt32);
+      return emit(
+          remade(id, "GatherNd", {value, wire_text(node.inputs[1])}, {{"Tparams", dtype}, {"Tindices", indices}}));
+    }
+    if (!has_data_users(id)) {
+      lost_updates_.push_back(node.name);
+      return emit(remade(id, "NoOp", {}, {}));
+    }
     refuse(node, str_cat("takes the variable itself, not its value"));
   }
 
@@ -274,8 +332,10 @@ class Freezer {
   }
 
   void refuse(const Node& node, std::string_view why) {
-    problems_.add(
-        unimplemented(node.op, " ", quoted(node.name), " ", why, ": it has no frozen form").with_node(node.name));
+    problems_.add(unimplemented(node.op, " ", quoted(node.name), " ", why,
+                                ": it has no frozen form; choose outputs that do not need it, or leave its variable a "
+                                "variable (variable_names_denylist)")
+                      .with_node(node.name));
   }
 
   // --- what is left -------------------------------------------------------------------------------------------------
@@ -321,6 +381,19 @@ class Freezer {
   Result<FrozenGraph> assemble() {
     FrozenGraph frozen;
     frozen.variables = variable_count_;
+    frozen.notes = std::move(notes_);
+    frozen.warnings = std::move(warnings_);
+    if (!lost_updates_.empty()) {
+      constexpr size_t kMostShown = 3;
+      std::vector<std::string> shown;
+      for (const std::string& name : lost_updates_) {
+        if (shown.size() < kMostShown) shown.push_back(quoted(name));
+      }
+      frozen.warnings.push_back(str_cat("the outputs waited for ", lost_updates_.size(),
+                                        lost_updates_.size() == 1 ? " update" : " updates", " of variables (",
+                                        str_join(shown), lost_updates_.size() > kMostShown ? ", …" : "",
+                                        "): the frozen graph has the variables' saved values instead, on every run"));
+    }
     for (const NodeRecord& record : records_) warn_about(record, frozen.warnings);
     AssembleOptions options;
     options.ops = &graph_.ops();
@@ -330,7 +403,14 @@ class Freezer {
     frozen.graph = assemble_graph(std::move(records_), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
     frozen.graph.versions = graph_.versions;
-    frozen.graph.library = graph_.library;
+    std::vector<NodeId> ids = frozen.graph.ids();
+    bool uses_functions = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
+      const Node& node = frozen.graph.node(id);
+      return node.def == nullptr || std::any_of(node.attrs.begin(), node.attrs.end(), [](const AttrMap::Entry& entry) {
+               return entry.second.is<FunctionAttr>() || entry.second.is<std::vector<FunctionAttr>>();
+             });
+    });
+    if (uses_functions) frozen.graph.library = graph_.library;
     return frozen;
   }
 
@@ -350,16 +430,18 @@ class Freezer {
   std::vector<Handle> handles_;
   std::vector<DType> dtypes_;  // behind the handle that a node holds or takes
   std::vector<NodeRecord> records_;
-  std::unordered_map<std::string, NodeId> variable_of_;  // frozen ones, by name
+  std::unordered_map<std::string, NodeId> variable_of_;         // frozen ones, by name
+  std::unordered_map<NodeId, std::vector<ModelInput>> inputs_;  // nodes that become Placeholders
+  std::vector<std::string> lost_updates_, notes_, warnings_;
   Problems problems_;
   int variable_count_ = 0;
 };
 
 }  // namespace
 
-VariableValues checkpoint_values(CheckpointReader checkpoint, std::string restore_op) {
+VariableValues checkpoint_values(CheckpointReader checkpoint, VariableReadOptions options) {
   return [=](const Graph& graph, std::span<const NodeId> variables) {
-    return read_variables(graph, variables, checkpoint, {.restore_op = restore_op});
+    return read_variables(graph, variables, checkpoint, options);
   };
 }
 
@@ -378,10 +460,10 @@ VariableValues session_values(const Session& session) {
 }
 
 VariableValues initialized_values(CheckpointReader checkpoint, std::vector<std::string> initializer_nodes,
-                                  std::string restore_op) {
+                                  VariableReadOptions options) {
   return [=](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
     Session session(graph);
-    TARN_RETURN_IF_ERROR(restore_variables(graph, checkpoint, {.restore_op = restore_op}, session));
+    TARN_RETURN_IF_ERROR(restore_variables(graph, checkpoint, options, session));
     for (const std::string& node : initializer_nodes) {
       TARN_RETURN_IF_ERROR(session.Run(node).with_context(str_cat("initializer ", quoted(node))));
     }
@@ -401,7 +483,18 @@ VariableValues no_values() {
 }
 
 Result<FrozenGraph> freeze(const Graph& graph, const FreezeOptions& options, const VariableValues& values) {
-  return Freezer(graph, options).run(values);
+  std::vector<NodeId> outputs, needed;
+  for (const std::string& name : options.outputs) {
+    if (Result<NodeId> id = graph.find_node(name); id.ok()) outputs.push_back(*id);  // the Freezer says what is not
+  }
+  std::vector<bool> is_needed = ancestors(graph, outputs);
+  for (NodeId id : graph.ids()) {
+    if (is_needed[static_cast<size_t>(id)]) needed.push_back(id);
+  }
+  if (!calls_functions(graph, needed)) return Freezer(graph, options).run(values);
+  // All of the graph: what restores the variables, and so tells their names in the checkpoint, may be a function too.
+  TARN_ASSIGN_OR_RETURN(Graph flat, inline_functions(graph, outputs));
+  return Freezer(flat, options).run(values);
 }
 
 }  // namespace tarn

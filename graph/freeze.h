@@ -7,7 +7,9 @@
 // Whatever holds a variable's handle becomes what holds its value: RefSwitch -> Switch, RefMerge -> Merge and their
 // like, ReadVariableOp -> Identity, ResourceGather -> GatherV2. An update that an output reads becomes the value it
 // would give (Assign -> Identity of the new value, AssignAdd -> Add, AssignSub -> Sub); one that is only waited for
-// becomes an Identity of the variable's value. Ops that this binary does not have are kept as they are.
+// becomes an Identity of the variable's value. Calls of functions, and If and While that are handed variables, are
+// taken apart first (graph/functions.h). What the graph took from queues and iterators becomes Placeholders
+// (graph/freeze_inputs.h). Ops that this binary does not have are kept as they are.
 #pragma once
 
 #include <functional>
@@ -18,6 +20,7 @@
 #include "graph/checkpoint.h"
 #include "graph/graph.h"
 #include "graph/session.h"
+#include "graph/variable_values.h"
 
 namespace tarn {
 
@@ -26,25 +29,27 @@ struct FreezeOptions {
   bool clear_devices = true;
   // If given, only these variables are frozen; and never those of `except`.
   std::vector<std::string> only = {}, except = {};
+  // The graph takes the picture that the decoding of a file and the usual preparation gave (graph/freeze_inputs.h).
+  bool cut_image_decoding = false;
 };
 
 struct FrozenGraph {
   Graph graph;
   int variables = 0;  // frozen
   std::vector<std::string> warnings;
+  std::vector<std::string> notes;  // what was done besides, a sentence each
 };
 
 // Gives the values of variables (nodes of the graph that is frozen), in order. Errors name every variable at once.
 using VariableValues =
     std::function<Result<std::vector<Tensor>>(const Graph& graph, std::span<const NodeId> variables)>;
 
-// From a checkpoint; `restore_op` as in VariableReadOptions.
-VariableValues checkpoint_values(CheckpointReader checkpoint, std::string restore_op = {});
+VariableValues checkpoint_values(CheckpointReader checkpoint, VariableReadOptions options = {});
 // From a session on the same graph, which must outlive the result.
 VariableValues session_values(const Session& session);
 // From a session that starts with what the checkpoint has and then runs `initializer_nodes`.
 VariableValues initialized_values(CheckpointReader checkpoint, std::vector<std::string> initializer_nodes,
-                                  std::string restore_op = {});
+                                  VariableReadOptions options = {});
 // For graphs that should have none: an error naming those there are.
 VariableValues no_values();
 

@@ -4,8 +4,10 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <map>
 
 #include "core/graph_version.h"
+#include "core/newer_attrs.h"
 #include "graph/assemble.h"
 
 namespace tarn {
@@ -134,6 +136,7 @@ class Importer {
     TARN_RETURN_IF_ERROR(problems_.to_status(options_.source));
     graph.versions = *std::move(versions);
     if (def_.has_library()) graph.library = serialize(def_.library());
+    if (options_.notes != nullptr) add_notes();
     return graph;
   }
 
@@ -157,6 +160,7 @@ class Importer {
         report(index, def, value.status().with_context(str_cat("attr ", quoted(name))));
         continue;
       }
+      note_unknown(node.op, name, *value);
       node.attrs.set(name, *std::move(value));
     }
     if (producer <= kLastProducerWithVagueShapes && node.op == "Placeholder") {
@@ -165,6 +169,23 @@ class Importer {
         node.attrs.set("shape", Shape::unknown());
     }
     return node;
+  }
+
+  // Attrs of newer writers that say what was always done: core/op_schema drops them.
+  void note_unknown(std::string_view op, std::string_view attr, const AttrValue& value) {
+    if (options_.notes == nullptr || attr.starts_with("_")) return;
+    const OpRegistry::Op* def = (options_.ops != nullptr ? *options_.ops : all_ops()).find(op);
+    if (def != nullptr && def->schema.find_attr(attr) == nullptr && says_as_always(op, attr, value))
+      ++ignored_[{std::string(op), std::string(attr)}];
+  }
+  void add_notes() {
+    for (const auto& [what, count] : ignored_) {
+      const NewerAttr* newer = find_newer_attr(what.first, what.second);
+      options_.notes->push_back(str_cat("attr '", what.second, "' of ", count, " ", what.first,
+                                        count == 1 ? " node" : " nodes",
+                                        newer != nullptr ? str_cat(" (new in TensorFlow ", newer->version, ")") : "",
+                                        " has its default and is ignored"));
+    }
   }
 
   void report(int index, const pb::NodeDef& def, const Status& status) {
@@ -176,6 +197,7 @@ class Importer {
   const ImportOptions& options_;
   Problems problems_;
   int64_t tensor_bytes_;
+  std::map<std::pair<std::string, std::string>, int> ignored_;  // by op and attr: nodes
 };
 
 bool is_newer_attr(std::string_view op, std::string_view attr) {

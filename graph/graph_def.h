@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "graph/graph.h"
 #include "proto/graph.pb.h"
@@ -24,6 +25,7 @@ struct ImportOptions {
   int64_t max_nodes = 1'000'000;
   int max_attr_depth = 16;                      // function attrs within function attrs
   int64_t max_tensor_bytes = int64_t{4} << 30;  // of all constants: a few bytes of proto can stand for any number
+  std::vector<std::string>* notes = nullptr;    // gets what was ignored, a sentence each
 };
 
 Result<Graph> import_graph_def(const pb::GraphDef& def, const ImportOptions& options = {});

@@ -1,10 +1,11 @@
 // Graph files: read whatever form they have, write the one the extension names.
 //
 //   Result<Graph> graph = read_graph("frozen.pb");          // or graph.pbtxt, or graph.txt (graph/text.h)
+//   Result<AnyGraph> model = read_any_graph("export/1");    // whatever holds a graph: here a SavedModel
 //   Status status = write_graph(*graph, "frozen.pbtxt");
 //
-// The form is told by the content. A file that is something else (an archive, a picture, a checkpoint, a page that the
-// server sent instead) is refused by what it is. Writing is atomic: the old file or the new one, never half of it.
+// The form is told by the content, gzip is unpacked. A file that is something else (an archive, a picture, a page that
+// the server sent instead) is refused by what it is. Writing is atomic: the old file or the new one, never half of it.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "graph/collections.h"
 #include "graph/graph.h"
+#include "graph/signature.h"
 
 namespace tarn {
 
@@ -23,6 +25,8 @@ struct ReadOptions {
   const OpRegistry* ops = nullptr;               // null: all_ops()
   uint64_t max_bytes = (uint64_t{2} << 30) - 1;  // of the file; protobuf's own limit
   int64_t max_nodes = 1'000'000;
+  // The SavedModel's graph with exactly these tags; none: the only graph, or the one for serving.
+  std::vector<std::string> tags = {};
 };
 
 Result<Graph> read_graph(const std::string& path, const ReadOptions& options = {});
@@ -37,26 +41,50 @@ struct MetaGraph {
   };
   Graph graph;
   Collections collections;
+  struct Asset {
+    std::string tensor;    // to be fed the file's path when the model is initialised
+    std::string filename;  // in the SavedModel's folder assets/
+  };
   std::optional<Saver> saver;
+  Signatures signatures;
+  std::vector<Asset> assets;
+  std::string init_op;  // of a SavedModel: to be run once the variables are restored; may be empty
   std::vector<std::string> tags;
   std::string tensorflow_version;
+  std::vector<std::string> notes;  // what was ignored, a sentence each
 };
 
 // Attrs that our ops do not have are dropped where they hold the default of the TensorFlow that wrote the file.
 Result<MetaGraph> read_meta_graph(const std::string& path, const ReadOptions& options = {});
 
-// The same for bytes at hand; `source` opens every message.
-Result<Graph> parse_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
+// The same for bytes at hand; `source` opens every message, `notes` gets what was ignored, a sentence each.
+Result<Graph> parse_graph(std::string bytes, const std::string& source, const ReadOptions& options = {},
+                          std::vector<std::string>* notes = nullptr);
 Result<MetaGraph> parse_meta_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
 
-// Whatever holds a graph, told by its content: a GraphDef, a MetaGraph, Tarn's text.
+// Whatever holds a graph, told by its content: a GraphDef, a MetaGraph, a SavedModel (its folder or its file), Tarn's
+// text; of a checkpoint, under any of its names, the .meta beside it. Bytes at hand bring no checkpoint.
 struct AnyGraph {
+  enum class Form { kGraph, kMetaGraph, kSavedModel };
+  Form form = Form::kGraph;
   Graph graph;
-  std::optional<MetaGraph::Saver> saver;  // of a MetaGraph
-  bool is_meta_graph = false;
+  // Of a MetaGraph or SavedModel:
+  std::optional<MetaGraph::Saver> saver;
+  Collections collections;
+  Signatures signatures;
+  std::vector<MetaGraph::Asset> assets;
+  std::string init_op;
+  std::vector<std::string> tags;
+  std::string file;                // that was read
+  std::string checkpoint;          // the prefix that belongs to the graph, if there is one
+  std::vector<std::string> notes;  // what was ignored, a sentence each
+
+  bool is_meta_graph() const { return form != Form::kGraph; }
 };
 Result<AnyGraph> read_any_graph(const std::string& path, const ReadOptions& options = {});
 Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& source, const ReadOptions& options = {});
+// Of a SavedModel: the tags of each of its graphs.
+Result<std::vector<std::vector<std::string>>> saved_model_tags(const std::string& path);
 
 enum class GraphFormat {
   kByExtension,  // .pbtxt, .prototxt: text proto; .txt, .graph: Tarn's text; anything else: binary

@@ -39,7 +39,7 @@ const KnownMessage* find_other_message(std::string_view bytes, const gpb::Descri
   static const KnownMessage kKnown[] = {
       {pb::GraphDef::descriptor(), "a GraphDef", "give it as the graph"},
       {pb::MetaGraphDef::descriptor(), "a MetaGraphDef (.meta)", "give it as --input_meta_graph"},
-      {pb::SavedModel::descriptor(), "a SavedModel", "SavedModels are not read yet"}};
+      {pb::SavedModel::descriptor(), "a SavedModel", "give its folder"}};
   for (const KnownMessage& known : kKnown) {
     if (known.type != &wanted && scan_wire(bytes, *known.type).ok()) return &known;
   }
@@ -83,6 +83,7 @@ Status wrong_file(std::string_view bytes, std::string_view wanted, const Status&
   switch (sniffed.kind) {
     case FileKind::kEmpty: return invalid_argument("empty model file");
     case FileKind::kCheckpointTable:
+    case FileKind::kCheckpointState:
     case FileKind::kForeign:
       return invalid_argument("not ", wanted, " but ", sniffed.name, sniffed.hint.empty() ? "" : ": ", sniffed.hint);
     case FileKind::kGraphPbtxt: return invalid_argument("not ", wanted, " but a GraphDef in text form (.pbtxt)");

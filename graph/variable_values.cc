@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "core/file.h"
-#include "graph/checkpoint_state.h"
-
 namespace tarn {
 namespace {
 
@@ -73,6 +70,35 @@ Fact declared_fact(const Node& node) {
   return fact;
 }
 
+// "conv/kernel/part_1" -> {"conv/kernel", 1}: how TensorFlow calls the parts of a partitioned variable.
+std::optional<std::pair<std::string, size_t>> part_of(const std::string& name) {
+  constexpr std::string_view kMark = "/part_";
+  size_t at = name.rfind(kMark);
+  if (at == std::string::npos) return std::nullopt;
+  std::string number = name.substr(at + kMark.size());
+  if (number.empty() || number.size() > 6 || number.find_first_not_of("0123456789") != std::string::npos)
+    return std::nullopt;
+  return std::pair(name.substr(0, at), static_cast<size_t>(std::stoi(number)));
+}
+
+// The slice of a partitioned tensor that part `number` holds: they are numbered along the one dimension that is cut.
+std::optional<Source> part_source(const std::string& name, const CheckpointReader& checkpoint) {
+  std::optional<std::pair<std::string, size_t>> part = part_of(name);
+  const CheckpointEntry* whole = part ? checkpoint.find(part->first) : nullptr;
+  if (whole == nullptr || part->second >= whole->slices.size()) return std::nullopt;
+  std::vector<TensorSlice> slices = whole->slices;
+  auto starts = [](const TensorSlice& slice) {
+    std::vector<int64_t> starts;
+    for (const TensorSlice::Extent& extent : slice.extents) starts.push_back(extent.start);
+    return starts;
+  };
+  std::sort(slices.begin(), slices.end(),
+            [&](const TensorSlice& a, const TensorSlice& b) { return starts(a) < starts(b); });
+  std::string text;
+  for (int64_t dim : whole->shape.dims()) str_append(text, dim, " ");
+  return Source{part->first, str_cat(text, slices[part->second].to_string())};
+}
+
 // Where its value is, or nullopt.
 std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
                              bool saver_decides) {
@@ -82,8 +108,67 @@ std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources
   for (auto it = begin; it != end; ++it) {
     if (checkpoint.find(it->second.key) != nullptr) return it->second;
   }
+  if (std::optional<Source> part = part_source(node.name, checkpoint)) return part;
+  // Of object-based checkpoints; and variables that several nodes share, by the name they share.
+  for (const std::string& name : {node.name, node.attrs.get_or<std::string>("shared_name", "")}) {
+    if (name.empty()) continue;
+    if (const CheckpointEntry* entry = checkpoint.find_variable(name)) return Source{entry->name, ""};
+  }
   return std::nullopt;
 }
+
+constexpr std::string_view kEmaSuffix = "/ExponentialMovingAverage";
+
+// Puts moving averages in the place of the variables that have one.
+class EmaChooser {
+ public:
+  EmaChooser(const CheckpointReader& checkpoint, const VariableReadOptions& options)
+      : checkpoint_(checkpoint), options_(options) {}
+
+  void apply(const Node& node, std::optional<Source>& source) {
+    if (!source) return;
+    std::string shadow = source->key + std::string(kEmaSuffix);
+    const CheckpointEntry* own = checkpoint_.find(source->key);
+    const CheckpointEntry* average = checkpoint_.find(shadow);
+    bool fits = own != nullptr && average != nullptr && own->dtype == average->dtype && own->shape == average->shape;
+    if (!fits) {
+      if (options_.use_ema == UseEma::kAlways && is_trainable(node)) {
+        problems_.add(
+            not_found("variable ", quoted(node.name), " has no moving average ", quoted(shadow), " in the checkpoint"));
+      }
+      return;
+    }
+    ++count_;
+    if (options_.use_ema != UseEma::kNever) source->key = shadow;
+  }
+
+  Status finish(size_t variables) const {
+    if (options_.notes != nullptr && count_ > 0) {
+      options_.notes->push_back(
+          options_.use_ema == UseEma::kNever
+              ? str_cat("the checkpoint has moving averages of ", count_, " of ", variables, " variables (<variable>",
+                        kEmaSuffix, "), which are not used; --use_ema=auto takes them")
+              : str_cat(count_, " of ", variables, " variables have the values of their moving averages (<variable>",
+                        kEmaSuffix, ")"));
+    }
+    return problems_.to_status("--use_ema=always");
+  }
+
+ private:
+  bool is_trainable(const Node& node) const {
+    if (options_.trainable.empty()) {
+      auto dtype = node.attrs.get_or<DType>("dtype", DType::kInvalid);
+      bool is_statistic = node.name.ends_with("/moving_mean") || node.name.ends_with("/moving_variance");
+      return (dtype == DType::kFloat || dtype == DType::kDouble) && !is_statistic;
+    }
+    return std::find(options_.trainable.begin(), options_.trainable.end(), node.name) != options_.trainable.end();
+  }
+
+  const CheckpointReader& checkpoint_;
+  const VariableReadOptions& options_;
+  int count_ = 0;
+  Problems problems_;
+};
 
 Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, const CheckpointReader& checkpoint) {
   Fact expected = declared_fact(node);
@@ -91,8 +176,7 @@ Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, c
   std::string key = source ? source->key : node.name;
   const CheckpointEntry* entry = checkpoint.find(key);
   if (entry == nullptr) {
-    std::vector<std::string> names;
-    for (const CheckpointEntry& e : checkpoint.entries()) names.push_back(e.name);
+    std::vector<std::string> names = checkpoint.variable_names();
     return not_found(label, key == node.name ? "" : str_cat(", saved as ", quoted(key), ","),
                      " is not in the checkpoint", did_you_mean(key, names));
   }
@@ -116,14 +200,6 @@ Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, c
   return value;
 }
 
-bool ends_with_data_suffix(std::string_view path, size_t& prefix_length) {
-  constexpr std::string_view kMark = ".data-";
-  size_t at = path.rfind(kMark);
-  if (at == std::string_view::npos || path.find('/', at) != std::string_view::npos) return false;
-  prefix_length = at;
-  return true;
-}
-
 }  // namespace
 
 bool is_variable(const Node& node) {
@@ -138,28 +214,12 @@ std::string variable_storage_name(const Node& node) {
   return variable_name(node.attrs, node.name);
 }
 
-Result<std::string> find_checkpoint(const std::string& path) {
-  if (dir_exists(path)) {
-    if (file_exists(path_join(path, kCheckpointStateName))) return latest_checkpoint(path);
-    return not_found("Input checkpoint ", quoted(path), " is a folder without a 'checkpoint' file: give a prefix");
-  }
-  if (file_exists(checkpoint_index_path(path))) return path;  // a prefix may itself end like one of its files
-  std::vector<std::string> candidates;
-  size_t length = 0;
-  if (ends_with_data_suffix(path, length)) candidates.push_back(path.substr(0, length));
-  for (std::string_view suffix : {".index", ".meta"}) {
-    if (path.ends_with(suffix)) candidates.push_back(path.substr(0, path.size() - suffix.size()));
-  }
-  for (const std::string& candidate : candidates) {
-    if (file_exists(checkpoint_index_path(candidate))) return candidate;
-  }
-  if (file_exists(path)) return path;  // version 1, or nothing of the kind: whoever opens it says so
-  std::vector<std::string> prefixes;
-  constexpr std::string_view kIndex = ".index";
-  for (const std::string& name : list_dir(path_dir(path)).value_or({})) {
-    if (name.ends_with(kIndex)) prefixes.push_back(name.substr(0, name.size() - kIndex.size()));
-  }
-  return not_found("Input checkpoint ", quoted(path), " doesn't exist!", did_you_mean(path_name(path), prefixes));
+Result<UseEma> use_ema_from_name(std::string_view name) {
+  if (name == "never") return UseEma::kNever;
+  if (name == "auto") return UseEma::kAuto;
+  if (name == "always") return UseEma::kAlways;
+  return invalid_argument("there is no ", quoted(name), "; there are never, auto and always",
+                          did_you_mean(name, {"never", "auto", "always"}));
 }
 
 Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
@@ -167,9 +227,11 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
   TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
   std::vector<Tensor> values;
   Problems problems;
+  EmaChooser averages(checkpoint, options);
   for (NodeId id : variables) {
     const Node& node = graph.node(id);
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    averages.apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     if (!value.ok()) {
       problems.add(value.status());
@@ -178,6 +240,7 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
     }
   }
   TARN_RETURN_IF_ERROR(problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix()))));
+  TARN_RETURN_IF_ERROR(averages.finish(variables.size()));
   return values;
 }
 
@@ -190,6 +253,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
     if (!is_variable(node)) continue;
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
+    EmaChooser(checkpoint, options).apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     problems.add(value.status());
     if (!value.ok()) continue;

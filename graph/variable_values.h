@@ -25,14 +25,27 @@ bool is_resource_variable(const Node& node);
 // How sessions call its storage: shared_name or the node's name, behind the container.
 std::string variable_storage_name(const Node& node);
 
-// The prefix meant by a prefix, "<prefix>.index", "<prefix>.data-00000-of-00001", "<prefix>.meta" or a folder with a
-// `checkpoint` file. NotFound, with the nearest names, if nothing is there.
+// The prefix meant by a prefix, "<prefix>.index", "<prefix>.data-00000-of-00001", "<prefix>.meta", a V1 file or one of
+// its shards, a `checkpoint` state file, or a folder: with such a file, of a SavedModel, or with a single checkpoint in
+// it. NotFound, with the nearest names, if nothing is there.
 Result<std::string> find_checkpoint(const std::string& path);
+
+// Moving averages of variables (tf.train.ExponentialMovingAverage), kept in checkpoints as
+// "<variable>/ExponentialMovingAverage".
+enum class UseEma {
+  kNever,
+  kAuto,    // in place of every variable that has one
+  kAlways,  // the same, and a trainable variable without one is an error
+};
+Result<UseEma> use_ema_from_name(std::string_view name);  // "never", "auto", "always"
 
 struct VariableReadOptions {
   // The saver's restore op ("save/restore_all"): its Assigns alone decide which tensor a variable gets. Empty: the
   // variable's name first, then any RestoreV2 of the graph.
   std::string restore_op = {};
+  UseEma use_ema = UseEma::kNever;
+  std::vector<std::string> trainable = {};    // none: every floating variable counts as such
+  std::vector<std::string>* notes = nullptr;  // gets what was chosen, a sentence each
 };
 
 // The value of each of `variables`. Errors name every variable that is missing or does not fit, at once.

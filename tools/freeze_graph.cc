@@ -4,13 +4,21 @@
 #include "tools/support/freeze_files.h"
 #include "tools/support/main.h"
 
-DEFINE_string(input_graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
+DEFINE_string(
+    input_graph, "",
+    "Whatever holds the graph: .pb, .pbtxt, .meta, a SavedModel (folder or file), a checkpoint with its .meta, "
+    "Tarn's text; gzip-packed or not. The content decides");
 DEFINE_string(input_saver, "", "SaverDef file whose restore op says which tensor belongs to which variable");
-DEFINE_string(input_checkpoint, "", "Checkpoint with the variables' values: a prefix, one of its files, or its folder");
+DEFINE_string(input_checkpoint, "",
+              "Checkpoint with the variables' values, of either version: a prefix, one of its files, its folder or the "
+              "'checkpoint' file there. Without it, the one that lies with the graph");
 DEFINE_int32(checkpoint_version, 2, "Accepted for TensorFlow's sake: the content decides");
 DEFINE_string(output_graph, "", "File to write: .pb, or text if it ends in .pbtxt; without it nothing is written");
 DEFINE_bool(input_binary, false, "Accepted for TensorFlow's sake: the content decides");
-DEFINE_string(output_node_names, "", "Nodes that must stay, comma-separated: NAME or NAME:0");
+DEFINE_string(
+    output_node_names, "",
+    "Nodes that must stay, comma-separated: NAME or NAME:0. Without it, the outputs of the signature, else the "
+    "likeliest node, which is printed");
 DEFINE_string(restore_op_name, "save/restore_all", "Accepted for TensorFlow's sake, unused");
 DEFINE_string(filename_tensor_name, "save/Const:0", "Accepted for TensorFlow's sake, unused");
 DEFINE_bool(clear_devices, true, "Nodes forget which device they were placed on");
@@ -20,8 +28,17 @@ DEFINE_string(variable_names_allowlist, "", "The newer name of --variable_names_
 DEFINE_string(variable_names_blacklist, "", "These variables stay variables, comma-separated");
 DEFINE_string(variable_names_denylist, "", "The newer name of --variable_names_blacklist");
 DEFINE_string(input_meta_graph, "", "MetaGraph (.meta) to take instead of --input_graph");
-DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph (not read yet)");
-DEFINE_string(saved_model_tags, "serve", "Tags of the SavedModel's graph, comma-separated");
+DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph");
+DEFINE_string(saved_model_tags, "serve",
+              "Tags of the SavedModel's graph, comma-separated: exactly these. Not given, a SavedModel's only graph is "
+              "taken whatever its tags");
+DEFINE_string(use_ema, "never",
+              "Moving averages (<variable>/ExponentialMovingAverage) in place of variables: never; auto, of those that "
+              "have one; always, and it is an error if a trainable variable has none");
+DEFINE_bool(cut_image_decoding, false,
+            "The graph takes decoded and prepared pictures: DecodeJpeg and its like are cut off, with the casts, "
+            "resizing and scaling behind them, which are kept as text in the Placeholder's attr _preprocessing");
+DEFINE_bool(check, true, "Run the frozen graph once on zeros before it is written");
 
 namespace {
 
@@ -40,6 +57,13 @@ tarn::Status run() {
   files.checkpoint = FLAGS_input_checkpoint;
   files.output = FLAGS_output_graph;
   files.options.clear_devices = FLAGS_clear_devices;
+  files.options.cut_image_decoding = FLAGS_cut_image_decoding;
+  files.check = FLAGS_check;
+  tarn::Result<tarn::UseEma> use_ema = tarn::use_ema_from_name(FLAGS_use_ema);
+  if (!use_ema.ok()) return use_ema.status().with_context("--use_ema");
+  files.use_ema = *use_ema;
+  if (tarn::flag_was_given("saved_model_tags"))
+    TARN_RETURN_IF_ERROR(list("saved_model_tags", FLAGS_saved_model_tags, files.tags));
   TARN_RETURN_IF_ERROR(list("initializer_nodes", FLAGS_initializer_nodes, files.initializer_nodes));
   TARN_RETURN_IF_ERROR(list("output_node_names", FLAGS_output_node_names, files.options.outputs));
   TARN_RETURN_IF_ERROR(list("variable_names_whitelist", FLAGS_variable_names_whitelist, files.options.only));
@@ -47,6 +71,7 @@ tarn::Status run() {
   TARN_RETURN_IF_ERROR(list("variable_names_blacklist", FLAGS_variable_names_blacklist, files.options.except));
   TARN_RETURN_IF_ERROR(list("variable_names_denylist", FLAGS_variable_names_denylist, files.options.except));
   TARN_ASSIGN_OR_RETURN(tarn::FrozenGraph frozen, tarn::freeze_files(files));
+  for (const std::string& note : frozen.notes) tarn::print(note, ".\n");
   for (const std::string& warning : frozen.warnings) tarn::warn("freeze_graph", warning);
   tarn::print("Froze ", frozen.variables, " variables.\n", frozen.graph.node_count(), " ops in the final graph.\n");
   return {};
@@ -62,8 +87,9 @@ int main(int argc, char** argv) {
        .example = "freeze_graph --input_graph=graph.pbtxt --input_checkpoint=model.ckpt-1000 "
                   "--output_node_names=output_node --output_graph=frozen.pb\n"
                   "freeze_graph --input_meta_graph=model.ckpt-1000.meta --input_checkpoint=model.ckpt-1000 "
-                  "--output_node_names=output_node --output_graph=frozen.pb",
-       .required = {"output_node_names"},
+                  "--output_node_names=output_node --output_graph=frozen.pb\n"
+                  "freeze_graph --input_graph=export/1 --output_graph=frozen.pb",
+       .required = {},
        .ranges = {{"checkpoint_version", 1, 2}}},
       run);
 }

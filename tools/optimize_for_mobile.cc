@@ -115,9 +115,9 @@ tarn::Status run() {
   options.after_pass = [](const tarn::PassReport& report, const tarn::Graph&) { return print_report(report); };
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
   tarn::ReadOptions read{.allow_unknown_ops = true};
-  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(FLAGS_input, read.max_bytes));
+  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, read));
+  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
   size_t bytes_before = bytes.size();
-  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::parse_any_graph(std::move(bytes), FLAGS_input, read));
   tarn::Graph graph = std::move(input.graph);
   int nodes_before = graph.node_count();
   TARN_RETURN_IF_ERROR(tarn::check_nodes("output_names", options.outputs, graph, FLAGS_input));

@@ -5,10 +5,21 @@
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
 
-DEFINE_string(graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content; .gz is unpacked");
-DEFINE_string(checkpoint, "", "Checkpoint with the variables' values: a prefix, one of its files, or its folder");
-DEFINE_string(feed, "", "NAME=FILE, comma-separated: NumPy .npy files, or .bin files with the bytes of a string");
-DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT");
+DEFINE_string(
+    graph, "",
+    "Whatever holds the graph: .pb, .pbtxt, .meta, a SavedModel, Tarn's text; the content decides, .gz is unpacked");
+DEFINE_string(
+    checkpoint, "",
+    "Checkpoint with the variables' values: a prefix, one of its files, or its folder; a SavedModel has its own");
+DEFINE_string(
+    feed, "",
+    "NAME=FILE, comma-separated: NumPy .npy files, or .bin files with the bytes of a string. A name is a tensor's, "
+    "or the signature's");
+DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT, or the signature's names");
+DEFINE_string(tags, "",
+              "Tags of a SavedModel's graph, comma-separated; by default the only one, or the one for serving");
+DEFINE_string(signature, "",
+              "Signature whose names --feed and --fetch take; by default serving_default, or the only one");
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
 DEFINE_string(executor, "session", "session, or engine: what an app runs");
 DEFINE_int32(threads, 0, "Threads; by default one per core");
@@ -20,9 +31,13 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("feed", FLAGS_feed));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> fetches, tarn::list_flag("fetch", FLAGS_fetch));
   TARN_ASSIGN_OR_RETURN(std::vector<tarn::NamedFeed> feeds, tarn::read_feeds("feed", feed_items));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> tags, tarn::list_flag("tags", FLAGS_tags));
   TARN_ASSIGN_OR_RETURN(
       tarn::GraphRunner runner,
-      tarn::GraphRunner::load(FLAGS_graph, FLAGS_checkpoint, {.executor = executor, .threads = FLAGS_threads}));
+      tarn::GraphRunner::load(
+          FLAGS_graph, FLAGS_checkpoint,
+          {.executor = executor, .threads = FLAGS_threads, .tags = tags, .signature = FLAGS_signature}));
+  for (const std::string& note : runner.notes()) tarn::warn("run_graph", note);
   tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(feeds, fetches);
   if (!ran.ok()) {
     bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();

@@ -12,10 +12,10 @@ namespace {
 
 tarn::Status run() {
   tarn::ReadOptions read{.allow_unknown_ops = true};
-  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(FLAGS_in_graph, read.max_bytes));
+  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_in_graph, read));
+  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
   tarn::SummarizeOptions options{.print_structure = FLAGS_print_structure,
                                  .placeholder_shapes = tarn::placeholder_shapes(bytes)};
-  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::parse_any_graph(std::move(bytes), FLAGS_in_graph, read));
   TARN_ASSIGN_OR_RETURN(std::string text, tarn::summarize_graph(input.graph, FLAGS_in_graph, options));
   tarn::print(text);
   return {};

@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "core/file.h"
-#include "examples/support/sha256.h"
+#include "core/sha256.h"
 
 extern char** environ;  // POSIX; no header declares it
 

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "examples/support/download.h"
-#include "examples/support/sha256.h"
+#include "core/sha256.h"
 #include "tests/examples/temp_folder.h"
 
 namespace tarn::examples {

@@ -22,7 +22,8 @@ VariableValues sevens(std::vector<std::string>* asked = nullptr) {
     std::vector<Tensor> values;
     for (NodeId id : variables) {
       if (asked != nullptr) asked->push_back(graph.node(id).name);
-      values.push_back(*tensor_from_text(str_cat("f32", graph.node(id).attrs.get_or<Shape>("shape", Shape()), "fill(7)")));
+      values.push_back(
+          *tensor_from_text(str_cat("f32", graph.node(id).attrs.get_or<Shape>("shape", Shape()), "fill(7)")));
     }
     return values;
   };
@@ -276,7 +277,7 @@ y: f32[2] = Neg(w)
   ASSERT_TRUE(
       write_checkpoint(dir.file("average"), {{"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})}}).ok());
   auto w_of = [&](const std::string& prefix, const std::string& restore_op) -> std::string {
-    VariableValues values = checkpoint_values(*CheckpointReader::open(dir.file(prefix)), restore_op);
+    VariableValues values = checkpoint_values(*CheckpointReader::open(dir.file(prefix)), {.restore_op = restore_op});
     Result<FrozenGraph> frozen = freeze(graph_of(kSaver), {.outputs = {"y"}}, values);
     if (!frozen.ok()) return frozen.status().to_string();
     return frozen->graph.node(*frozen->graph.find("w")).attrs.get<Tensor>("value").to_string();
@@ -332,6 +333,130 @@ init: ref(f32[]) = Assign(b, sum)
   EXPECT_EQ(frozen->graph.node(*frozen->graph.find("b")).attrs.get<Tensor>("value").item<float>(), 6);
 }
 
+TEST(VariableValues, PartsOfAPartitionedVariableAreKnownByTheirNumberWithoutASaver) {
+  TempDir dir;
+  CheckpointWriter writer = *CheckpointWriter::create(dir.file("c"));
+  ASSERT_TRUE(writer.add_slice("w", *TensorSlice::parse("3 1 0,2:0,1"), Tensor::from<float>({2, 1}, {1, 2})).ok());
+  ASSERT_TRUE(writer.add_slice("w", *TensorSlice::parse("3 1 2,1:0,1"), Tensor::from<float>({1, 1}, {3})).ok());
+  ASSERT_TRUE(writer.finish().ok());
+  Graph graph = graph_of(R"(
+w/part_0: ref(f32[2,1]) = VariableV2 {shape=[2,1], dtype=f32}
+w/part_1: ref(f32[1,1]) = VariableV2 {shape=[1,1], dtype=f32}
+axis: i32[] = 0
+y: f32[3,1] = ConcatV2(w/part_0, w/part_1, axis)
+)");
+
+  Result<FrozenGraph> frozen =
+      freeze(graph, {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))));
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ(frozen->graph.node(*frozen->graph.find("w/part_1")).attrs.get<Tensor>("value").to_string(), "f32[1,1]{3}");
+}
+
+TEST(VariableValues, MovingAveragesAreTakenOnRequest) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})},
+                                               {"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})},
+                                               {"b", Tensor::scalar<float>(5)}})
+                  .ok());
+  std::vector<std::string> notes;
+  auto w_with = [&](UseEma use_ema, std::vector<std::string> trainable) -> std::string {
+    VariableReadOptions options;
+    options.use_ema = use_ema;
+    options.trainable = std::move(trainable);
+    options.notes = &notes;
+    Result<FrozenGraph> frozen = freeze(graph_of(kTwoVariables), {.outputs = {"y"}},
+                                        checkpoint_values(*CheckpointReader::open(dir.file("c")), options));
+    if (!frozen.ok()) return frozen.status().to_string();
+    return frozen->graph.node(*frozen->graph.find("w")).attrs.get<Tensor>("value").to_string();
+  };
+
+  EXPECT_EQ(w_with(UseEma::kNever, {}), "f32[2]{1, 2}");
+  EXPECT_EQ(w_with(UseEma::kAuto, {}), "f32[2]{3, 4}");
+  EXPECT_EQ(w_with(UseEma::kAlways, {"w"}), "f32[2]{3, 4}");
+  EXPECT_NE(w_with(UseEma::kAlways, {"w", "b"}).find("variable 'b' has no moving average"), std::string::npos);
+  ASSERT_EQ(notes.size(), 4u);
+  EXPECT_NE(notes[0].find("averages of 1 of 2 variables"), std::string::npos) << notes[0];
+  EXPECT_NE(notes[1].find("1 of 2 variables have the values of their moving averages"), std::string::npos) << notes[1];
+}
+
+// --- what the graph fed itself --------------------------------------------------------------------------------------
+TEST(Freeze, BatchesOfQueuesAndIteratorsBecomePlaceholders) {
+  EXPECT_EQ(frozen_text(R"(
+files = FIFOQueueV2 {component_types=[f32, i32], shapes=[[28,28], []]}
+n: i32[] = 32
+batch = QueueDequeueManyV2(files, n) {component_types=[f32, i32]}
+iterator = IteratorV2 {output_types=[f32], output_shapes=[[?,3]]}
+next = IteratorGetNext(iterator) {output_types=[f32], output_shapes=[[?,3]]}
+y = Odd(batch, batch:1, next)
+)",
+                        {"y"}),
+            R"(
+batch: f32[?,28,28] = Placeholder
+batch_1: i32[?] = Placeholder
+next: f32[?,3] = Placeholder
+y = Odd(batch, batch_1, next)
+)");
+}
+
+TEST(Freeze, ADecodedPictureIsTheInputOnRequest) {
+  constexpr std::string_view kGraph = R"(
+file: str[] = Placeholder
+image = DecodeJpeg(file) {channels=3}
+float: f32? = Cast(image) {SrcT=u8, DstT=f32}
+zero: i32[] = 0
+batch: f32? = ExpandDims(float, zero)
+size: i32[2] = {299, 299}
+resized = ResizeBilinear(batch, size) {T=f32}
+mean: f32[] = 128
+less = Sub(resized, mean)
+y = Odd(less)
+)";
+  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+
+  ASSERT_TRUE(cut.ok()) << cut.status().to_string();
+  ASSERT_EQ(cut->graph.node_count(), 2);
+  const Node& input = cut->graph.node(*cut->graph.find("less"));
+  EXPECT_TRUE(input.is("Placeholder"));
+  EXPECT_EQ(input.attrs.get_or<std::string>("_preprocessing", ""),
+            "DecodeJpeg channels=3; Cast float; ExpandDims 0; ResizeBilinear 299x299; Sub 128");
+  EXPECT_EQ(freeze(graph_of(kGraph), {.outputs = {"y"}}, no_values())->graph.node_count(), 10);
+  Result<FrozenGraph> none = freeze(graph_of("x: f32[] = Placeholder\ny: f32[] = Neg(x)\n"),
+                                    {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(none->warnings.size(), 1u);
+}
+
+TEST(Freeze, SaysWhichUpdatesTheOutputsWaitedFor) {
+  Graph graph = graph_of(R"(
+x: f32[2] = Placeholder
+v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+update: ref(f32[2]) = AssignSub(v, x)
+y: f32[2] = Add(x, v, ^update)
+)");
+
+  Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"y"}}, sevens());
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  ASSERT_EQ(frozen->warnings.size(), 1u);
+  EXPECT_NE(frozen->warnings[0].find("waited for 1 update of variables ('update')"), std::string::npos)
+      << frozen->warnings[0];
+}
+
+TEST(Freeze, GatherNdOfAVariableGathersFromItsValue) {
+  EXPECT_EQ(frozen_text(R"(
+ids: i32[1,1] = {1}
+v: handle(f32[2]) = VarHandleOp {shape=[2], dtype=f32}
+y: f32? = ResourceGatherNd(v, ids) {dtype=f32, Tindices=i32}
+)",
+                        {"y"}),
+            R"(
+ids: i32[1,1] = {1}
+v: f32[2] = {7, 7}
+y: f32[1] = GatherNd(v, ids)
+)");
+}
+
 TEST(FindCheckpoint, TakesAPrefixAnyOfItsFilesOrAFolder) {
   TempDir dir;
   ASSERT_TRUE(write_checkpoint(dir.file("-model.ckpt-7"), {{"w", Tensor::scalar<float>(1)}}).ok());
@@ -342,9 +467,13 @@ TEST(FindCheckpoint, TakesAPrefixAnyOfItsFilesOrAFolder) {
     ASSERT_TRUE(found.ok()) << found.status().to_string();
     EXPECT_EQ(*found, prefix) << suffix;
   }
-  EXPECT_SAYS(find_checkpoint(dir.path()).status(), {"folder without a 'checkpoint' file"});
+  EXPECT_EQ(*find_checkpoint(dir.path()), prefix) << "the only one there";
+  ASSERT_TRUE(write_checkpoint(dir.file("-model.ckpt-6"), {{"w", Tensor::scalar<float>(1)}}).ok());
+  EXPECT_SAYS(find_checkpoint(dir.path()).status(),
+              {"folder without a 'checkpoint' file and with 2 checkpoints", "'-model.ckpt-6', '-model.ckpt-7'"});
   ASSERT_TRUE(write_file_atomically(dir.file("checkpoint"), "model_checkpoint_path: \"-model.ckpt-7\"\n").ok());
   EXPECT_EQ(*find_checkpoint(dir.path()), prefix);
+  EXPECT_EQ(*find_checkpoint(dir.file("checkpoint")), prefix);
   EXPECT_SAYS(find_checkpoint(dir.file("-model.ckpt-8")).status(),
               {"Input checkpoint", "doesn't exist!", "did you mean '-model.ckpt-7'"});
 }

@@ -126,7 +126,7 @@ TEST_F(GraphIo, OtherFilesAreRefusedByWhatTheyAre) {  // A1, A3
   table += "\x57\xfb\x80\x8b\x24\x75\x47\xdb";
   const Row kRows[] = {
       {"", "empty model file"},
-      {"\x1f\x8b\x08\x00zzzz"s, "a gzip file: unpack it first (gunzip)"},
+      {"\x1f\x8b\x08\x00zzzz"s, "gzip: "},
       {"\x89PNG\r\n\x1a\nzzzz"s, "a PNG picture"},
       {"\x7f"
        "ELF\2\1\1\0zzzz"s,
@@ -135,13 +135,22 @@ TEST_F(GraphIo, OtherFilesAreRefusedByWhatTheyAre) {  // A1, A3
       {"\x89HDF\r\n\x1a\nzzzz"s, "an HDF5 file"},
       {"\x1c\0\0\0TFL3zzzz"s, "a TensorFlow Lite model"},
       {"<!DOCTYPE html><html>", "a web page: the download went wrong"},
+      {"\n <HTML><body>404</body>", "a web page: the download went wrong"},
+      {"<?xml version='1.0'?>", "an XML file"},
+      {"PK\3\4zzzzarchive/data.pkl", "a PyTorch model (.pt)"},
+      {"PK\3\4zzzzmodel.weights.h5", "a Keras archive (.keras)"},
+      // ir_version 7, producer_name, graph, opset_import
+      {"\x08\x07\x12\x07pytorch\x3a\x02\x0a\x00\x42\x02\x10\x0d"s, "an ONNX model"},
+      {"\x93NUMPY\1\0zz"s, "a NumPy array"},
+      {"\x80\x04\x95zz"s, "a Python pickle"},
+      {"item {\n  id: 1\n}\n", "a label map"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a Git LFS pointer"},
       {"{\"a\": 1}", "JSON"},
       {table, "a checkpoint (a table of tensors)"},
       {"model_checkpoint_path: \"model.ckpt-7\"\n", "a 'checkpoint' state file"},
       {serialize(meta), "not a GraphDef but a MetaGraphDef (.meta): give it as --input_meta_graph"},
       {to_pbtxt(meta), "not a GraphDef but a MetaGraphDef in text form"},
-      {serialize(saved), "not a GraphDef but a SavedModel: SavedModels are not read yet"},
+      {serialize(saved), "not a GraphDef but a SavedModel: give its folder"},
       {to_pbtxt(saved), "not a GraphDef but a SavedModel in text form"},
       {"Dear reader, this is a letter.\n", ":1:6: expected '=' after the name, got 'reader'"},
       {"node {\n  name: 'x'\n  opp: 'NoOp'\n}\n", "line 3, column 6"},
@@ -269,7 +278,7 @@ TEST_F(GraphIo, PathsThatAreNoFiles) {  // A15, A17
   EXPECT_CONTAINS(message(""), "directory");
   ASSERT_TRUE(make_dirs(path("model")).ok());
   file("model/saved_model.pb", "x");
-  EXPECT_CONTAINS(message("model"), "it is the directory of a SavedModel");
+  EXPECT_CONTAINS(message("model"), "it is the folder of a SavedModel");
   file("m.ckpt-7.index", "x");
   file("m.ckpt-7.meta", "x");
   EXPECT_CONTAINS(message("m.ckpt-7"), "is the prefix of a checkpoint, which holds no graph (its graph is in '");

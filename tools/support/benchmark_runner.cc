@@ -67,7 +67,7 @@ Result<std::shared_ptr<const Engine>> engine_of(const std::string& path, const E
   TARN_ASSIGN_OR_RETURN(uint64_t bytes_of_file, file_size(path));
   bool is_binary = bytes.size() == bytes_of_file && sniff(bytes).kind == FileKind::kBinaryProto;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, parse_any_graph(std::move(bytes), path, read));
-  if (is_binary && !any.is_meta_graph) return engine;  // for its reasons
+  if (is_binary && !any.is_meta_graph()) return engine;  // for its reasons
   TARN_ASSIGN_OR_RETURN(std::string graph, graph_bytes(any.graph, GraphFormat::kBinary));
   auto owner = std::make_shared<const std::string>(std::move(graph));
   return Engine::load_bytes(*owner, owner, path, options);

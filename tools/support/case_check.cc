@@ -4,9 +4,12 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <map>
 
 #include "core/file.h"
 #include "graph/npy.h"
+#include "tools/support/freeze_files.h"
+#include "tools/support/npz.h"
 
 namespace tarn {
 namespace {
@@ -27,20 +30,21 @@ class CaseChecker {
   }
 
   CaseResult check() {
-    if (model_.sets.empty()) return verdict(Verdict::kSkipped, "no golden");
-    if (model_.kind != "frozen" && model_.kind != "ckpt_v2") {
-      std::string what = model_.kind == "ckpt_v1"       ? "V1 checkpoints"
-                         : model_.kind == "saved_model" ? "SavedModels"
-                                                        : model_.kind;
-      return verdict(Verdict::kError, what + ": support comes with a later version");
+    if (model_.sets.empty() && model_.hashes.empty() && !model_.train) return verdict(Verdict::kSkipped, "no golden");
+    if (!model_.hashes.empty() && !pass(check_hashes(model_))) return result_;
+    if (!model_.sets.empty()) {
+      GraphRunnerOptions options;
+      options.executor = executor_;
+      options.tags = model_.tags;
+      std::string checkpoint = model_.kind == "saved_model" ? "" : model_.checkpoint;
+      Result<GraphRunner> runner = GraphRunner::load(model_.graph, checkpoint, options);
+      if (!runner.ok()) return failed(runner.status());
+      for (const CaseSet& set : model_.sets) {
+        if (!check_set(*runner, set)) return result_;
+      }
+      if (!model_.golden_frozen.empty() && !check_frozen(model_.sets[0])) return result_;
     }
-    GraphRunnerOptions options;
-    options.executor = executor_;
-    Result<GraphRunner> runner = GraphRunner::load(model_.graph, model_.checkpoint, options);
-    if (!runner.ok()) return failed(runner.status());
-    for (const CaseSet& set : model_.sets) {
-      if (!check_set(*runner, set)) return result_;
-    }
+    if (model_.train && executor_ == ExecutorKind::kSession) pass(check_training(model_, result_.largest_difference));
     return result_;
   }
 
@@ -53,6 +57,76 @@ class CaseChecker {
   CaseResult failed(const Status& status) {
     Verdict kind = status.code() == Code::kUnimplemented ? Verdict::kUnsupported : Verdict::kError;
     return verdict(kind, std::string(status.message()));
+  }
+
+  // False, with the verdict, if something differs or could not be compared.
+  bool pass(const Result<std::string>& difference) {
+    if (!difference.ok()) return failed(difference.status()), false;
+    if (!difference->empty()) return verdict(Verdict::kDiffers, *difference), false;
+    return true;
+  }
+
+  // Our freeze and TensorFlow's, both run by us.
+  bool check_frozen(const CaseSet& set) {
+    FreezeFiles files;
+    files.graph = model_.graph;
+    files.checkpoint = model_.checkpoint;
+    files.tags = model_.tags;
+    std::vector<std::string> fetches;
+    for (const CaseTensor& output : set.outputs) fetches.push_back(output.name);
+    files.options.outputs = fetches;
+    Result<FrozenGraph> frozen = freeze_files(files);
+    if (!frozen.ok()) return failed(frozen.status().with_context("freezing")), false;
+    Result<GraphRunner> golden = GraphRunner::load(model_.golden_frozen, "", {.executor = executor_});
+    if (!golden.ok()) return failed(golden.status()), false;
+    std::vector<NamedFeed> feeds, golden_feeds;
+    for (const CaseTensor& input : set.inputs) {
+      Result<Tensor> tensor = read_tensor_file(input.path);
+      if (!tensor.ok()) return failed(tensor.status()), false;
+      // Inputs that an output does not need are in neither freeze.
+      if (golden->graph().find_node(input.name).ok()) golden_feeds.emplace_back(input.name, *tensor);
+      if (frozen->graph.find_node(input.name).ok()) feeds.emplace_back(input.name, *std::move(tensor));
+    }
+    Result<std::vector<Tensor>> expected = golden->run(golden_feeds, fetches);
+    if (!expected.ok()) return failed(expected.status().with_context("golden_frozen.pb")), false;
+    Session session(frozen->graph);
+    std::vector<Tensor> got;
+    Status status = session.Run(feeds, fetches, &got);
+    if (!status.ok()) return failed(status.with_context("the frozen graph")), false;
+    for (size_t i = 0; i < fetches.size(); ++i) {
+      double largest = -1;
+      std::string difference;
+      if (within_tolerance(got[i], (*expected)[i], {model_.atol, model_.rtol}, largest, difference)) continue;
+      return verdict(Verdict::kDiffers,
+                     str_cat("frozen, ", quoted(fetches[i]), " differs from golden_frozen.pb's: ", difference)),
+             false;
+    }
+    return true;
+  }
+
+  // The first recorded tensor on the way to the outputs that differs; "" if there is none, or none was recorded.
+  std::string first_difference(GraphRunner& runner, const std::vector<NamedFeed>& feeds) const {
+    if (model_.taps.empty()) return {};
+    Result<std::vector<NamedTensor>> taps = read_npz(model_.taps);
+    if (!taps.ok()) return str_cat("; ", taps.status().message());
+    std::map<std::string, const Tensor*> by_node;
+    for (NamedTensor& tap : *taps) {
+      std::replace(tap.name.begin(), tap.name.end(), '|', '/');
+      by_node[tap.name.ends_with(":0") ? tap.name.substr(0, tap.name.size() - 2) : tap.name] = &tap.tensor;
+    }
+    Result<std::vector<NodeId>> order = topological_order(runner.graph());
+    for (NodeId id : order.ok() ? *order : std::vector<NodeId>()) {
+      const Node& node = runner.graph().node(id);
+      auto tap = by_node.find(node.name);
+      if (tap == by_node.end()) continue;
+      Result<std::vector<Tensor>> got = runner.run(feeds, {node.name});
+      if (!got.ok()) continue;
+      double largest = -1;
+      std::string difference;
+      if (!within_tolerance((*got)[0], *tap->second, {model_.atol, model_.rtol}, largest, difference))
+        return str_cat("; the first node that differs is ", node.op, " ", quoted(node.name), ": ", difference);
+    }
+    return "; no recorded node before it differs";
   }
 
   // False once the verdict is final.
@@ -80,7 +154,8 @@ class CaseChecker {
       }
       // All outputs are compared, so that the largest difference is the case's; the first reason stays.
       if (result_.verdict == Verdict::kOk) {
-        verdict(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference));
+        std::string where = &set == &model_.sets[0] ? first_difference(runner, feeds) : "";
+        verdict(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference, where));
       }
     }
     return result_.verdict == Verdict::kOk;

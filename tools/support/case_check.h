@@ -4,10 +4,15 @@
 //   CaseResult result = check_case(cases[0], ExecutorKind::kSession);
 //   result.line();      // "mnist_softmax ok, 1.2e-07"
 //
-// A case never fails the run: whatever goes wrong with it becomes its result.
+// Of a checkpoint every tensor must have the value that TensorFlow reads; a graph with variables must give the goldens,
+// its freeze must give what TensorFlow's freeze gives, and training must go on as it did in TensorFlow. A wrong output
+// is reported with the first recorded tensor on the way that differs. A case never fails the run: whatever goes wrong
+// with it becomes its result.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/support/graph_runner.h"
@@ -23,11 +28,24 @@ struct CaseSet {
   std::vector<CaseTensor> inputs, outputs;
 };
 
+// Training that TensorFlow did from the case's checkpoint.
+struct TrainCase {
+  std::string train_op, loss;
+  std::vector<double> losses;  // before the first step, and after each
+  std::vector<CaseTensor> feeds, variables_after;
+};
+
 struct ModelCase {
   std::string name, kind;         // kind: frozen, ckpt_v2, ckpt_v1, saved_model
-  std::string graph, checkpoint;  // paths; checkpoint may be empty
-  double atol = 0, rtol = 0;      // |got - expected| <= atol + rtol * |expected|; of integers <= atol
-  std::vector<CaseSet> sets;      // none: there is no golden
+  std::string graph, checkpoint;  // paths; the checkpoint may be empty, and the graph of a checkpoint alone
+  std::string golden_frozen;      // TensorFlow's own freeze; may be empty
+  std::string taps;               // .npz of tensors on the way to the first set's outputs; may be empty
+  std::vector<std::string> tags;  // of a SavedModel
+  // Tensors of the checkpoint: the beginning of the SHA-256 of their bytes, in hexadecimal.
+  std::vector<std::pair<std::string, std::string>> hashes;
+  std::optional<TrainCase> train;
+  double atol = 0, rtol = 0;  // |got - expected| <= atol + rtol * |expected|; of integers <= atol
+  std::vector<CaseSet> sets;  // none: there is no golden
 };
 
 // `dir`/manifest.json and the files beside it. Errors name what is missing or of the wrong type, and where.
@@ -48,6 +66,10 @@ struct CaseResult {
 CaseResult check_case(const ModelCase& model, ExecutorKind executor);
 // Both must pass; the worse one's reason, under its name.
 CaseResult worse_of(const CaseResult& session, const CaseResult& engine);
+
+// The parts of check_case(); "" or what differs. `largest` grows to the largest difference of a loss.
+Result<std::string> check_hashes(const ModelCase& model);
+Result<std::string> check_training(const ModelCase& model, double& largest);
 
 // Compares one tensor. `largest` grows to the largest difference.
 struct Tolerance {

@@ -1,4 +1,5 @@
-// What freeze_graph does with files: reads the graph and the checkpoint, freezes (graph/freeze.h), writes the result.
+// What freeze_graph does with files: reads the graph and the checkpoint, chooses outputs that nobody named, freezes
+// (graph/freeze.h), tries the result, and writes it.
 #pragma once
 
 #include <string>
@@ -9,12 +10,16 @@
 namespace tarn {
 
 struct FreezeFiles {
-  // One of these holds the graph.
+  // One of these holds the graph; each may be anything that read_any_graph() takes.
   std::string graph, meta_graph, saved_model_dir;
-  std::string saver;       // a SaverDef; may be empty
-  std::string checkpoint;  // may be empty if there are no variables
-  std::string output;      // empty: nothing is written
+  std::vector<std::string> tags;  // of the SavedModel's graph; none: the only one, or the one for serving
+  std::string saver;              // a SaverDef; may be empty
+  std::string checkpoint;         // may be empty if there are no variables, or if the checkpoint lies with the graph
+  std::string output;             // empty: nothing is written
   std::vector<std::string> initializer_nodes;
+  UseEma use_ema = UseEma::kNever;
+  bool check = true;  // the result is run once
+  // Without outputs: those of the signature, else the likeliest.
   FreezeOptions options;
 };
 

@@ -5,8 +5,8 @@
 
 #include "core/file.h"
 #include "graph/file_kind.h"
+#include "graph/gzip.h"
 #include "graph/variable_values.h"
-#include "tools/support/gzip.h"
 
 namespace tarn {
 
@@ -20,8 +20,7 @@ Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes) {
 }
 
 Result<AnyGraph> load_graph_file(const std::string& path, const ReadOptions& options) {
-  TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(path, options.max_bytes));
-  return parse_any_graph(std::move(bytes), path, options);
+  return read_any_graph(path, options);
 }
 
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs) {

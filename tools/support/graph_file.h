@@ -1,4 +1,4 @@
-// Graph files as tools take them: whatever holds a graph, gzip-packed or not; and where results may be written.
+// Graph files as tools take them: whatever read_any_graph() takes; and where results may be written.
 //
 //   TARN_ASSIGN_OR_RETURN(AnyGraph input, load_graph_file(FLAGS_input));
 //   TARN_RETURN_IF_ERROR(check_output_path("output", FLAGS_output, {FLAGS_input}));

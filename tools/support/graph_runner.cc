@@ -6,7 +6,9 @@
 #include "core/file.h"
 #include "graph/file_kind.h"
 #include "graph/freeze.h"
+#include "graph/functions.h"
 #include "graph/npy.h"
+#include "graph/saved_model.h"
 #include "graph/variable_values.h"
 #include "tools/support/graph_file.h"
 
@@ -25,9 +27,25 @@ DType storage_dtype(DType dtype) {
   }
 }
 
-std::vector<NamedFeed> adapted(const Graph& graph, const std::vector<NamedFeed>& feeds) {
+// What a signature calls a tensor stands for it, unless the graph has a node of that name itself.
+std::string graph_name(const Graph& graph, const std::map<std::string, SignatureTensor>& names,
+                       const std::string& name) {
+  auto found = names.find(name);
+  bool is_taken = found == names.end() || found->second.name.empty() || graph.find_node(name).ok();
+  return is_taken ? name : found->second.name;
+}
+
+std::vector<std::string> graph_names(const Graph& graph, const Signature& signature,
+                                     const std::vector<std::string>& fetches) {
+  std::vector<std::string> names;
+  for (const std::string& fetch : fetches) names.push_back(graph_name(graph, signature.outputs, fetch));
+  return names;
+}
+
+std::vector<NamedFeed> adapted(const Graph& graph, const Signature& signature, const std::vector<NamedFeed>& feeds) {
   std::vector<NamedFeed> result = feeds;
   for (NamedFeed& feed : result) {
+    feed.first = graph_name(graph, signature.inputs, feed.first);
     Result<Wire> wire = graph.find_wire(feed.first);
     if (!wire.ok()) continue;  // the executor says so
     DType wanted = graph.fact(*wire).dtype;
@@ -42,6 +60,19 @@ std::vector<std::string> names_of(const std::vector<NamedFeed>& feeds) {
   std::vector<std::string> names;
   for (const NamedFeed& feed : feeds) names.push_back(feed.first);
   return names;
+}
+
+// What the signatures need of functions is put in place, so that sessions and engines run it.
+Status inline_calls(AnyGraph& any) {
+  if (!calls_functions(any.graph, any.graph.ids())) return {};
+  std::vector<NodeId> targets;
+  for (const auto& [name, signature] : any.signatures) {
+    for (const auto& [key, tensor] : signature.outputs) {
+      if (Result<NodeId> id = any.graph.find_node(tensor.name); id.ok()) targets.push_back(*id);
+    }
+  }
+  TARN_ASSIGN_OR_RETURN(any.graph, inline_functions(any.graph, targets));
+  return {};
 }
 
 // A copy that outlives the engine's next run.
@@ -76,28 +107,50 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   runner.path_ = graph;
   ReadOptions read;
   read.allow_unknown_ops = true;  // those that no fetch needs are no trouble
-  TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
-  bool keep_bytes =
-      options.executor == ExecutorKind::kEngine && checkpoint.empty() && sniff(bytes).kind == FileKind::kBinaryProto;
-  if (keep_bytes) runner.file_bytes_ = std::make_shared<const std::string>(bytes);
-  TARN_ASSIGN_OR_RETURN(AnyGraph any, parse_any_graph(std::move(bytes), graph, read));
-  if (any.is_meta_graph) runner.file_bytes_ = nullptr;
+  read.tags = options.tags;
+  TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
+  bool may_keep_bytes = options.executor == ExecutorKind::kEngine && checkpoint.empty() && !any.is_meta_graph();
+  if (may_keep_bytes) {
+    TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
+    if (sniff(bytes).kind == FileKind::kBinaryProto)
+      runner.file_bytes_ = std::make_shared<const std::string>(std::move(bytes));
+  }
+  if (any.form == AnyGraph::Form::kSavedModel) TARN_RETURN_IF_ERROR(inline_calls(any));
+  TARN_RETURN_IF_ERROR(runner.choose_signature(any.signatures));
+  runner.notes_ = any.notes;
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
-  if (!checkpoint.empty()) {
-    TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(checkpoint));
+  bool of_saved_model = checkpoint.empty() && any.form == AnyGraph::Form::kSavedModel;
+  if (!checkpoint.empty() || (of_saved_model && !any.checkpoint.empty())) {
+    TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(of_saved_model ? any.checkpoint : checkpoint));
     TARN_ASSIGN_OR_RETURN(runner.checkpoint_, CheckpointReader::open(prefix));
   }
   if (options.executor == ExecutorKind::kSession) {
     SessionOptions session_options;
     session_options.threads = options.threads;
     runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
-    if (runner.checkpoint_) {
+    if (of_saved_model) {
+      TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
+    } else if (runner.checkpoint_) {
       TARN_RETURN_IF_ERROR(
           restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
     }
   }
   return runner;
+}
+
+Status GraphRunner::choose_signature(const Signatures& signatures) {
+  std::string name = options_.signature.empty() ? std::string(kServingDefault) : options_.signature;
+  auto found = signatures.find(name);
+  if (found == signatures.end() && options_.signature.empty() && signatures.size() == 1) found = signatures.begin();
+  if (found != signatures.end()) {
+    signature_ = found->second;
+    return {};
+  }
+  if (options_.signature.empty()) return {};
+  std::vector<std::string> names;
+  for (const auto& [other, signature] : signatures) names.push_back(other);
+  return not_found("--signature: ", quoted(name), " is no signature of ", path_, did_you_mean(name, names));
 }
 
 std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFeed>& feeds,
@@ -123,10 +176,21 @@ std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFee
 
 Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds,
                                              const std::vector<std::string>& fetches) {
-  std::vector<NamedFeed> fitting = adapted(*graph_, feeds);
-  if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, fetches);
+  std::vector<NamedFeed> fitting = adapted(*graph_, signature_, feeds);
+  std::vector<std::string> names = graph_names(*graph_, signature_, fetches);
+  if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, names);
   std::vector<Tensor> outputs;
-  TARN_RETURN_IF_ERROR(session_->Run(fitting, fetches, &outputs));
+  TARN_RETURN_IF_ERROR(session_->Run(fitting, names, &outputs));
+  return outputs;
+}
+
+Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds,
+                                             const std::vector<std::string>& fetches,
+                                             const std::vector<std::string>& targets) {
+  if (session_ == nullptr) return unimplemented("the engine runs no targets: it changes no variables");
+  std::vector<Tensor> outputs;
+  TARN_RETURN_IF_ERROR(
+      session_->Run(adapted(*graph_, signature_, feeds), graph_names(*graph_, signature_, fetches), targets, &outputs));
   return outputs;
 }
 
@@ -139,7 +203,7 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   std::shared_ptr<const std::string> bytes = file_bytes_;
   // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
   if (bytes == nullptr || feeds.empty()) {
-    VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, restore_op_) : no_values();
+    VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
     TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
     TARN_ASSIGN_OR_RETURN(std::string frozen_bytes, graph_bytes(frozen.graph, GraphFormat::kBinary));
     bytes = std::make_shared<const std::string>(std::move(frozen_bytes));

@@ -26,28 +26,41 @@ std::string_view executor_kind_name(ExecutorKind kind);
 
 struct GraphRunnerOptions {
   ExecutorKind executor = ExecutorKind::kSession;
-  int threads = 0;  // 0: one per core
+  int threads = 0;                     // 0: one per core
+  std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
+  // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
+  std::string signature = {};
 };
 
-// "x" -> a tensor; names as in the graph, "x" or "x:0".
+// "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.
 using NamedFeed = Session::Feed;
 
 class GraphRunner {
  public:
-  // `checkpoint` may be empty. The engine runs frozen graphs: with a checkpoint, the fetches are frozen in memory.
+  // `graph` is whatever read_any_graph() takes; `checkpoint` may be empty: then a SavedModel's own variables are taken,
+  // its functions inlined and its initializer run. The engine runs frozen graphs: with a checkpoint, the fetches are
+  // frozen in memory.
   static Result<GraphRunner> load(const std::string& graph, const std::string& checkpoint, GraphRunnerOptions options);
 
   // A feed of integers goes into a quantized Placeholder of the same width. Errors name feeds, fetches and nodes, and
   // every op on the way that is not supported.
   Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
 
+  // The same, running `targets` too. In the session alone: they change variables.
+  Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches,
+                                  const std::vector<std::string>& targets);
+
   const Graph& graph() const { return *graph_; }
+  // Null for the engine.
+  const Session* session() const { return session_.get(); }
+  const std::vector<std::string>& notes() const { return notes_; }
   // The ops that `fetches` need, given these feeds, and this binary does not have, in the order of the data's way.
   std::vector<std::string> unsupported_ops(const std::vector<NamedFeed>& feeds,
                                            const std::vector<std::string>& fetches) const;
 
  private:
   GraphRunner() = default;
+  Status choose_signature(const Signatures& signatures);
   Result<std::vector<Tensor>> run_engine(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
   Status load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches);
 
@@ -55,6 +68,8 @@ class GraphRunner {
   std::string path_;
   std::shared_ptr<const Graph> graph_;
   std::string restore_op_;
+  Signature signature_;
+  std::vector<std::string> notes_;  // what was ignored or left out, a sentence each
   std::optional<CheckpointReader> checkpoint_;
   std::unique_ptr<Session> session_;
   std::shared_ptr<const std::string> file_bytes_;  // for the engine, if the file is a GraphDef; else null

@@ -26,6 +26,16 @@ std::string first_existing(const std::string& folder, std::initializer_list<std:
   return {};
 }
 
+TrainCase train_of(const json& object, const std::string& folder) {
+  TrainCase train;
+  train.train_op = object.at("train_op").get<std::string>();
+  train.loss = object.at("loss").get<std::string>();
+  train.losses = object.at("losses").get<std::vector<double>>();
+  train.feeds = tensors_of(object.at("feeds"), folder);
+  train.variables_after = tensors_of(object.at("variables_after"), folder);
+  return train;
+}
+
 ModelCase case_of(const json& object, const std::string& dir) {
   ModelCase model;
   model.name = object.at("name").get<std::string>();
@@ -33,15 +43,28 @@ ModelCase case_of(const json& object, const std::string& dir) {
   std::string folder = path_join(path_join(dir, "models"), model.name);
   model.atol = object.at("tolerance").at("atol").get<double>();
   model.rtol = object.at("tolerance").at("rtol").get<double>();
-  if (model.kind == "ckpt_v2") {
+  auto existing = [&](std::string_view name) { return first_existing(folder, {name}); };
+  if (model.kind == "ckpt_v2" || model.kind == "ckpt_v1") {
     auto prefix = object.at("prefix").get<std::string>();
     model.checkpoint = path_join(folder, prefix);
     model.graph = first_existing(folder, {prefix + ".meta", "graph.pb", "graph.pbtxt"});
-    if (model.graph.empty()) model.graph = path_join(folder, prefix + ".meta");
+    if (model.graph.empty() && object.contains("sets")) model.graph = path_join(folder, prefix + ".meta");
+  } else if (model.kind == "saved_model") {
+    model.graph = folder;
+    model.checkpoint = path_join(path_join(folder, "variables"), "variables");
+    if (object.contains("tags")) model.tags = object.at("tags").get<std::vector<std::string>>();
   } else {
     model.graph = first_existing(folder, {"graph.pb", "graph.pb.gz", "graph.pbtxt"});
     if (model.graph.empty()) model.graph = path_join(folder, "graph.pb");
   }
+  model.taps = existing("taps.npz");
+  if (object.contains("golden_frozen")) model.golden_frozen = existing("golden_frozen.pb");
+  if (object.contains("tensors")) {
+    for (const auto& [name, info] : object.at("tensors").items()) {
+      if (info.contains("sha256")) model.hashes.emplace_back(name, info.at("sha256").get<std::string>());
+    }
+  }
+  if (object.contains("train")) model.train = train_of(object.at("train"), folder);
   if (!object.contains("sets")) return model;
   for (const json& set : object.at("sets")) {
     model.sets.push_back({tensors_of(set.at("inputs"), folder), tensors_of(set.at("outputs"), folder)});

@@ -8,11 +8,11 @@
 
 #include "core/status.h"
 
-namespace tarn::examples {
+namespace tarn {
 
 // 64 lower-case hexadecimal digits.
 std::string sha256_hex(std::string_view bytes);
 // Of a file's bytes.
 Result<std::string> sha256_of_file(const std::string& path);
 
-}  // namespace tarn::examples
+}  // namespace tarn

@@ -1,4 +1,4 @@
-#include "tools/support/gzip.h"
+#include "graph/gzip.h"
 
 #include <gtest/gtest.h>
 

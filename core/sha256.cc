@@ -1,4 +1,4 @@
-#include "examples/support/sha256.h"
+#include "core/sha256.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 #include "core/file.h"
 
-namespace tarn::examples {
+namespace tarn {
 namespace {
 
 constexpr size_t kBlockBytes = 64;
@@ -109,4 +109,4 @@ Result<std::string> sha256_of_file(const std::string& path) {
   return hash.finish();
 }
 
-}  // namespace tarn::examples
+}  // namespace tarn

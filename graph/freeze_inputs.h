@@ -1,0 +1,31 @@
+// What a frozen graph is fed where the graph fed itself: batches of queues and iterators, and pictures behind the
+// decoding of a file. Used by graph/freeze.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace tarn {
+
+// A wire that becomes a Placeholder; the first output of a node keeps the node's name.
+struct ModelInput {
+  Wire wire;
+  std::string name;
+  DType dtype = DType::kInvalid;
+  Shape shape = Shape::unknown();
+  std::string preprocessing = {};  // see image_inputs()
+};
+
+// What `needed` nodes read from queues, iterators and readers: an element's dtype and shape, with the batch dimension
+// that DequeueMany and DequeueUpTo put in front.
+std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed);
+
+// Where pictures come out of DecodeJpeg and its like and the usual preparation (casts, resizing, a mean taken off, a
+// scale): the last wire of it. What was cut off is kept as text, in order, with the numbers that an app needs:
+//   "DecodeJpeg channels=3; Cast float; ExpandDims 0; ResizeBilinear 299x299; Sub 128; Mul 0.0078125"
+// It becomes the Placeholder's attr `_preprocessing`, which TensorFlow ignores.
+std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>& needed);
+
+}  // namespace tarn

@@ -1,0 +1,186 @@
+#include "graph/output_candidates.h"
+
+#include <algorithm>
+
+namespace tarn {
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return result;
+}
+
+template <size_t N>
+bool is_one_of(std::string_view text, const std::string_view (&list)[N]) {
+  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
+
+// Scopes of training and book-keeping, wherever in the name they stand.
+constexpr std::string_view kOtherScopes[] = {"gradients",
+                                             "save",
+                                             "train",
+                                             "init",
+                                             "initializer",
+                                             "summaries",
+                                             "summary",
+                                             "metrics",
+                                             "report_uninitialized_variables",
+                                             "losses",
+                                             "loss",
+                                             "adam",
+                                             "momentum",
+                                             "rmsprop",
+                                             "accuracy",
+                                             "eval",
+                                             "evaluation",
+                                             "training",
+                                             "optimizer",
+                                             "group_deps",
+                                             "restore",
+                                             "assert",
+                                             "confusion_matrix"};
+constexpr std::string_view kInputOps[] = {
+    "Placeholder",        "PlaceholderWithDefault", "PlaceholderV2", "IteratorGetNext",  "QueueDequeueV2",
+    "QueueDequeueManyV2", "QueueDequeueUpToV2",     "QueueDequeue",  "QueueDequeueMany", "QueueDequeueUpTo"};
+constexpr std::string_view kWeightOps[] = {"VariableV2", "Variable", "VarHandleOp"};
+constexpr std::string_view kOutputOps[] = {"Softmax", "Sigmoid", "ArgMax", "TopKV2", "TopK", "Tanh", "LogSoftmax"};
+constexpr std::string_view kLikelyOps[] = {"BiasAdd",  "Add",     "AddV2",   "MatMul",
+                                           "Identity", "Reshape", "Squeeze", "ConcatV2"};
+constexpr std::string_view kNoOutputOps[] = {"NoOp", "Assert", "Print", "Switch",        "RefSwitch",    "Shape",
+                                             "Exit", "Merge",  "Enter", "NextIteration", "TensorArrayV3"};
+constexpr std::string_view kOutputWords[] = {
+    "softmax", "output",       "outputs",    "logits", "prediction", "predictions", "probabilities", "probs",
+    "scores",  "final_result", "embeddings", "result", "y_pred",     "logit",       "pred",          "detection_boxes"};
+
+bool is_of_training(const Node& node) {
+  if (node.op.starts_with("Assign") || node.op.starts_with("Apply") || node.op.starts_with("ResourceApply") ||
+      node.op.starts_with("Save") || node.op.starts_with("Restore") || node.op.ends_with("Summary") ||
+      node.op.find("CrossEntropy") != std::string::npos || node.op.ends_with("Grad") || node.op == "L2Loss") {
+    return true;
+  }
+  for (const std::string& part : str_split(node.name, '/')) {
+    std::string word = lower(part);
+    // gradients_1, save_2
+    size_t end = word.find_last_not_of("0123456789");
+    if (end != std::string::npos && end + 1 < word.size() && word[end] == '_') word.resize(end);
+    if (is_one_of(word, kOtherScopes) || word.starts_with("assign") || word.starts_with("assert")) return true;
+    // cross_entropy_loss, softmax_cross_entropy_with_logits_sg, contrastive-loss; but not gloss
+    auto holds = [&](std::string_view piece) { return word.find(piece) != std::string::npos; };
+    if (holds("cross_entropy") || holds("crossentropy") || (holds("loss") && !holds("gloss"))) return true;
+  }
+  return false;
+}
+
+class Ranker {
+ public:
+  explicit Ranker(const Graph& graph) : graph_(graph) {}
+
+  std::vector<OutputCandidate> run(size_t most) {
+    follow();
+    std::vector<OutputCandidate> found;
+    for (NodeId id : graph_.ids()) {
+      if (std::optional<OutputCandidate> candidate = judge(id)) found.push_back(*std::move(candidate));
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const OutputCandidate& a, const OutputCandidate& b) { return a.score > b.score; });
+    if (found.size() > most) found.resize(most);
+    return found;
+  }
+
+ private:
+  struct State {
+    bool of_model = false;  // depends on an input, not of training
+    bool in_loop = false;   // between Enter and Exit: not to be had from outside
+    bool weighted = false;  // and on a variable or a large constant
+    uint64_t inputs = 0;    // the first 64 inputs, a bit each
+    int depth = 0;
+  };
+  State& state(NodeId id) { return states_[static_cast<size_t>(id)]; }
+
+  void follow() {
+    states_.assign(static_cast<size_t>(graph_.id_limit()), {});
+    int count = 0;
+    Result<std::vector<NodeId>> order = topological_order(graph_);
+    for (NodeId id : order.ok() ? *order : graph_.ids()) {
+      const Node& node = graph_.node(id);
+      State& own = state(id);
+      if (is_one_of(node.op, kInputOps)) {
+        own.of_model = true;
+        own.inputs = uint64_t{1} << std::min(count++, 63);
+        continue;
+      }
+      own.weighted = is_one_of(node.op, kWeightOps) || is_large_constant(node);
+      bool reaches = false;
+      for (Wire wire : node.inputs) {
+        if (wire.is_none()) continue;
+        const State& from = state(wire.node);
+        own.weighted |= from.weighted;
+        own.inputs |= from.inputs;
+        own.in_loop |= from.in_loop;
+        reaches |= from.of_model;
+        own.depth = std::max(own.depth, from.depth + 1);
+      }
+      if (node.is("Enter")) own.in_loop = true;
+      if (node.is("Exit")) own.in_loop = false;
+      own.of_model = reaches && !is_of_training(node);
+    }
+  }
+
+  static bool is_large_constant(const Node& node) {
+    constexpr int64_t kLarge = 8;
+    const AttrValue* value = node.is("Const") ? node.attrs.find("value") : nullptr;
+    return value != nullptr && value->is<Tensor>() && value->as<Tensor>().element_count() >= kLarge;
+  }
+
+  std::optional<OutputCandidate> judge(NodeId id) {
+    const Node& node = graph_.node(id);
+    const State& own = state(id);
+    if (!own.of_model || own.in_loop || is_one_of(node.op, kInputOps) || is_one_of(node.op, kNoOutputOps))
+      return std::nullopt;
+    if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
+    bool read_by_model = std::any_of(graph_.uses(id).begin(), graph_.uses(id).end(), [&](const Use& use) {
+      return use.input != Use::kControl && state(use.node).of_model;
+    });
+    std::string word = lower(node.name.substr(node.name.rfind('/') + 1));
+    size_t end = word.find_last_not_of("_0123456789");
+    if (end != std::string::npos) word.resize(end + 1);
+    bool named = is_one_of(word, kOutputWords);
+    // A classifier's scores are what one wants, though labels may be looked up behind them.
+    bool scores = node.is("Softmax") || node.is("LogSoftmax");
+    if (read_by_model && !named && !scores) return std::nullopt;
+
+    DType dtype = node.outputs.empty() ? DType::kFloat : node.outputs[0].dtype;
+    bool scalar = !node.outputs.empty() && node.outputs[0].shape.is_scalar();
+    int score = 0;
+    score += own.weighted ? 40 : 0;
+    score += read_by_model ? -15 : 10;
+    score += named ? 30 : 0;
+    score += is_one_of(node.op, kOutputOps) ? 12 : is_one_of(node.op, kLikelyOps) ? 6 : 0;
+    score += dtype == DType::kFloat ? 5 : dtype == DType::kString ? -5 : 0;
+    score -= scalar ? 30 : 0;                       // a loss
+    score -= 4 * __builtin_popcountll(own.inputs);  // labels come on top
+    score += std::min(own.depth, 100) / 20;
+    std::string reason = node.op;
+    if (named) reason += ", named like an output";
+    return OutputCandidate{id, node.name, std::move(reason), score};
+  }
+
+  const Graph& graph_;
+  std::vector<State> states_;
+};
+
+}  // namespace
+
+std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most) {
+  return Ranker(graph).run(most);
+}
+
+std::string candidates_text(const std::vector<OutputCandidate>& candidates) {
+  std::vector<std::string> texts;
+  for (const OutputCandidate& candidate : candidates)
+    texts.push_back(str_cat(quoted(candidate.name), " (", candidate.reason, ")"));
+  return str_join(texts);
+}
+
+}  // namespace tarn

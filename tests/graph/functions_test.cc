@@ -1,0 +1,219 @@
+#include "graph/functions.h"
+
+#include <gtest/gtest.h>
+
+#include "graph/freeze.h"
+#include "graph/graph_io.h"
+#include "graph/proto_io.h"
+#include "graph/text.h"
+#include "tests/support/checkpoints.h"
+
+namespace tarn {
+namespace {
+
+Graph graph_of(const std::string& pbtxt) {
+  Result<Graph> graph = parse_graph(pbtxt, "graph.pbtxt", {.allow_unknown_ops = true});
+  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
+  return graph.ok() ? *std::move(graph) : Graph();
+}
+
+std::string placeholder(const std::string& name) {
+  return str_cat("node { name: '", name, "' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } }\n");
+}
+std::string handle(const std::string& name) {
+  return str_cat(
+      "node { name: '", name,
+      "' op: 'VarHandleOp' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { "
+      "dim { size: 2 } } } } attr { key: 'shared_name' value { s: '",
+      name, "' } } }\n");
+}
+std::string types(const std::string& attr, const std::vector<std::string>& list) {
+  std::string text = str_cat("attr { key: '", attr, "' value { list {");
+  for (const std::string& type : list) str_append(text, " type: ", type);
+  return text + " } } }";
+}
+std::string inputs(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) str_append(text, " input: '", name, "'");
+  return text;
+}
+std::string call(const std::string& name, const std::string& f, const std::vector<std::string>& from,
+                 const std::vector<std::string>& in, size_t outputs = 1) {
+  return str_cat("node { name: '", name, "' op: 'StatefulPartitionedCall'", inputs(from),
+                 " attr { key: 'f' value { func { name: '", f, "' } } } ", types("Tin", in),
+                 types("Tout", std::vector<std::string>(outputs, "DT_FLOAT")), " }\n");
+}
+std::string body_node(const std::string& name, const std::string& op, const std::vector<std::string>& from,
+                      const std::string& attrs = "attr { key: 'T' value { type: DT_FLOAT } }") {
+  return str_cat("node_def { name: '", name, "' op: '", op, "'", inputs(from), " ", attrs, " }\n");
+}
+std::string function(const std::string& name, const std::vector<std::pair<std::string, std::string>>& args,
+                     const std::string& body, const std::string& result) {
+  std::string text = str_cat("function { signature { name: '", name, "'");
+  for (const auto& [arg, type] : args) str_append(text, " input_arg { name: '", arg, "' type: ", type, " }");
+  str_append(text, " output_arg { name: 'out' type: DT_FLOAT } }\n", body, "ret { key: 'out' value: '", result,
+             "' } }\n");
+  return text;
+}
+std::string library(const std::string& functions) {
+  return "library {\n" + functions + "}\n";
+}
+const std::string kReadAttrs = "attr { key: 'dtype' value { type: DT_FLOAT } }";
+
+std::string inlined(const Graph& graph) {
+  Result<Graph> flat = inline_functions(graph, {});
+  return flat.ok() ? "\n" + graph_to_text(*flat) : flat.status().to_string();
+}
+
+// f(x, w) = x * read(w); g(x, w) = -f(x, w)
+std::string two_functions() {
+  return library(
+      function("f", {{"x", "DT_FLOAT"}, {"w", "DT_RESOURCE"}},
+               body_node("read", "ReadVariableOp", {"w"}, kReadAttrs) + body_node("mul", "Mul", {"x", "read:value:0"}),
+               "mul:z:0") +
+      function("g", {{"x", "DT_FLOAT"}, {"w", "DT_RESOURCE"}},
+               call("inner", "f", {"x", "w"}, {"DT_FLOAT", "DT_RESOURCE"}).replace(0, 4, "node_def") +
+                   body_node("neg", "Neg", {"inner:output:0"}),
+               "neg:y:0"));
+}
+
+TEST(InlineFunctions, CallsBecomeTheNodesOfWhatTheyCallUnderTheirName) {
+  Graph graph = graph_of(placeholder("x") + handle("w") + call("y", "g", {"x", "w"}, {"DT_FLOAT", "DT_RESOURCE"}) +
+                         two_functions());
+  ASSERT_TRUE(calls_functions(graph, graph.ids()));
+
+  EXPECT_EQ(inlined(graph), R"(
+x: f32? = Placeholder
+w: handle(f32[2]) = VarHandleOp {dtype=f32, shape=[2], shared_name="w"}
+y/inner/read: f32[2] = ReadVariableOp(w)
+y/inner/mul: f32? = Mul(x, y/inner/read)
+y/inner: f32? = Identity(y/inner/mul)
+y/neg: f32? = Neg(y/inner/mul)
+y: f32? = Identity(y/neg)
+)");
+}
+
+TEST(InlineFunctions, FreezeFollowsVariablesIntoFunctions) {
+  Graph graph = graph_of(placeholder("x") + handle("w") + call("y", "g", {"x", "w"}, {"DT_FLOAT", "DT_RESOURCE"}) +
+                         two_functions());
+  VariableValues sevens = [](const Graph&, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    return std::vector<Tensor>(variables.size(), Tensor::from<float>({2}, {7, 7}));
+  };
+
+  Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"y"}}, sevens);
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_TRUE(frozen->graph.library.empty());
+  Session session(frozen->graph);
+  std::vector<Tensor> y;
+  ASSERT_TRUE(session.Run({{"x", Tensor::from<float>({2}, {1, 2})}}, {"y"}, &y).ok());
+  EXPECT_EQ(y[0].to_string(), "f32[2]{-7, -14}");
+}
+
+TEST(InlineFunctions, WhatACallWaitsForItsFirstNodesWaitFor) {
+  Graph graph =
+      graph_of(placeholder("x") + "node { name: 'first' op: 'NoOp' }\n" +
+               call("y", "f", {"x", "^first"}, {"DT_FLOAT"}) + "node { name: 'last' op: 'NoOp' input: '^y' }\n" +
+               library(function("f", {{"x", "DT_FLOAT"}},
+                                body_node("neg", "Neg", {"x"}) + body_node("abs", "Abs", {"neg:y:0"}), "abs:y:0")));
+
+  EXPECT_EQ(inlined(graph), R"(
+x: f32? = Placeholder
+first = NoOp
+y/neg: f32? = Neg(x, ^first)
+y/abs: f32? = Abs(y/neg)
+y: f32? = Identity(y/abs)
+last = NoOp(^y)
+)");
+}
+
+TEST(InlineFunctions, AttrsOfTheFunctionAreGivenByTheCall) {
+  std::string generic =
+      "function { signature { name: 'same' input_arg { name: 'x' type_attr: 'T' } output_arg { name: 'out' type_attr: "
+      "'T' } "
+      "attr { name: 'T' type: 'type' } }\n"
+      "node_def { name: 'id' op: 'Identity' input: 'x' attr { key: 'T' value { placeholder: 'T' } } }\n"
+      "ret { key: 'out' value: 'id:output:0' } }\n";
+  Graph graph = graph_of(placeholder("x") +
+                         "node { name: 'y' op: 'same' input: 'x' attr { key: 'T' value { type: DT_FLOAT } } }\n" +
+                         library(generic));
+
+  EXPECT_EQ(inlined(graph), "\nx: f32? = Placeholder\ny/id: f32? = Identity(x)\ny: f32? = Identity(y/id)\n");
+}
+
+TEST(InlineFunctions, IfAndWhileThatAreHandedVariablesAreTakenApartAndFrozen) {
+  // y = p ? x * w : -x;   n = while (n < 3): n + w[0]… kept simple: v += read(w) until the counter says 3.
+  std::string branches =
+      function("then", {{"x", "DT_FLOAT"}, {"w", "DT_RESOURCE"}},
+               body_node("read", "ReadVariableOp", {"w"}, kReadAttrs) + body_node("mul", "Mul", {"x", "read:value:0"}),
+               "mul:z:0") +
+      function("else", {{"x", "DT_FLOAT"}, {"w", "DT_RESOURCE"}}, body_node("neg", "Neg", {"x"}), "neg:y:0");
+  std::string conditional = str_cat(
+      "node { name: 'p' op: 'Placeholder' attr { key: 'dtype' value { type: DT_BOOL } } }\n"
+      "node { name: 'y' op: 'If'",
+      inputs({"p", "x", "w"}), " attr { key: 'Tcond' value { type: DT_BOOL } } ",
+      types("Tin", {"DT_FLOAT", "DT_RESOURCE"}), types("Tout", {"DT_FLOAT"}),
+      " attr { key: 'then_branch' value { func { name: 'then' } } } attr { key: 'else_branch' value { func { name: "
+      "'else' } } "
+      "} }\n");
+  Graph graph = graph_of(placeholder("x") + handle("w") + conditional + library(branches));
+  VariableValues sevens = [](const Graph&, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    return std::vector<Tensor>(variables.size(), Tensor::from<float>({2}, {7, 7}));
+  };
+
+  Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"y"}}, sevens);
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  Session session(frozen->graph);
+  std::vector<Tensor> y;
+  Tensor x = Tensor::from<float>({2}, {1, 2});
+  ASSERT_TRUE(session.Run({{"x", x}, {"p", Tensor::scalar<bool>(true)}}, {"y"}, &y).ok());
+  EXPECT_EQ(y[0].to_string(), "f32[2]{7, 14}");
+  ASSERT_TRUE(session.Run({{"x", x}, {"p", Tensor::scalar<bool>(false)}}, {"y"}, &y).ok());
+  EXPECT_EQ(y[0].to_string(), "f32[2]{-1, -2}");
+}
+
+TEST(InlineFunctions, HostileLibrariesAreRefusedByCallAndFunction) {  // 33, 34
+  auto status = [](const std::string& text, int64_t max_nodes = 10'000) {
+    return inline_functions(graph_of(text), {}, {.max_nodes = max_nodes}).status();
+  };
+  auto calling = [](const std::string& name, const std::string& other, int times) {
+    std::string body, result = "x";
+    for (int i = 0; i < times; ++i) {
+      std::string node = str_cat("c", i);
+      body += call(node, other, {result}, {"DT_FLOAT"}).replace(0, 4, "node_def");
+      result = node + ":output:0";
+    }
+    return function(name, {{"x", "DT_FLOAT"}}, body, result);
+  };
+  const std::string kCall = placeholder("x") + call("y", "f", {"x"}, {"DT_FLOAT"});
+
+  EXPECT_SAYS(status(kCall + library(calling("f", "f", 1))), {"'y", "64 deep", "f -> f"});
+  EXPECT_SAYS(status(kCall + library(calling("f", "g", 1) + calling("g", "f", 1))), {"64 deep", "f -> g -> f"});
+  std::string doubling;
+  for (int i = 0; i < 40; ++i) doubling += calling(i == 0 ? "f" : str_cat("f", i), str_cat("f", i + 1), 2);
+  doubling += function("f40", {{"x", "DT_FLOAT"}}, body_node("neg", "Neg", {"x"}), "neg:y:0");
+  EXPECT_SAYS(status(kCall + library(doubling)), {"more than 10000 nodes"});
+  EXPECT_SAYS(status(kCall + library(calling("g", "g", 1))), {"'y'", "function 'f' is not in the graph's library"});
+  EXPECT_SAYS(status(kCall + library(function("f", {{"x", "DT_FLOAT"}}, "", "none:y:0"))),
+              {"StatefulPartitionedCall 'y'", "function 'f'", "'none:y:0'"});
+  EXPECT_SAYS(status(kCall + library(function("f", {{"x", "DT_FLOAT"}, {"z", "DT_FLOAT"}}, "", "x"))),
+              {"'y'", "argument 'z' is not wired"});
+}
+
+TEST(InlineFunctions, CallsThatNobodyNeedsMayBeBroken) {
+  Graph graph =
+      graph_of(placeholder("x") + call("bad", "none", {"x"}, {"DT_FLOAT"}) + call("y", "f", {"x"}, {"DT_FLOAT"}) +
+               library(function("f", {{"x", "DT_FLOAT"}}, body_node("neg", "Neg", {"x"}), "neg:y:0")));
+  NodeId y = *graph.find("y");
+
+  Result<Graph> flat = inline_functions(graph, std::span(&y, 1));
+
+  ASSERT_TRUE(flat.ok()) << flat.status().to_string();
+  EXPECT_TRUE(flat->node(*flat->find("bad")).is("StatefulPartitionedCall"));
+  EXPECT_TRUE(flat->node(*flat->find("y")).is("Identity"));
+  EXPECT_SAYS(inline_functions(graph, {}).status(), {"'bad'", "'none'"});
+}
+
+}  // namespace
+}  // namespace tarn

@@ -1,0 +1,59 @@
+#include "tools/support/frozen_check.h"
+
+#include <algorithm>
+
+#include "graph/graph_io.h"
+#include "graph/session.h"
+
+namespace tarn {
+namespace {
+
+// A tensor that fits what is known of a Placeholder.
+Result<Tensor> made_up(const Node& node) {
+  Fact fact = node.outputs.empty() ? Fact() : node.outputs[0];
+  Shape shape{1};
+  if (fact.shape.has_rank()) {
+    shape = Shape{};
+    for (int64_t dim : fact.shape.dims()) shape.add_dim(dim < 0 ? 1 : dim);
+  }
+  TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(fact.dtype, shape));
+  if (fact.dtype != DType::kString && tensor.byte_size() > 0)
+    std::fill_n(static_cast<char*>(tensor.mutable_data()), tensor.byte_size(), char{0});
+  return tensor;
+}
+
+}  // namespace
+
+Result<std::string> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs) {
+  TARN_ASSIGN_OR_RETURN(Graph graph, parse_graph(bytes, "the frozen graph", {.allow_unknown_ops = true}));
+  std::vector<NodeId> targets;
+  std::vector<std::string> fetches, run_only;
+  for (const std::string& output : outputs) {
+    TARN_ASSIGN_OR_RETURN(NodeId id, graph.find_node(output));
+    targets.push_back(id);
+    const Node& node = graph.node(id);
+    (node.def != nullptr && node.outputs.empty() ? run_only : fetches).push_back(output);
+  }
+  std::vector<bool> needed = ancestors(graph, targets);
+  std::vector<std::string> missing;
+  std::vector<Session::Feed> feeds;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (!needed[static_cast<size_t>(id)]) continue;
+    if (node.def == nullptr && std::find(missing.begin(), missing.end(), node.op) == missing.end())
+      missing.push_back(node.op);
+    if (!node.is("Placeholder")) continue;
+    Result<Tensor> value = made_up(node);
+    if (!value.ok()) return str_cat("no value for ", quoted(node.name), ": ", value.status().message());
+    feeds.emplace_back(node.name, *std::move(value));
+  }
+  if (!missing.empty()) {
+    return str_cat(missing.size() == 1 ? "op not supported here: " : "ops not supported here: ", str_join(missing));
+  }
+  Session session(graph);
+  std::vector<Tensor> results;
+  Status status = session.Run(feeds, fetches, run_only, &results);
+  return status.ok() ? std::string() : str_cat("on made-up inputs: ", status.message());
+}
+
+}  // namespace tarn
