@@ -53,4 +53,8 @@ class ImageCodec {
   virtual Result<std::string> encode_png(const Tensor& pixels, int compression) const = 0;
 };
 
+// The one there is, defined by the library in ops/images: who calls it links libjpeg and libpng. Lives as long as the
+// program.
+ImageCodec& image_codec();
+
 }  // namespace tarn
