@@ -19,8 +19,7 @@ namespace tarn {
 struct JpegReading {
   int ratio = 1;  // 1, 2, 4 or 8: so many times smaller
   bool fancy_upscaling = true;
-  bool try_recover_truncated = false;
-  float acceptable_fraction = 1;  // of the rows that must be there, with try_recover_truncated
+  bool try_recover_truncated = false;  // a file cut short is filled up
   std::string_view dct_method;    // "", "INTEGER_FAST" or "INTEGER_ACCURATE"
 };
 

@@ -29,7 +29,6 @@ JpegReading jpeg_reading(const AttrMap& attrs) {
   how.ratio = static_cast<int>(attrs.get_or<int64_t>("ratio", 1));
   how.fancy_upscaling = attrs.get_or<bool>("fancy_upscaling", true);
   how.try_recover_truncated = attrs.get_or<bool>("try_recover_truncated", false);
-  how.acceptable_fraction = attrs.get_or<float>("acceptable_fraction", 1.0f);
   return how;
 }
 
@@ -171,8 +170,8 @@ constexpr std::string_view kNoGradient = "the input is a file's bytes";
 constexpr std::string_view kJpegDoc = R"(The pixels of a JPEG (or PNG, or GIF of one frame).
   contents  string: the file's bytes   returns  image  uint8[height, width, channels]
   channels 0 as the file has them, 1 gray, 3 RGB; ratio 2, 4 or 8 makes it so many times smaller; dct_method '' is
-  INTEGER_FAST. A damaged file is an error; with try_recover_truncated one cut short is filled up, if
-  acceptable_fraction of its rows are there.
+  INTEGER_FAST. A damaged file is an error; with try_recover_truncated one cut short is filled up, however
+  much of it is there: TensorFlow does not look at acceptable_fraction either.
   Needs an ImageCodec: sessions have one.   Source: TensorFlow image_ops DecodeJpeg.)";
 constexpr std::string_view kPngDoc = R"(The pixels of a PNG (or JPEG, or GIF of one frame).
   contents  string: the file's bytes   returns  image  dtype[height, width, channels]

@@ -21,7 +21,6 @@ struct Errors {
   std::jmp_buf back;
   char message[JMSG_LENGTH_MAX];
   bool forgives;  // a file cut short is filled up
-  bool was_cut;
 };
 
 extern "C" void leave(j_common_ptr jpeg) {
@@ -36,7 +35,6 @@ extern "C" void judge_message(j_common_ptr jpeg, int level) {
   auto* errors = reinterpret_cast<Errors*>(jpeg->err);
   int code = jpeg->err->msg_code;
   if (code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR) return;
-  if (code == JWRN_JPEG_EOF) errors->was_cut = true;
   if (errors->forgives && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) return;
   leave(jpeg);
 }
@@ -122,22 +120,14 @@ bool decode_into(jpeg_decompress_struct& jpeg, Errors& errors, Reading& reading)
   ::jpeg_read_header(&jpeg, TRUE);
   if (!start(jpeg, reading)) return true;
   ::jpeg_start_decompress(&jpeg);
-  unsigned good_rows = jpeg.output_height;
   while (jpeg.output_scanline < jpeg.output_height) {
     unsigned y = jpeg.output_scanline;
     uint8_t* to = reading.pixels + static_cast<size_t>(y) * reading.stride;
     JSAMPROW row = reading.is_ink ? reinterpret_cast<JSAMPROW>(reading.ink.data()) : to;
     ::jpeg_read_scanlines(&jpeg, &row, 1);
     if (reading.is_ink) ink_to_light(reading, jpeg.saw_Adobe_marker != 0, to);
-    if (errors.was_cut) good_rows = std::min(good_rows, y);
   }
   ::jpeg_finish_decompress(&jpeg);
-  float fraction = static_cast<float>(good_rows) / static_cast<float>(jpeg.output_height);
-  if (errors.was_cut && fraction < reading.how.acceptable_fraction) {
-    reading.status =
-        invalid_argument("only ", good_rows, " of ", jpeg.output_height,
-                         " rows are there, fewer than acceptable_fraction ", reading.how.acceptable_fraction);
-  }
   return true;
 }
 

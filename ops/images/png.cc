@@ -72,8 +72,7 @@ bool start(png_structp png, png_infop info, Reading& reading) {
   if (is_palette) ::png_set_palette_to_rgb(png);
   const bool wants_gray = reading.channels < 3;
   if (is_gray && bits < 8) ::png_set_expand_gray_1_2_4_to_8(png);
-  // TensorFlow gives libpng 0.114 as the weight of green; what is left goes to blue.
-  if (wants_gray && !is_gray) ::png_set_rgb_to_gray(png, 1, 0.299, 0.114);
+  if (wants_gray && !is_gray) ::png_set_rgb_to_gray(png, 1, 0.299, 0.587);  // of red and green; blue has the rest
   if (!wants_gray && is_gray) ::png_set_gray_to_rgb(png);
 
   Result<Tensor> tensor = Tensor::zeros(reading.dtype, Shape{height, width, reading.channels});
