@@ -331,3 +331,25 @@ def summaries(g):
     g.add("MergeSummary", [one, two])
     g.add("MergeSummary", [strings(one, two)])
     g.add("MergeSummary", [b""])
+
+
+@family("text")
+def regular_expressions(g):
+    texts = strings(b"s3://a/b", b"", b"aaa", b"a-b-c", "héé".encode(), b"one two", b"AbC\n", b"x1y22")
+    patterns = [b"s3://.*", b"a*", b"(a|b)+-.*", b"h.{2}", b"[[:alpha:]]+ \\w+", b"(?i)abc\\s", b"[^a-z]*", b"a{2,3}", b"^$", b"x\\dy\\d\\d"]
+    for pattern in patterns:
+        g.add("RegexFullMatch", texts, pattern)
+        g.add("StaticRegexFullMatch", texts, pattern=pattern)
+    for pattern, rewrite in [(b"-", b"+"), (b"(\\w)(\\w)", b"\\2\\1"), (b"a*", b"<\\0>"), (b"", b"."), (b"\\b", b"|"), (b"a+?", b"x"), (b"(x)|(y)", b"[\\1\\2]"), (b"\\\\", b"\\\\")]:
+        for every in (True, False):
+            g.add("RegexReplace", texts, pattern, rewrite, replace_global=every)
+            g.add("StaticRegexReplace", texts, pattern=pattern, rewrite=rewrite, replace_global=every)
+
+
+@family("text")
+def csv(g):
+    defaults = [np.array([1.5], F32), i64(-7), strings(b"none")]
+    g.add("DecodeCSV", strings(b"1,2,three", b",,", b" 4.5 ,6,\"a \"\"quoted\"\" one, with a comma\""), defaults)
+    g.add("DecodeCSV", strings(b"1;2;x\r\n"), defaults, field_delim=";")
+    g.add("DecodeCSV", strings(b"1,NA,\"y", b"NA,3,z"), defaults, use_quote_delim=False, na_value="NA")
+    g.add("DecodeCSV", b"a,b,1,c,2", [i32(), np.array(5.0, F64)], select_cols=[2, 4])
