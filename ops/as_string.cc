@@ -77,8 +77,6 @@ class AsStringKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(NumberFormat format, NumberFormat::read(c.attrs()));
     dtype_ = c.attr<DType>("T");
     bool is_floating = dtype_is_floating(dtype_);
-    width_ = format.width;
-    fill_ = format.fill;
     if (is_floating) {
       format_ = format.text(format.shortest ? "g" : format.scientific ? "e" : "f");
     } else if (dtype_is_integer(dtype_)) {
@@ -116,8 +114,7 @@ class AsStringKernel : public Kernel {
   }
 
   DType dtype_ = DType::kInvalid;
-  std::string format_, fill_;
-  int width_ = -1;
+  std::string format_;
 };
 
 constexpr KernelDef kKernels[] = {

@@ -26,7 +26,14 @@ Status infer_parse(InferContext& c) {
   const Shapes& shapes = c.attr<Shapes>("dense_shapes");
   TARN_RETURN_IF_ERROR(judge_example_attrs(dense, shapes, sparse));
   TARN_RETURN_IF_ERROR(c.expect_rank(0, kIsSingle ? 0 : 1, "serialized"));
-  if (kForm == Form::kVectors && !c.attr<Types>("ragged_value_types").empty()) {
+  if (kForm == Form::kScalars && (c.attr<int64_t>("Nsparse") != static_cast<int64_t>(sparse.size()) ||
+                                  c.attr<int64_t>("Ndense") != static_cast<int64_t>(dense.size()))) {
+    return invalid_argument("attrs 'Nsparse' and 'Ndense' are ", c.attr<int64_t>("Nsparse"), " and ",
+                            c.attr<int64_t>("Ndense"), ", but there are ", sparse.size(), " sparse_types and ",
+                            dense.size(), " of Tdense");
+  }
+  if (kForm == Form::kVectors &&
+      (!c.attr<Types>("ragged_value_types").empty() || !c.attr<Types>("ragged_split_types").empty())) {
     return unimplemented("ragged features");
   }
   if (kForm == Form::kVectors && c.attr<int64_t>("num_sparse") != static_cast<int64_t>(sparse.size())) {

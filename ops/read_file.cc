@@ -56,6 +56,10 @@ class TableFromFileKernel : public Kernel {
     vocab_size_ = c.attr<int64_t>("vocab_size");
     delimiter_ = c.attr<std::string>("delimiter");
     offset_ = c.attrs().get_or<int64_t>("offset", 0);
+    constexpr int64_t kMostLines = int64_t{1} << 40;
+    if (offset_ < 0 || offset_ > kMostLines || vocab_size_ > kMostLines) {
+      return invalid_argument("offset and vocab_size must be in [0, 2^40], are ", offset_, " and ", vocab_size_);
+    }
     return judge_columns(key_index_, value_index_, delimiter_);
   }
 

@@ -11,7 +11,7 @@ using Set = std::vector<Regex::Range>;
 
 constexpr uint32_t kLastCodePoint = 0x10FFFF;
 constexpr size_t kMostSteps = 20000;
-constexpr int kMostDepth = 200, kMostRepeats = 1000;
+constexpr int kMostDepth = 200, kMostRepeats = 1000, kMostGroups = 100;
 
 // The code point at `at`, and how many bytes it has. A byte that begins none stands for itself, beyond all others.
 uint32_t decode(std::string_view text, size_t at, size_t& size) {
@@ -75,6 +75,7 @@ class Parser {
     code.push_back(step(Step::kSave, 1));
     code.push_back(step(Step::kMatch));
     if (code.size() > kMostSteps) return error("the pattern is too large");
+    if (groups_ > kMostGroups) return error("too many groups");
     return code;
   }
   int groups() const { return groups_; }

@@ -77,7 +77,8 @@ TEST(Tables, AreFilledByTheEngineItself) {
       Engine::load_bytes(bytes, nullptr, "model.pb", {.inputs = {"query"}, .outputs = {"found"}});
   ASSERT_TRUE(engine.ok()) << engine.status().to_string();
   EngineContext context(*engine);
-  for (const auto& [query, value] : {std::pair<std::string, int64_t>{"c", 30}, {"nothing", -1}}) {
+  const std::pair<std::string, int64_t> expected[] = {{"c", 30}, {"nothing", -1}};
+  for (const auto& [query, value] : expected) {
     ASSERT_TRUE(context.set_input("query", words({query})).ok());
 
     Status status = context.run();

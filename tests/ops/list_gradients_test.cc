@@ -1,6 +1,8 @@
 // Gradients of ops that put elements elsewhere; their values are compared with TensorFlow's (golden_ops_test.cc).
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -77,7 +79,8 @@ TARN_OP_CASES(list_gradients) {
                    .inputs = {uniform({4, 3}), ints({4}, {2, 0, 2, 0})},
                    .reference = partitioned,
                    .dynamic_shape = true});
-  for (auto [seq, batch] : {std::pair<int64_t, int64_t>{1, 0}, {0, 2}, {2, 1}}) {
+  constexpr std::pair<int64_t, int64_t> kDims[] = {{1, 0}, {0, 2}, {2, 1}};
+  for (auto [seq, batch] : kDims) {
     cases.push_back({.op = "ReverseSequence",
                      .label = str_cat("along ", seq),
                      .attrs = {{"seq_dim", seq}, {"batch_dim", batch}},

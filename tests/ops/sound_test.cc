@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <numbers>
 
@@ -11,7 +12,7 @@ namespace {
 
 // A WAV file; what is not said is right.
 struct Wav {
-  std::string riff = "RIFF", wave = "WAVE", before_format, between, after;
+  std::string riff = "RIFF", wave = "WAVE", before_format = {}, between = {}, after = {};
   uint32_t format_size = 16, sample_rate = 16000, bytes_per_second = 32000, data_size = 6;
   uint16_t format = 1, channels = 1, bytes_per_frame = 2, bits = 16;
   std::string data = std::string("\x01\x00\xff\x7f\x00\x80", 6);
@@ -89,7 +90,8 @@ TEST(DecodeWav, RefusesCountsThatCannotBe) {
 
 TEST(AudioSpectrogram, RefusesWindowsAndStridesThatCannotBe) {
   Tensor sound = *Tensor::zeros(DType::kFloat, {10, 1});
-  for (auto [window, stride] : {std::pair<int64_t, int64_t>{1, 1}, {0, 1}, {-3, 2}, {4, 0}, {4, -1}, {INT64_MAX, 1}}) {
+  constexpr std::pair<int64_t, int64_t> kBad[] = {{1, 1}, {0, 1}, {-3, 2}, {4, 0}, {4, -1}, {INT64_MAX, 1}};
+  for (auto [window, stride] : kBad) {
     Result<Tensors> y =
         evaluate_op(op_table(), "AudioSpectrogram", {{"window_size", window}, {"stride", stride}}, std::vector{sound});
     ASSERT_FALSE(y.ok()) << window << ", " << stride;
