@@ -64,8 +64,6 @@ Result<std::vector<bool>> reduced_dims(const Shape& shape, const IntList& indice
     }
     is_reduced[static_cast<size_t>(dim)] = true;
   }
-  // None named: all of them.
-  if (indices.size() == 0) is_reduced.assign(is_reduced.size(), true);
   return is_reduced;
 }
 
@@ -108,11 +106,11 @@ class ReduceJoinKernel : public Kernel {
     IntList indices = IntList::of(c.input(1));
     TARN_ASSIGN_OR_RETURN(std::vector<bool> is_reduced, reduced_dims(shape, indices));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, without(shape, is_reduced, keep_)));
-    // The dims are joined in the order they are named, the last one fastest; all of them in their own order.
+    // The dim that is named first runs fastest.
     std::vector<int> order;
-    for (int64_t i = 0; i < indices.size(); ++i)
+    for (int64_t i = indices.size(); i-- > 0;) {
       order.push_back(static_cast<int>((indices[i] + shape.rank()) % shape.rank()));
-    for (int d = 0; d < shape.rank() && indices.size() == 0; ++d) order.push_back(d);
+    }
     std::vector<int64_t> strides(static_cast<size_t>(shape.rank()), 1);
     for (int d = shape.rank() - 2; d >= 0; --d)
       strides[static_cast<size_t>(d)] = strides[static_cast<size_t>(d + 1)] * shape.dim(d + 1);
@@ -152,7 +150,7 @@ constexpr std::string_view kDoc = R"(Strings put together, element by element, w
   inputs  N tensors string, of one shape; scalars go with every element   returns  string of that shape
   Errors: InvalidArgument for shapes that differ.   Source: TensorFlow string_ops StringJoin.)";
 constexpr std::string_view kReduceDoc = R"(Strings of a tensor put together along dims, with a separator between.
-  inputs  string[...]   reduction_indices  int32[n]: the dims, the last one runs fastest; none: all
+  inputs  string[...]   reduction_indices  int32[n]: the dims, the one named first runs fastest
   returns  string, without those dims (of size 1 with keep_dims)
   Source: TensorFlow string_ops ReduceJoin.)";
 

@@ -20,6 +20,7 @@ using Pieces = std::vector<std::string_view>;
 // Any character of `delimiters` splits; without one, every byte is a piece of its own.
 Pieces split_at_any(std::string_view text, std::string_view delimiters, bool skip_empty) {
   Pieces pieces;
+  if (text.empty()) return pieces;  // no piece, not even an empty one
   if (delimiters.empty()) {
     for (size_t i = 0; i < text.size(); ++i) pieces.push_back(text.substr(i, 1));
     return pieces;
@@ -38,6 +39,7 @@ Pieces split_at_any(std::string_view text, std::string_view delimiters, bool ski
 // Python's str.split: at `separator`, at most `most` times (-1: any); without one, at runs of white space.
 Pieces split_like_python(std::string_view text, std::string_view separator, int64_t most) {
   Pieces pieces;
+  if (most == 0) return {text};
   if (!separator.empty()) {
     size_t begin = 0;
     while (most < 0 || static_cast<int64_t>(pieces.size()) < most) {
@@ -51,17 +53,20 @@ Pieces split_like_python(std::string_view text, std::string_view separator, int6
   }
   auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   size_t i = 0;
-  while (true) {
+  auto skip_spaces = [&] {
     while (i < text.size() && is_space(text[i])) ++i;
-    if (i >= text.size()) return pieces;
-    if (most >= 0 && static_cast<int64_t>(pieces.size()) >= most) {
-      pieces.push_back(text.substr(i));
-      return pieces;
-    }
+  };
+  skip_spaces();
+  while (i < text.size()) {
     size_t begin = i;
     while (i < text.size() && !is_space(text[i])) ++i;
     pieces.push_back(text.substr(begin, i - begin));
+    skip_spaces();
+    if (static_cast<int64_t>(pieces.size()) != most) continue;
+    pieces.push_back(text.substr(i));  // the rest, unlike Python's also where it is empty
+    break;
   }
+  return pieces;
 }
 
 template <bool kIsV2>
