@@ -23,7 +23,7 @@ struct Errors {
   bool forgives;  // a file cut short is filled up
 };
 
-extern "C" void leave(j_common_ptr jpeg) {
+extern "C" void leave_libjpeg(j_common_ptr jpeg) {
   auto* errors = reinterpret_cast<Errors*>(jpeg->err);
   jpeg->err->format_message(jpeg, errors->message);
   std::longjmp(errors->back, 1);
@@ -36,7 +36,7 @@ extern "C" void judge_message(j_common_ptr jpeg, int level) {
   int code = jpeg->err->msg_code;
   if (code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR) return;
   if (errors->forgives && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER)) return;
-  leave(jpeg);
+  leave_libjpeg(jpeg);
 }
 
 extern "C" void count_scans(j_common_ptr jpeg) {
@@ -51,7 +51,7 @@ extern "C" void count_scans(j_common_ptr jpeg) {
 void prepare_errors(Errors& errors) {
   std::memset(&errors, 0, sizeof(errors));
   ::jpeg_std_error(&errors.manager);
-  errors.manager.error_exit = leave;
+  errors.manager.error_exit = leave_libjpeg;
   errors.manager.emit_message = judge_message;
 }
 

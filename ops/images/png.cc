@@ -20,7 +20,7 @@ struct Stream {
   char message[256] = "";
 };
 
-extern "C" void leave_png(png_structp png, png_const_charp message) {
+extern "C" void leave_libpng(png_structp png, png_const_charp message) {
   auto* stream = static_cast<Stream*>(::png_get_error_ptr(png));
   std::strncpy(stream->message, message, sizeof(stream->message) - 1);
   std::longjmp(stream->back, 1);
@@ -127,7 +127,7 @@ Result<Tensor> decode_png(std::string_view bytes, int channels, DType dtype) {
   Stream stream;
   stream.bytes = bytes.data();
   stream.left = bytes.size();
-  png_structp png = ::png_create_read_struct(PNG_LIBPNG_VER_STRING, &stream, leave_png, ignore_warning);
+  png_structp png = ::png_create_read_struct(PNG_LIBPNG_VER_STRING, &stream, leave_libpng, ignore_warning);
   png_infop info = png == nullptr ? nullptr : ::png_create_info_struct(png);
   Reading reading;
   reading.channels = channels;
@@ -150,7 +150,7 @@ Result<std::string> encode_png(const Tensor& pixels, int compression) {
   std::string bytes;
   Stream stream;
   stream.written = &bytes;
-  png_structp png = ::png_create_write_struct(PNG_LIBPNG_VER_STRING, &stream, leave_png, ignore_warning);
+  png_structp png = ::png_create_write_struct(PNG_LIBPNG_VER_STRING, &stream, leave_libpng, ignore_warning);
   png_infop info = png == nullptr ? nullptr : ::png_create_info_struct(png);
   bool done = info != nullptr && encode_into(png, info, stream, pixels, compression);
   ::png_destroy_write_struct(&png, &info);
