@@ -54,7 +54,7 @@ Status infer_distance(InferContext& c) {
   std::optional<IntList> a = IntList::known(c, 2), b = IntList::known(c, 5);
   if (a && b) return c.set_output(0, output_shape(*a, *b));
   for (int i : {2, 5}) {
-    if (c.shape(i).has_rank() && c.shape(i).dim(0) >= 2) {
+    if (c.shape(i).has_rank() && c.shape(i).dim(0) >= 2 && c.shape(i).dim(0) <= kMaxRank) {
       return c.set_output(0, Shape::unknown_of_rank(static_cast<int>(c.shape(i).dim(0)) - 1));
     }
   }

@@ -338,7 +338,7 @@ Status EngineContext::fill_tables(const RunEnvironment& environment) {
   request.targets = engine_->table_initializers_;
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program,
                         compile(*engine_->source_, request, engine_->compile_options()));
-  Context context(std::shared_ptr<const Program>(std::move(program)));
+  Context context(std::shared_ptr<const Program>{std::move(program)});
   TARN_RETURN_IF_ERROR(context.allocate());
   TARN_RETURN_IF_ERROR(context.run({}, {}, environment));
   tables_filled_ = true;
