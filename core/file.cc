@@ -266,6 +266,14 @@ Status remove_file(const std::string& path) {
   return {};
 }
 
+Status remove_dir(const std::string& path) {
+  TARN_RETURN_IF_ERROR(check_path("remove", path));
+  if (call(FileCall::kRemove, path, [&] { return ::rmdir(path.c_str()); }) != 0) {
+    return file_error("remove", path, errno);
+  }
+  return {};
+}
+
 Status rename_file(const std::string& from, const std::string& to) {
   TARN_RETURN_IF_ERROR(check_path("rename", from));
   TARN_RETURN_IF_ERROR(check_path("rename", to));

@@ -145,6 +145,8 @@ Result<std::vector<std::string>> list_dir(const std::string& dir);
 Status make_dirs(const std::string& dir);
 // Removing what is not there is an error (NotFound); directories are refused.
 Status remove_file(const std::string& path);
+// An empty directory; one that is not empty stays, and that is an error.
+Status remove_dir(const std::string& path);
 // Puts `from` in the place of `to`, which may exist.
 Status rename_file(const std::string& from, const std::string& to);
 // A second name for the same file; replaces nothing.

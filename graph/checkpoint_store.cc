@@ -16,6 +16,8 @@ class FileStore : public CheckpointStore {
     std::vector<const Entry*> sorted;
     for (const Entry& entry : entries) sorted.push_back(&entry);
     std::stable_sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) { return a->name < b->name; });
+    // A sharded save of TensorFlow's Saver goes to a folder of its own first, which nobody made yet.
+    TARN_RETURN_IF_ERROR(make_dirs(path_dir(prefix)));
     TARN_ASSIGN_OR_RETURN(CheckpointWriter writer, CheckpointWriter::create(std::string(prefix)));
     for (const Entry* entry : sorted) {
       if (entry->slice.empty()) {
@@ -28,6 +30,38 @@ class FileStore : public CheckpointStore {
     return writer.finish();
   }
 
+  Status merge(std::span<const std::string> prefixes, std::string_view destination, bool delete_parts) override {
+    struct Part {
+      const CheckpointReader* reader;
+      const CheckpointEntry* entry;
+    };
+    std::vector<CheckpointReader> readers;
+    for (const std::string& prefix : prefixes) {
+      TARN_ASSIGN_OR_RETURN(CheckpointReader reader, CheckpointReader::open(prefix));
+      readers.push_back(std::move(reader));
+    }
+    std::vector<Part> parts;
+    for (const CheckpointReader& reader : readers) {
+      for (const CheckpointEntry& entry : reader.entries()) parts.push_back({&reader, &entry});
+    }
+    std::stable_sort(parts.begin(), parts.end(),
+                     [](const Part& a, const Part& b) { return a.entry->name < b.entry->name; });
+    TARN_ASSIGN_OR_RETURN(CheckpointWriter writer, CheckpointWriter::create(std::string(destination)));
+    for (const Part& part : parts) {
+      if (part.entry->slices.empty()) {
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, part.reader->read(part.entry->name));
+        TARN_RETURN_IF_ERROR(writer.add(part.entry->name, tensor));
+      }
+      for (const TensorSlice& slice : part.entry->slices) {
+        TensorSlice::Spec spec{part.entry->shape, slice};
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, part.reader->read_slice(part.entry->name, spec));
+        TARN_RETURN_IF_ERROR(writer.add_slice(part.entry->name, spec, tensor));
+      }
+    }
+    TARN_RETURN_IF_ERROR(writer.finish());
+    return delete_parts ? remove_parts(prefixes, destination) : Status();
+  }
+
   Result<Tensor> restore(std::string_view prefix, std::string_view name, std::string_view slice) override {
     TARN_ASSIGN_OR_RETURN(CheckpointReader reader, reader_of(std::string(prefix)));
     if (slice.empty()) return reader.read(name);
@@ -36,6 +70,24 @@ class FileStore : public CheckpointStore {
   }
 
  private:
+  // The files of `prefixes`, and their folders if nothing else is in them. The checkpoint itself stays.
+  static Status remove_parts(std::span<const std::string> prefixes, std::string_view destination) {
+    for (const std::string& prefix : prefixes) {
+      if (prefix == destination) continue;
+      std::string dir = path_dir(prefix), stem = path_name(prefix) + ".";
+      TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, list_dir(dir));
+      size_t left = names.size();
+      for (const std::string& name : names) {
+        bool is_part = name == stem + "index" || name.starts_with(stem + "data-");
+        if (!is_part) continue;
+        TARN_RETURN_IF_ERROR(remove_file(path_join(dir, name)));
+        --left;
+      }
+      if (left == 0 && dir != path_dir(destination)) TARN_RETURN_IF_ERROR(remove_dir(dir));
+    }
+    return {};
+  }
+
   Result<CheckpointReader> reader_of(const std::string& prefix) {
     std::lock_guard guard(lock_);
     // Taken before the files are read: if they are replaced in between, the stamp is old and they are read again.
@@ -79,6 +131,17 @@ Status ExtendedCheckpointStore::save(std::string_view prefix, std::span<const En
   std::vector<Entry> all(entries.begin(), entries.end());
   for (const NamedTensor& more : extra) all.push_back({more.name, {}, &more.tensor});
   return store_->save(prefix, all);
+}
+
+Status ExtendedCheckpointStore::merge(std::span<const std::string> prefixes, std::string_view destination,
+                                      bool delete_parts) {
+  {
+    std::lock_guard guard(mutex_);
+    if (extra_.contains(destination)) {
+      return unimplemented("a checkpoint put together of parts cannot be extended: ", quoted(destination));
+    }
+  }
+  return store_->merge(prefixes, destination, delete_parts);
 }
 
 }  // namespace tarn

@@ -30,6 +30,8 @@ class ExtendedCheckpointStore : public CheckpointStore {
   Result<Tensor> restore(std::string_view prefix, std::string_view name, std::string_view slice) override {
     return store_->restore(prefix, name, slice);
   }
+  // What extends `destination` is in none of the parts, so it would be lost: refused.
+  Status merge(std::span<const std::string> prefixes, std::string_view destination, bool delete_parts) override;
 
  private:
   std::unique_ptr<CheckpointStore> store_;

@@ -8,7 +8,7 @@
 #include "core/crc32c.h"
 #include "core/file.h"
 #include "graph/graph_def.h"
-#include "graph/histogram.h"
+#include "core/histogram.h"
 #include "graph/meta_graph.h"
 #include "proto/event.pb.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <random>
 
+#include "core/file.h"
+#include "core/image_codec.h"
 #include "graph/checkpoint_store.h"
 #include "graph/graph_source.h"
 #include "graph/scope.h"
@@ -101,6 +103,18 @@ struct Session::Signature {
   }
 };
 
+FileReader& disk_files() {
+  class DiskFiles : public FileReader {
+   public:
+    Result<std::string> read(const std::string& path) override {
+      constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+      return read_file(path, kMostBytes);
+    }
+  };
+  static DiskFiles files;
+  return files;
+}
+
 Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
     : graph_(std::move(graph)),
       options_(std::move(options)),
@@ -108,6 +122,8 @@ Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
       seeds_(std::make_unique<Seeds>(options_.seed)) {
   services_.set_resources(&resources_);
   services_.set<RandomSeeds>(seeds_.get());
+  services_.set<ImageCodec>(&image_codec());
+  services_.set<FileReader>(options_.files);
   set_checkpoint_store(make_checkpoint_store());
 }
 
@@ -119,6 +135,15 @@ Session::Session(const Graph& graph, SessionOptions options)
     : Session(std::make_shared<const Graph>(graph), std::move(options)) {}
 
 Session::~Session() = default;
+
+Status Session::InitializeTables() {
+  std::vector<std::string> initializers;
+  for (NodeId id : graph_->ids()) {
+    const Node& node = graph_->node(id);
+    if (node.op.starts_with("InitializeTable") && node.def != nullptr) initializers.push_back(node.name);
+  }
+  return initializers.empty() ? Status() : Run({}, {}, initializers, nullptr);
+}
 
 void Session::set_checkpoint_store(std::unique_ptr<CheckpointStore> store) {
   checkpoints_ = std::make_unique<ExtendedCheckpointStore>(std::move(store));

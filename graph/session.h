@@ -36,7 +36,13 @@ struct SessionOptions {
   bool only_faster = false;                              // other backends only where they were measured to be faster
   // Random ops whose two seeds are 0 take theirs from here; nullopt: from the system.
   std::optional<uint64_t> seed = std::nullopt;
+  // For graphs that name files themselves (ReadFile, tables from text files): disk_files(), if they may. Null: such
+  // nodes are refused. Must outlive the session.
+  FileReader* files = nullptr;
 };
+
+// Any file that the process may read.
+FileReader& disk_files();
 
 // Sets the backends by name: "portable"; "dnnl", oneDNN wherever it has a kernel; "auto", oneDNN where it was measured
 // to be faster. Errors: another name; oneDNN in a build without it.
@@ -65,8 +71,10 @@ class Session {
   }
   // Runs one target with nothing fed: an initializer.
   Status Run(std::string_view target);
-  // The same run, telling how long each kernel took: adds to `times`, which has an entry a step of the program once it
-  // was run.
+  // Runs every InitializeTable of the graph, as TensorFlow's tables_initializer does.
+  Status InitializeTables();
+  // A run as above, telling how long each kernel took: adds to `times`, which has an entry a step of the program once
+  // it was run.
   struct StepTime {
     std::string node, op;
     int64_t nanoseconds = 0, calls = 0;

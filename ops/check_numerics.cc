@@ -3,6 +3,7 @@
 
 #include "core/op.h"
 #include "ops/support/array.h"
+#include "ops/support/summarize.h"
 
 namespace tarn {
 namespace {
@@ -37,14 +38,6 @@ Status infer_assert(InferContext& c) {
   return c.expect_rank(0, 0, "condition");
 }
 
-// "[1 2 3...]": as TensorFlow's SummarizeValue.
-std::string summary(const TensorView& x, int64_t most) {
-  Tensor tensor = Tensor::view(x.dtype, *x.shape, x.data, nullptr);
-  int64_t shown = most < 0 || most > x.count ? x.count : most;
-  constexpr int64_t kAtMost = 1000;  // a message, not a dump
-  return tensor.to_string(static_cast<int>(std::min(shown, kAtMost)));
-}
-
 class AssertKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
@@ -57,7 +50,12 @@ class AssertKernel : public Kernel {
     }
     if (c.input(0).item<bool>()) return {};
     std::string message = "assertion failed:";
-    for (int i = 1; i < c.input_count(); ++i) str_append(message, " ", summary(c.input(i), summarize_));
+    constexpr int64_t kMost = 1000;  // a message, not a dump
+    for (int i = 1; i < c.input_count(); ++i) {
+      const TensorView& x = c.input(i);
+      bool is_long = (summarize_ < 0 || summarize_ > kMost) && x.count > kMost;
+      str_append(message, " [", summarize_value(x, is_long ? kMost : summarize_), "]");
+    }
     return invalid_argument(message);
   }
 

@@ -1,4 +1,4 @@
-// SaveV2 and RestoreV2: tensors to a checkpoint and back, through the session's CheckpointStore.
+// SaveV2, RestoreV2 and MergeV2Checkpoints: tensors to a checkpoint and back, through the session's CheckpointStore.
 #include "core/op.h"
 #include "ops/support/array.h"
 
@@ -83,6 +83,32 @@ class RestoreKernel : public Kernel {
   std::vector<DType> dtypes_;
 };
 
+Status infer_merge(InferContext& c) {
+  TARN_RETURN_IF_ERROR(c.expect_rank(0, 1, "checkpoint_prefixes"));
+  return c.expect_rank(1, 0, "destination_prefix");
+}
+
+class MergeKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    delete_old_ = c.attr<bool>("delete_old_dirs");
+    if (!c.attrs().get_or<bool>("allow_missing_files", false)) return {};
+    return unimplemented("attr 'allow_missing_files': every part must be there");
+  }
+  Status run(RunContext& c) const override {
+    if (c.input(0).shape->rank() != 1 || c.input(1).shape->rank() != 0) {
+      return invalid_argument("expected a vector of prefixes and a scalar, got ", c.input(0).shape->to_string(),
+                              " and ", c.input(1).shape->to_string());
+    }
+    TARN_ASSIGN_OR_RETURN(CheckpointStore * store, store_of(c));
+    return store->merge(c.input(0).flat<std::string>(), c.input(1).item<std::string>(), delete_old_);
+  }
+
+ private:
+  bool delete_old_ = true;
+};
+
+constexpr KernelDef kMergeKernels[] = {portable_kernel<MergeKernel>()};
 constexpr KernelDef kSaveKernels[] = {portable_kernel<SaveKernel>()};
 constexpr KernelDef kRestoreKernels[] = {portable_kernel<RestoreKernel>()};
 
@@ -94,9 +120,23 @@ constexpr std::string_view kRestoreDoc = R"(Reads tensors from a checkpoint of T
   prefix  string, a scalar   tensor_names  string[n]   shape_and_slices  string[n]   returns  n tensors of the dtypes
   Errors: every missing tensor and every other dtype at once, by name.   Source: TensorFlow io_ops RestoreV2.)";
 
+constexpr std::string_view kMergeDoc = R"(Makes one checkpoint of several: what a Saver's shards end in.
+  checkpoint_prefixes  string[n]   destination_prefix  string
+  delete_old_dirs removes the parts, and their folders if nothing else is in them.
+  Source: TensorFlow io_ops MergeV2Checkpoints.)";
+
 }  // namespace
 
-extern const OpDef op_SaveV2, op_RestoreV2;
+extern const OpDef op_SaveV2, op_RestoreV2, op_MergeV2Checkpoints;
+const OpDef op_MergeV2Checkpoints = {
+    .name = "MergeV2Checkpoints",
+    .inputs = "checkpoint_prefixes: string, destination_prefix: string",
+    .attrs = "delete_old_dirs: bool = true; allow_missing_files: bool = false",
+    .traits = kStateful,
+    .infer = infer_merge,
+    .kernels = kMergeKernels,
+    .needs = ServiceId::kCheckpoints,
+};
 const OpDef op_SaveV2 = {
     .name = "SaveV2",
     .inputs = "prefix: string, tensor_names: string, shape_and_slices: string, tensors: dtypes",
@@ -117,7 +157,8 @@ const OpDef op_RestoreV2 = {
     .needs = ServiceId::kCheckpoints,
 };
 
-TARN_OP_FILE(checkpoint, {&op_SaveV2, kSaveDoc, nullptr, "it has no outputs"},
+TARN_OP_FILE(checkpoint, {&op_MergeV2Checkpoints, kMergeDoc, nullptr, "it has no outputs"},
+             {&op_SaveV2, kSaveDoc, nullptr, "it has no outputs"},
              {&op_RestoreV2, kRestoreDoc, nullptr, "what is in a file depends on nothing"})
 
 }  // namespace tarn

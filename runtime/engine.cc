@@ -64,8 +64,10 @@ Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes,
   engine->source_ = std::move(graph);
   engine->options_ = std::move(options);
   engine->offered_.set_resources(&engine->no_resources_);
+  engine->offered_.set<ImageCodec>(engine->options_.images);
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
   Status status = engine->choose_inputs_and_outputs();
+  if (status.ok()) engine->find_table_initializers();
   if (status.ok()) status = engine->check_graph();
   if (!status.ok()) return status.with_context(quoted(engine->name_));
   return std::shared_ptr<const Engine>(std::move(engine));
@@ -146,6 +148,31 @@ Status Engine::choose_inputs_and_outputs() {
   return problems.to_status("");
 }
 
+void Engine::find_table_initializers() {
+  const NodeSource& source = *source_;
+  auto count = static_cast<size_t>(source.node_count());
+  std::vector<int> initializers;
+  for (int n = 0; n < source.node_count(); ++n) {
+    if (source.op(n).starts_with("InitializeTable") && !source.inputs(n).empty()) initializers.push_back(n);
+  }
+  if (initializers.empty()) return;
+  std::vector<char> needed(count, 0);
+  std::vector<int> left;
+  for (Wire wire : output_wires_) left.push_back(wire.node);
+  while (!left.empty()) {
+    int node = left.back();
+    left.pop_back();
+    if (node < 0 || needed[static_cast<size_t>(node)] != 0) continue;
+    needed[static_cast<size_t>(node)] = 1;
+    for (Wire wire : source.inputs(node)) left.push_back(wire.node);
+    for (int control : source.controls(node)) left.push_back(control);
+  }
+  for (int n : initializers) {
+    int table = source.inputs(n)[0].node;
+    if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
+  }
+}
+
 // Whatever is wrong shows now, not in the first run; and the outputs' facts.
 Status Engine::check_graph() {
   std::vector<Shape> declared;
@@ -224,6 +251,7 @@ EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
   services_.set_resources(&resources_);
   seeds_ = std::make_unique<ContextSeeds>();
   services_.set<RandomSeeds>(seeds_.get());
+  services_.set<ImageCodec>(engine_->options_.images);
 }
 
 EngineContext::~EngineContext() = default;
@@ -304,6 +332,19 @@ Status EngineContext::set_input_memory(int index, const Shape& shape, const void
   return set_input(index, Tensor::view(info.dtype, shape, data, nullptr));
 }
 
+// Tables live in the context, as variables would: each fills its own.
+Status EngineContext::fill_tables(const RunEnvironment& environment) {
+  CompileRequest request;
+  request.targets = engine_->table_initializers_;
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program,
+                        compile(*engine_->source_, request, engine_->compile_options()));
+  Context context(std::shared_ptr<const Program>{std::move(program)});
+  TARN_RETURN_IF_ERROR(context.allocate());
+  TARN_RETURN_IF_ERROR(context.run({}, {}, environment));
+  tables_filled_ = true;
+  return {};
+}
+
 Status EngineContext::run() {
   has_run_ = false;
   Problems problems;
@@ -315,6 +356,7 @@ Status EngineContext::run() {
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
   environment.on_step = on_step_;
   environment.user = on_step_user_;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/image_codec.h"
 #include "core/op_schema.h"
 #include "runtime/compile.h"
 #include "runtime/executor.h"
@@ -29,6 +30,9 @@ struct EngineOptions {
   std::vector<std::string> inputs = {}, outputs = {};
   std::vector<Backend> backends = {Backend::kPortable};
   const OpRegistry* ops = nullptr;  // null: the ops linked into this binary
+  // Reads and writes pictures for DecodeJpeg and its like, which are refused without one: image_codec(), in an app that
+  // links ops/images. It must outlive the engine's contexts.
+  ImageCodec* images = nullptr;
 };
 
 struct EngineTensorInfo {
@@ -60,6 +64,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   friend class EngineContext;
   Engine() = default;
   Status choose_inputs_and_outputs();
+  void find_table_initializers();
   Status check_graph();
   CompileOptions compile_options() const;
   CompileRequest request_for(std::span<const Shape> input_shapes) const;
@@ -74,7 +79,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   EngineOptions options_;
   std::vector<EngineTensorInfo> inputs_, outputs_;
   std::vector<Wire> input_wires_, output_wires_;
-  ResourceMap no_resources_;  // presence alone counts while compiling
+  std::vector<int> table_initializers_;  // nodes that fill the tables which the outputs need; run once a context
+  ResourceMap no_resources_;             // presence alone counts while compiling
   Services offered_;
   mutable std::mutex mutex_;
   mutable std::vector<Compiled> programs_;
@@ -111,6 +117,7 @@ class EngineContext {
 
  private:
   Status switch_program();
+  Status fill_tables(const RunEnvironment& environment);
 
   std::shared_ptr<const Engine> engine_;
   ThreadPool pool_;
@@ -123,6 +130,7 @@ class EngineContext {
   std::vector<char> is_set_;
   bool shapes_changed_ = true;
   bool has_run_ = false;
+  bool tables_filled_ = false;
   std::unique_ptr<Context> context_;
   void (*on_step_)(void* user, int step, int64_t nanoseconds) = nullptr;
   void* on_step_user_ = nullptr;

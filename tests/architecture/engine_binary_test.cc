@@ -50,7 +50,8 @@ std::string first_line_with(const std::string& text, std::string_view part) {
 // and gradients are tied to ops; Session and Scope are graph/. gflags keeps its flags in fLS, fLB …
 constexpr std::string_view kForeign[] = {"google::protobuf", "tarn::pb::", "boost::",       "fLS::",      "leveldb",
                                          "GradContext",      "tarn::ops_", "tarn::Session", "tarn::Scope"};
-constexpr std::string_view kLibraries[] = {"libprotobuf", "libboost", "libgflags", "libleveldb", "libdnnl", "libpng"};
+constexpr std::string_view kLibraries[] = {"libprotobuf", "libboost", "libgflags", "libleveldb",
+                                           "libdnnl",     "libpng",   "libjpeg"};
 
 TEST(EngineBinary, HasNoProtobufBoostGflagsOrGradients) {
 #ifdef TARN_SANITIZED

@@ -54,8 +54,8 @@ constexpr LibraryRule kLibraryRules[] = {
     {"LevelDB", "leveldb/.*", "graph/.*\\.cc"},
     {"GoogleTest", "g(test|mock)/.*", "(?!)"},
     {"JSON", "nlohmann/.*", "(tools|examples)/.*\\.cc"},
-    {"libpng", "png\\.h", "(tools|examples)/.*\\.cc"},
-    {"libjpeg", "j(peglib|error)\\.h", "tools/support/image_file\\.cc"},
+    {"libpng", "png\\.h", "(tools|examples|ops/images)/.*\\.cc"},
+    {"libjpeg", "j(peglib|error)\\.h", "(tools/support/image_file|ops/images/jpeg)\\.cc"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc|graph/gzip\\.cc"},
 };
 

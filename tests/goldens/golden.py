@@ -46,7 +46,11 @@ class Quantized:
 
 
 def number_text(value):
-    """The shortest decimal that reads back as the same number, as JSON; nan and infinities as strings."""
+    """The shortest decimal that reads back as the same number, as JSON; nan and infinities as strings.
+
+    A string's bytes are characters U+0000 to U+00FF."""
+    if isinstance(value, bytes):
+        return json.dumps(value.decode("latin-1"))
     if isinstance(value, (bool, np.bool_)):
         return "true" if value else "false"
     if isinstance(value, np.integer):
@@ -61,6 +65,20 @@ def number_text(value):
     # A reader that parses to double and then narrows must arrive at the same float.
     assert value.dtype.type(float(text)) == value, text
     return text
+
+
+def as_array(value):
+    """Like np.asarray, but strings are objects: NumPy's own would lose zeros at their end."""
+    if isinstance(value, bytes):
+        array = np.empty((), object)
+        array[()] = value
+        return array
+    array = np.asarray(value)
+    return np.array(value, object) if array.dtype.kind == "S" else array
+
+
+def dtype_name(array):
+    return "string" if array.dtype == object else array.dtype.name
 
 
 def tensor_json(dtype, array, extra=""):
@@ -81,7 +99,7 @@ def attr_json(value):
         if kind == "type":
             return tf.as_dtype(item).name
         if kind == "s":
-            return item.decode()
+            return item.decode("latin-1")
         if kind == "shape":
             return None if item.unknown_rank else [d.size for d in item.dim]
         if kind == "f":
@@ -138,9 +156,9 @@ class Recorder:
                     feeds[tensor] = value.codes
                     flat.append((value.dtype, value.codes, False))
                     return tf.bitcast(tensor, tf.as_dtype(value.dtype))
-                value = np.asarray(value)
-                flat.append((value.dtype.name, value, is_variable))
-                tensor = v1.placeholder(value.dtype, value.shape)
+                value = as_array(value)
+                flat.append((dtype_name(value), value, is_variable))
+                tensor = v1.placeholder(tf.string if value.dtype == object else value.dtype, value.shape)
                 feeds[tensor] = value
                 if not is_variable:
                     return tensor
@@ -169,7 +187,7 @@ class Recorder:
             fetches = [tf.bitcast(t, storage[t.dtype]) if t.dtype in storage else t for t in node.outputs]
             results = session.run(fetches, feeds) if fetches else session.run(node, feeds) or []
             after = [np.asarray(v) for v in session.run([variable for variable, _ in refs])] if refs else []
-            outputs = [(t.dtype.base_dtype.name, np.asarray(v)) for t, v in zip(node.outputs, results)]
+            outputs = [(t.dtype.base_dtype.name, as_array(v)) for t, v in zip(node.outputs, results)]
         return node.node_def, flat, outputs, after
 
     def compute(self, op, *inputs, **attrs):

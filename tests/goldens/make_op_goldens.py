@@ -15,6 +15,7 @@ import sys
 import golden
 import families_array
 import families_math
+import families_media
 import families_nn
 import families_state
 

@@ -10,7 +10,7 @@
 #include "core/crc32c.h"
 #include "core/file.h"
 #include "graph/graph_io.h"
-#include "graph/histogram.h"
+#include "core/histogram.h"
 #include "graph/ops.h"
 #include "graph/variables.h"
 #include "proto/event.pb.h"

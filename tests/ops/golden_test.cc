@@ -20,84 +20,16 @@
 #include "core/op_schema.h"
 #include "core/resource.h"
 #include "runtime/evaluate.h"
+#include "tests/ops/golden_file.h"
 
 namespace tarn {
 namespace {
 
-using Json = nlohmann::json;
+using golden::Json, golden::with_storage, golden::shape_of, golden::dtype_of, golden::read_tensor, golden::read_attr;
 
 const OpRegistry& registry() {
   static const OpRegistry ops(op_files);
   return ops;
-}
-
-// ---- Reading
-// ---------------------------------------------------------------------------------------------------------
-
-template <class T>
-T number(const Json& value) {
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    const double huge = std::numeric_limits<double>::infinity();
-    return static_cast<T>(text == "nan" ? std::nan("") : text == "inf" ? huge : -huge);
-  }
-  return value.get<T>();
-}
-
-template <class T>
-Tensor read_values(DType dtype, const Shape& shape, const Json& values) {
-  Tensor tensor = *Tensor::zeros(dtype, shape);
-  std::transform(values.begin(), values.end(), tensor.mutable_flat<T>().begin(), number<T>);
-  return tensor;
-}
-
-// Calls f with a value of the C++ type that stores `dtype`.
-template <class F>
-auto with_storage(DType dtype, const F& f) {
-  switch (dtype) {
-    case DType::kFloat: return f(float{});
-    case DType::kDouble: return f(double{});
-    case DType::kInt32:
-    case DType::kQInt32: return f(int32_t{});
-    case DType::kInt64: return f(int64_t{});
-    case DType::kUInt8:
-    case DType::kQUInt8: return f(uint8_t{});
-    case DType::kInt8:
-    case DType::kQInt8: return f(int8_t{});
-    case DType::kQInt16: return f(int16_t{});
-    case DType::kQUInt16: return f(uint16_t{});
-    case DType::kBool: return f(bool{});
-    default: ADD_FAILURE() << "a golden has dtype " << dtype_name(dtype); return f(float{});
-  }
-}
-
-Shape shape_of(const Json& tensor) {
-  const auto dims = tensor.at("shape").get<std::vector<int64_t>>();
-  return *Shape::make(dims);
-}
-
-DType dtype_of(const Json& tensor) {
-  return *dtype_from_name(tensor.at("dtype").get<std::string>());
-}
-
-Tensor read_tensor(const Json& json) {
-  const DType dtype = dtype_of(json);
-  return with_storage(dtype,
-                      [&](auto zero) { return read_values<decltype(zero)>(dtype, shape_of(json), json.at("values")); });
-}
-
-AttrValue read_attr(const Json& attr) {
-  const std::string kind = attr.begin().key();
-  const Json& value = attr.begin().value();
-  if (kind == "i") return value.get<int64_t>();
-  if (kind == "f") return value.get<float>();
-  if (kind == "b") return value.get<bool>();
-  if (kind == "s") return value.get<std::string>();
-  if (kind == "type") return *dtype_from_name(value.get<std::string>());
-  if (kind == "list_i") return value.get<std::vector<int64_t>>();
-  if (kind == "list") return AttrValue::EmptyList{};
-  ADD_FAILURE() << "a golden has an attr of kind " << kind;
-  return {};
 }
 
 // ---- Comparing
@@ -144,6 +76,9 @@ std::string difference(const Tensor& got, const Json& expected, int terms, doubl
   }
   if (expected.at("values").is_null()) return "";  // TensorFlow leaves it uninitialized
   const Tensor wanted = read_tensor(expected);
+  if (got.dtype() == DType::kString) {
+    return got.identical_to(wanted) ? "" : "gives " + got.to_string(16) + ", TensorFlow " + wanted.to_string(16);
+  }
   return with_storage(got.dtype(), [&](auto zero) -> std::string {
     using T = decltype(zero);
     for (int64_t i = 0; i < got.element_count(); ++i) {

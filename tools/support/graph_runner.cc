@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/file.h"
+#include "core/image_codec.h"
 #include "graph/file_kind.h"
 #include "graph/freeze.h"
 #include "graph/functions.h"
@@ -129,6 +130,9 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
     SessionOptions session_options;
     session_options.threads = options.threads;
     runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
+    // Tables that cannot be filled now (from files, say) are said to be empty by who reads them; others are none's
+    // loss.
+    (void)runner.session_->InitializeTables();
     if (of_saved_model) {
       TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
     } else if (runner.checkpoint_) {
@@ -197,7 +201,8 @@ Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds
 Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) {
   EngineOptions options;
   options.threads = options_.threads;
-  options.ops = &linked_ops();  // what an app has
+  options.ops = &linked_ops();      // what an app has
+  options.images = &image_codec();  // and may have
   options.inputs = feeds;
   options.outputs = fetches;
   std::shared_ptr<const std::string> bytes = file_bytes_;

@@ -1,15 +1,25 @@
-#include "graph/histogram.h"
+#include "core/histogram.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
-
-#include "graph/half.h"
 
 namespace tarn {
 namespace {
 
 constexpr double kLargest = std::numeric_limits<double>::max();
+
+float from_half(uint16_t half) {
+  int exponent = half >> 10 & 31, fraction = half & 0x3ff;
+  float magnitude = exponent == 31  ? fraction == 0 ? INFINITY : NAN
+                    : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
+                                    : std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+float from_bfloat16(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
 
 template <class T>
 Status add_all(std::span<const T> values, Histogram& histogram) {
@@ -76,8 +86,8 @@ Status Histogram::Add(const Tensor& values) {
     case DType::kUInt32: return add_all(values.flat<uint32_t>(), *this);
     case DType::kUInt64: return add_all(values.flat<uint64_t>(), *this);
     case DType::kBool: return add_all(values.flat<bool>(), *this);
-    case DType::kHalf: return add_bits(values, *this, half_to_float);
-    case DType::kBFloat16: return add_bits(values, *this, bfloat16_to_float);
+    case DType::kHalf: return add_bits(values, *this, from_half);
+    case DType::kBFloat16: return add_bits(values, *this, from_bfloat16);
     default: return invalid_argument("a histogram of ", dtype_name(values.dtype()), " values; expected numbers");
   }
 }
