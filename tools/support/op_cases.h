@@ -29,7 +29,7 @@ struct OpSuiteCase {
 // `dir`/index.json. Errors name what is missing or of the wrong type, and where.
 Result<std::vector<OpSuiteCase>> read_op_suite(const std::string& dir);
 
-// How far an output of this dtype may be from the golden: a few hundred roundings of its own width.
+// How far an output may be from the golden if its graph computes in this dtype: a few hundred roundings of its width.
 Tolerance op_suite_tolerance(DType dtype);
 
 CaseResult check_op_case(const OpSuiteCase& op_case, ExecutorKind executor);
