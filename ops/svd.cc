@@ -1,7 +1,7 @@
 // Svd.
 #include "core/op.h"
-#include "ops/eigen.h"
 #include "ops/matrices.h"
+#include "ops/singular_values.h"
 
 namespace tarn {
 namespace {
@@ -49,19 +49,11 @@ class SvdKernel : public Kernel {
       return {};
     }
     int64_t p = std::min(m, n), u_columns = full_ ? m : p, v_columns = full_ ? n : p;
-    int vectors = full_ ? Eigen::ComputeFullU | Eigen::ComputeFullV : Eigen::ComputeThinU | Eigen::ComputeThinV;
-    auto options = static_cast<unsigned>(compute_uv_ ? vectors : 0);
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      // The same algorithm as TensorFlow's on the CPU: signs of the vectors are its choice.
-      Eigen::BDCSVD<RowMatrix<T>> svd(row_matrix<T>(x.as<T>() + i * m * n, m, n), options);
-      if (svd.info() != Eigen::Success) {
-        return invalid_argument("matrix ", i, " of 'input' has no singular values: it holds NaN or infinities");
-      }
-      mutable_row_matrix<T>(s.as<T>() + i * p, 1, p) = svd.singularValues().transpose();
-      if (!compute_uv_) return {};
-      mutable_row_matrix<T>(u.as<T>() + i * m * u_columns, m, u_columns) = svd.matrixU();
-      mutable_row_matrix<T>(v.as<T>() + i * n * v_columns, n, v_columns) = svd.matrixV();
-      return {};
+      T* u_at = compute_uv_ ? u.as<T>() + i * m * u_columns : nullptr;
+      T* v_at = compute_uv_ ? v.as<T>() + i * n * v_columns : nullptr;
+      if (singular_values(x.as<T>() + i * m * n, m, n, full_, s.as<T>() + i * p, u_at, v_at)) return {};
+      return invalid_argument("matrix ", i, " of 'input' has no singular values: it holds NaN or infinities");
     });
   }
 

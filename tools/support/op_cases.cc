@@ -64,8 +64,10 @@ DType compared_as(DType dtype) {
 Tolerance graph_tolerance(const Graph& graph) {
   Tolerance tolerance = op_suite_tolerance(DType::kDouble);
   for (NodeId id : graph.ids()) {
-    Tolerance own = op_suite_tolerance(graph.fact({id, 0}).dtype);
-    if (own.rtol > tolerance.rtol) tolerance = own;
+    for (const Fact& output : graph.node(id).outputs) {
+      Tolerance own = op_suite_tolerance(output.dtype);
+      if (own.rtol > tolerance.rtol) tolerance = own;
+    }
   }
   return tolerance;
 }
