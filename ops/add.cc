@@ -1,5 +1,6 @@
-// Add, AddV2, Sub and AddN.
+// Add, AddV2, Sub, AddN and AccumulateNV2.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 
@@ -49,6 +50,20 @@ class AddNKernel : public Kernel {
   }
 };
 
+// Attr shape is what all inputs must have.
+Status infer_accumulate(InferContext& c) {
+  Shape shape = c.attr<Shape>("shape");
+  for (int i = 0; i < c.input_count(); ++i) {
+    Result<Shape> merged = shape.merge(c.shape(i));
+    if (!merged.ok()) {
+      return invalid_argument("attr 'shape' is ", c.attr<Shape>("shape").to_string(), ", but input ", i, " has shape ",
+                              c.shape(i).to_string());
+    }
+    shape = *merged;
+  }
+  return c.set_output(0, shape);
+}
+
 Status add_gradient(GradContext& c) {
   // dx = dz, dy = dz
   set_broadcast_gradients(c, c.grad(), c.grad());
@@ -73,13 +88,17 @@ constexpr std::string_view kAddDoc = R"(x + y, element by element, with broadcas
 constexpr std::string_view kSubDoc = R"(x - y, element by element, with broadcasting.
   x, y  T, shapes that broadcast   returns  T
   Integers wrap around.  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Sub.)";
+constexpr std::string_view kAccumulateDoc = R"(The sum of all inputs, element by element.
+  inputs  N tensors T[...] of attr shape   returns  T[...], the same shape
+  TensorFlow adds each as soon as it is there; the sum is the same.
+  Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AccumulateNV2.)";
 constexpr std::string_view kAddNDoc = R"(The sum of all inputs, element by element.
   inputs  N tensors T[...] of one shape   returns  T[...], the same shape
   Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AddN.)";
 
 }  // namespace
 
-extern const OpDef op_Add, op_AddV2, op_Sub, op_AddN;
+extern const OpDef op_Add, op_AddV2, op_Sub, op_AddN, op_AccumulateNV2;
 const OpDef op_Add = {
     .name = "Add",
     .inputs = "x: T, y: T",
@@ -87,7 +106,7 @@ const OpDef op_Add = {
     .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t>,
 };
 const OpDef op_AddV2 = {
     .name = "AddV2",
@@ -98,7 +117,8 @@ const OpDef op_AddV2 = {
         "complex128}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                              uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Sub = {
     .name = "Sub",
@@ -108,15 +128,18 @@ const OpDef op_Sub = {
         "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, int64, complex64, complex128, "
         "uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<SubtractOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kBinaryKernels<SubtractOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                              uint16_t, uint32_t, uint64_t>,
 };
 
 namespace {
 constexpr KernelDef kAddNKernels[] = {
-    portable_kernel<AddNKernel<float>>(DType::kFloat),   portable_kernel<AddNKernel<double>>(DType::kDouble),
-    portable_kernel<AddNKernel<int32_t>>(DType::kInt32), portable_kernel<AddNKernel<int64_t>>(DType::kInt64),
-    portable_kernel<AddNKernel<uint8_t>>(DType::kUInt8), portable_kernel<AddNKernel<int8_t>>(DType::kInt8),
-    portable_kernel<AddNKernel<int16_t>>(DType::kInt16),
+    portable_kernel<AddNKernel<float>>(DType::kFloat),     portable_kernel<AddNKernel<double>>(DType::kDouble),
+    portable_kernel<AddNKernel<int32_t>>(DType::kInt32),   portable_kernel<AddNKernel<int64_t>>(DType::kInt64),
+    portable_kernel<AddNKernel<uint8_t>>(DType::kUInt8),   portable_kernel<AddNKernel<int8_t>>(DType::kInt8),
+    portable_kernel<AddNKernel<int16_t>>(DType::kInt16),   portable_kernel<AddNKernel<uint16_t>>(DType::kUInt16),
+    portable_kernel<AddNKernel<uint32_t>>(DType::kUInt32), portable_kernel<AddNKernel<uint64_t>>(DType::kUInt64),
+    adapted_kernel<AddNKernel<float>, DType::kHalf>(),     adapted_kernel<AddNKernel<float>, DType::kBFloat16>(),
 };
 }  // namespace
 
@@ -132,7 +155,20 @@ const OpDef op_AddN = {
     .kernels = kAddNKernels,
 };
 
+const OpDef op_AccumulateNV2 = {
+    .name = "AccumulateNV2",
+    .inputs = "inputs: N * T",
+    .outputs = "sum: T",
+    .attrs =
+        "N: int >= 1; T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, "
+        "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; shape: shape",
+    .traits = kCommutative | kAggregate,
+    .infer = infer_accumulate,
+    .kernels = kAddNKernels,
+};
+
 TARN_OP_FILE(add, {&op_Add, kAddDoc, add_gradient}, {&op_AddV2, kAddDoc, add_gradient},
-             {&op_Sub, kSubDoc, subtract_gradient}, {&op_AddN, kAddNDoc, add_n_gradient})
+             {&op_Sub, kSubDoc, subtract_gradient}, {&op_AddN, kAddNDoc, add_n_gradient},
+             {&op_AccumulateNV2, kAccumulateDoc, add_n_gradient})
 
 }  // namespace tarn

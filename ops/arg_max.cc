@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 
 namespace tarn {
@@ -86,8 +87,10 @@ class ArgKernel : public Kernel {
   }
 };
 
-template <bool kMax, class... Ts>
-constexpr KernelDef kArgKernels[] = {portable_kernel<ArgKernel<Ts, kMax>>(dtype_of<Ts>())...};
+template <class T>
+using ArgMaxKernel = ArgKernel<T, true>;
+template <class T>
+using ArgMinKernel = ArgKernel<T, false>;
 
 constexpr std::string_view kNoGradient = "the output is an index";
 
@@ -112,7 +115,8 @@ const OpDef op_ArgMax = {
         "complex128, half, uint32, uint64, bool}; Tidx: {int32, int64} = int32; "
         "output_type: {int32, int64} = int64",
     .infer = infer_arg,
-    .kernels = kArgKernels<true, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t, bool>,
+    .kernels = kKernelsFor<ArgMaxKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t, bool>,
 };
 const OpDef op_ArgMin = {
     .name = "ArgMin",
@@ -123,7 +127,8 @@ const OpDef op_ArgMin = {
         "complex128, half, uint32, uint64, bool}; Tidx: {int32, int64} = int32; "
         "output_type: {int32, int64} = int64",
     .infer = infer_arg,
-    .kernels = kArgKernels<false, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t, bool>,
+    .kernels = kKernelsFor<ArgMinKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t, bool>,
 };
 
 TARN_OP_FILE(arg_max, {&op_ArgMax, kArgMaxDoc, nullptr, kNoGradient}, {&op_ArgMin, kArgMinDoc, nullptr, kNoGradient})

@@ -1,5 +1,6 @@
 // AvgPool and AvgPoolGrad.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
 #include "ops/window.h"
@@ -43,7 +44,7 @@ class AvgPoolKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView& x = c.input(0);
@@ -63,7 +64,7 @@ class AvgPoolGradKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView& dy = c.input(1);
@@ -83,14 +84,8 @@ class AvgPoolGradKernel : public Kernel {
   WindowAttrs window_;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<AvgPoolKernel<float>>(DType::kFloat),
-    portable_kernel<AvgPoolKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kGradKernels[] = {
-    portable_kernel<AvgPoolGradKernel<float>>(DType::kFloat),
-    portable_kernel<AvgPoolGradKernel<double>>(DType::kDouble),
-};
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
+constexpr Layout kGradLayout{.inputs = {Operand::kSizes, Operand::kImage}, .outputs = {Operand::kImage}};
 
 Status avg_pool_gradient(GradContext& c) {
   // dx = dy / (cells of the window inside the image), spread over them
@@ -108,10 +103,10 @@ constexpr std::string_view kDoc = R"(The mean of each window, channel by channel
   value  T[N, H, W, C]   returns  T[N, H', W', C]
   ksize, strides: one number a dim of the input, 1 for batch and channels. Only cells inside the image count.
   SAME: H' = ceil(H / stride), half of the missing cells in front;  VALID: H' = ceil((H - kh + 1) / stride).
-  Errors: InvalidArgument if the window does not fit; Unimplemented for NCHW.  Source: TensorFlow nn_ops AvgPool.)";
+  Errors: InvalidArgument if the window does not fit.  Source: TensorFlow nn_ops AvgPool.)";
 constexpr std::string_view kGradDoc = R"(The gradient of AvgPool: grad spread evenly over the cells of each window.
   orig_input_shape  int32[4], the shape of AvgPool's input   grad  T[N, H', W', C]   returns  T[N, H, W, C]
-  Errors: InvalidArgument if the shapes do not belong together; Unimplemented for NCHW.
+  Errors: InvalidArgument if the shapes do not belong together.
   Source: TensorFlow nn_ops AvgPoolGrad.)";
 
 }  // namespace
@@ -125,7 +120,7 @@ const OpDef op_AvgPool = {
         "ksize: list(int) >= 4; strides: list(int) >= 4; padding: {'SAME', 'VALID'}; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_avg_pool,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<AvgPoolKernel, kLayout>,
 };
 const OpDef op_AvgPoolGrad = {
     .name = "AvgPoolGrad",
@@ -135,7 +130,7 @@ const OpDef op_AvgPoolGrad = {
         "ksize: list(int) >= 4; strides: list(int) >= 4; padding: {'SAME', 'VALID'}; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_avg_pool_grad,
-    .kernels = kGradKernels,
+    .kernels = kFloatingKernels<AvgPoolGradKernel, kGradLayout>,
 };
 
 TARN_OP_FILE(avg_pool, {&op_AvgPool, kDoc, avg_pool_gradient}, {&op_AvgPoolGrad, kGradDoc, avg_pool_grad_gradient})

@@ -1,5 +1,6 @@
 // BatchMatMul and BatchMatMulV2: products of the matrices in the last two dims.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/gemm.h"
@@ -227,6 +228,8 @@ constexpr KernelDef kKernels[] = {
     portable_kernel<BatchMatMulKernel<double, kBroadcasts>>(DType::kDouble),
     portable_kernel<IntegerKernel<int32_t, kBroadcasts>>(DType::kInt32),
     portable_kernel<IntegerKernel<int64_t, kBroadcasts>>(DType::kInt64),
+    adapted_kernel<BatchMatMulKernel<float, kBroadcasts>, DType::kHalf>(),
+    adapted_kernel<BatchMatMulKernel<float, kBroadcasts>, DType::kBFloat16>(),
 };
 
 struct ProductGrads {

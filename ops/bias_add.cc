@@ -1,5 +1,6 @@
 // BiasAdd, BiasAddV1 (its old form) and BiasAddGrad.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/reduction.h"
@@ -125,10 +126,12 @@ class BiasAddGradKernel : public Kernel {
 
 template <template <class> class K>
 constexpr KernelDef kKernels[] = {
-    portable_kernel<K<float>>(DType::kFloat),   portable_kernel<K<double>>(DType::kDouble),
-    portable_kernel<K<int32_t>>(DType::kInt32), portable_kernel<K<int64_t>>(DType::kInt64),
-    portable_kernel<K<uint8_t>>(DType::kUInt8), portable_kernel<K<int8_t>>(DType::kInt8),
-    portable_kernel<K<int16_t>>(DType::kInt16),
+    portable_kernel<K<float>>(DType::kFloat),     portable_kernel<K<double>>(DType::kDouble),
+    portable_kernel<K<int32_t>>(DType::kInt32),   portable_kernel<K<int64_t>>(DType::kInt64),
+    portable_kernel<K<uint8_t>>(DType::kUInt8),   portable_kernel<K<int8_t>>(DType::kInt8),
+    portable_kernel<K<int16_t>>(DType::kInt16),   portable_kernel<K<uint16_t>>(DType::kUInt16),
+    portable_kernel<K<uint32_t>>(DType::kUInt32), portable_kernel<K<uint64_t>>(DType::kUInt64),
+    adapted_kernel<K<float>, DType::kHalf>(),     adapted_kernel<K<float>, DType::kBFloat16>(),
 };
 
 Status bias_add_gradient(GradContext& c) {

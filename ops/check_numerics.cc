@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/support/array.h"
 #include "ops/support/summarize.h"
 
@@ -63,10 +64,6 @@ class AssertKernel : public Kernel {
   int64_t summarize_ = 3;
 };
 
-constexpr KernelDef kCheckKernels[] = {
-    portable_kernel<CheckNumericsKernel<float>>(DType::kFloat),
-    portable_kernel<CheckNumericsKernel<double>>(DType::kDouble),
-};
 constexpr KernelDef kAssertKernels[] = {portable_kernel<AssertKernel>()};
 
 Status check_numerics_gradient(GradContext& c) {
@@ -91,7 +88,7 @@ const OpDef op_CheckNumerics = {
     .outputs = "output: T",
     .attrs = "T: {bfloat16, half, float, double}; message: string",
     .infer = infer_unchanged,
-    .kernels = kCheckKernels,
+    .kernels = kFloatingKernels<CheckNumericsKernel>,
 };
 const OpDef op_Assert = {
     .name = "Assert",

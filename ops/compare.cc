@@ -41,15 +41,15 @@ Status infer_equality(InferContext& c) {
 }
 
 template <class T, template <class> class F>
-class EqualityKernel : public BinaryKernel<T, bool, F<T>> {
+class EqualityKernel : public BinaryKernel<T, bool, ElementFunctor<F, T>> {
  public:
   Status prepare(PrepareContext& c) override {
     shapes_must_agree_ = c.attr<bool>("incompatible_shape_error");
-    return BinaryKernel<T, bool, F<T>>::prepare(c);
+    return BinaryKernel<T, bool, ElementFunctor<F, T>>::prepare(c);
   }
   Status run(RunContext& c) const override {
     if (shapes_must_agree_ || broadcast_shapes(*c.input(0).shape, *c.input(1).shape).ok()) {
-      return BinaryKernel<T, bool, F<T>>::run(c);
+      return BinaryKernel<T, bool, ElementFunctor<F, T>>::run(c);
     }
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, Shape()));
     *y.as<bool>() = F<int>()(0, 1);
@@ -96,7 +96,8 @@ const OpDef op_Equal = {
     .attrs = "T: type; incompatible_shape_error: bool = true",
     .traits = kCommutative,
     .infer = infer_equality,
-    .kernels = kEqualityKernels<EqualTo, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t, bool, std::string>,
+    .kernels = kEqualityKernels<EqualTo, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                uint16_t, uint32_t, uint64_t, bool, std::string>,
 };
 const OpDef op_NotEqual = {
     .name = "NotEqual",
@@ -105,8 +106,8 @@ const OpDef op_NotEqual = {
     .attrs = "T: type; incompatible_shape_error: bool = true",
     .traits = kCommutative,
     .infer = infer_equality,
-    .kernels =
-        kEqualityKernels<NotEqualTo, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t, bool, std::string>,
+    .kernels = kEqualityKernels<NotEqualTo, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                uint16_t, uint32_t, uint64_t, bool, std::string>,
 };
 const OpDef op_Less = {
     .name = "Less",
@@ -114,7 +115,8 @@ const OpDef op_Less = {
     .outputs = "z: bool",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kCompareKernels<LessThan, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kCompareKernels<LessThan, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                               uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_LessEqual = {
     .name = "LessEqual",
@@ -122,7 +124,8 @@ const OpDef op_LessEqual = {
     .outputs = "z: bool",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kCompareKernels<LessOrEqual, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kCompareKernels<LessOrEqual, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                               uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Greater = {
     .name = "Greater",
@@ -130,7 +133,8 @@ const OpDef op_Greater = {
     .outputs = "z: bool",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kCompareKernels<GreaterThan, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kCompareKernels<GreaterThan, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                               uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_GreaterEqual = {
     .name = "GreaterEqual",
@@ -138,7 +142,8 @@ const OpDef op_GreaterEqual = {
     .outputs = "z: bool",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kCompareKernels<GreaterOrEqual, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kCompareKernels<GreaterOrEqual, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
+                               int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(compare, {&op_Equal, kEqualDoc, nullptr, kNoGradient}, {&op_NotEqual, kNotEqualDoc, nullptr, kNoGradient},

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/gradients.h"
 #include "ops/window.h"
 
@@ -19,7 +20,6 @@ class Conv2DKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_nhwc(window_));
     has_bias_ = c.epilogue().has_bias;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
@@ -95,10 +95,7 @@ class Conv2DKernel : public Kernel {
   kernels::PackedMatrix<T> packed_;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<Conv2DKernel<float>>(DType::kFloat),
-    portable_kernel<Conv2DKernel<double>>(DType::kDouble),
-};
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
 
 Status conv2d_gradient(GradContext& c) {
   return convolution_gradient(c, kConv2DOps);
@@ -109,7 +106,7 @@ constexpr std::string_view kDoc = R"(Convolves `input` with `filter` (cross-corr
   strides, dilations: one number a dim of the input, 1 for batch and channels.
   SAME: H' = ceil(H / stride), half of the missing cells in front;  VALID: H' = ceil((H - extent + 1) / stride),
   extent = (kh - 1) * dilation + 1;  EXPLICIT: VALID on an input padded by explicit_paddings.
-  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for groups and NCHW.
+  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for groups.
   Source: TensorFlow nn_ops Conv2D; Dumoulin and Visin 2016, sec. 2.)";
 
 }  // namespace
@@ -125,7 +122,7 @@ const OpDef op_Conv2D = {
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .traits = kTakesEpilogue,
     .infer = infer_conv2d,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<Conv2DKernel, kLayout>,
 };
 
 TARN_OP_FILE(conv2d, {&op_Conv2D, kDoc, conv2d_gradient})

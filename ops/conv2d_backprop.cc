@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
 #include "ops/window.h"
@@ -60,7 +61,6 @@ class BackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_nhwc(window_));
     const Shape &input = c.output(0).shape, &filter = c.input(1).shape;
     if (input.is_fully_known() && filter.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, input, filter));
@@ -93,7 +93,6 @@ class BackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_nhwc(window_));
     const Shape &input = c.input(0).shape, &filter = c.output(0).shape;
     if (input.is_fully_known() && filter.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, input, filter));
@@ -120,14 +119,10 @@ class BackpropFilterKernel : public Kernel {
   WindowAttrs window_;
 };
 
-constexpr KernelDef kInputKernels[] = {
-    portable_kernel<BackpropInputKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropInputKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kFilterKernels[] = {
-    portable_kernel<BackpropFilterKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropFilterKernel<double>>(DType::kDouble),
-};
+constexpr Layout kInputLayout{.inputs = {Operand::kSizes, Operand::kPlain, Operand::kImage},
+                              .outputs = {Operand::kImage}};
+constexpr Layout kFilterLayout{.inputs = {Operand::kImage, Operand::kPlain, Operand::kImage},
+                               .outputs = {Operand::kPlain}};
 
 Status to_input_gradient(GradContext& c) {
   return backprop_input_gradient(c, kConv2DOps);
@@ -139,12 +134,12 @@ Status to_filter_gradient(GradContext& c) {
 constexpr std::string_view kInputDoc = R"(The gradient of Conv2D with respect to its input.
   input_sizes   int32[4], the shape of the input (or [2], its height and width)
   filter        T[kh, kw, C, K]   out_backprop  T[N, H', W', K]   returns  T[N, H, W, C]
-  Errors: InvalidArgument if Conv2D of these sizes does not give out_backprop's shape; Unimplemented for NCHW.
+  Errors: InvalidArgument if Conv2D of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops Conv2DBackpropInput.)";
 constexpr std::string_view kFilterDoc = R"(The gradient of Conv2D with respect to its filter.
   input         T[N, H, W, C]   filter_sizes  int32[4], the shape of the filter
   out_backprop  T[N, H', W', K]   returns  T[kh, kw, C, K]
-  Errors: InvalidArgument if Conv2D of these sizes does not give out_backprop's shape; Unimplemented for NCHW.
+  Errors: InvalidArgument if Conv2D of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops Conv2DBackpropFilter.)";
 
 }  // namespace
@@ -159,7 +154,7 @@ const OpDef op_Conv2DBackpropInput = {
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .infer = infer_to_input,
-    .kernels = kInputKernels,
+    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
 };
 const OpDef op_Conv2DBackpropFilter = {
     .name = "Conv2DBackpropFilter",
@@ -170,7 +165,7 @@ const OpDef op_Conv2DBackpropFilter = {
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .infer = infer_to_filter,
-    .kernels = kFilterKernels,
+    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(conv2d_backprop, {&op_Conv2DBackpropInput, kInputDoc, to_input_gradient},

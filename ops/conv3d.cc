@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/gemm.h"
@@ -161,7 +162,6 @@ class Conv3DKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_ndhwc(window_));
     const Shape &input = c.input(0).shape, &filter = c.input(1).shape;
     if (input.is_fully_known() && filter.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(Geometry3D g, conv3d_geometry(window_, input, filter));
@@ -196,7 +196,6 @@ class BackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_ndhwc(window_));
     const Shape &input = c.output(0).shape, &filter = c.input(1).shape;
     if (input.is_fully_known() && filter.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(Geometry3D g, conv3d_geometry(window_, input, filter));
@@ -242,7 +241,6 @@ class BackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    TARN_RETURN_IF_ERROR(expect_ndhwc(window_));
     const Shape &input = c.input(0).shape, &filter = c.output(0).shape;
     if (input.is_fully_known() && filter.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(Geometry3D g, conv3d_geometry(window_, input, filter));
@@ -281,18 +279,11 @@ class BackpropFilterKernel : public Kernel {
   Window3DAttrs window_;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<Conv3DKernel<float>>(DType::kFloat),
-    portable_kernel<Conv3DKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kInputKernels[] = {
-    portable_kernel<BackpropInputKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropInputKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kFilterKernels[] = {
-    portable_kernel<BackpropFilterKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropFilterKernel<double>>(DType::kDouble),
-};
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
+constexpr Layout kInputLayout{.inputs = {Operand::kSizes, Operand::kPlain, Operand::kImage},
+                              .outputs = {Operand::kImage}};
+constexpr Layout kFilterLayout{.inputs = {Operand::kImage, Operand::kPlain, Operand::kImage},
+                               .outputs = {Operand::kPlain}};
 
 // ---- Gradients --------------------------------------------------------------------------------------------------
 
@@ -312,17 +303,17 @@ Status to_filter_gradient(GradContext& c) {
 constexpr std::string_view kDoc = R"(Convolves volumes with a filter (cross-correlation, as in TensorFlow 1.x).
   input   T[N, D, H, W, C]   filter  T[kd, kh, kw, C, K]   returns  T[N, D', H', W', K]
   strides, dilations: one number a dim of the input, 1 for batch and channels; padding as in Conv2D.
-  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for groups and NCDHW.
+  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for groups.
   Source: TensorFlow nn_ops Conv3D.)";
 constexpr std::string_view kInputDoc = R"(The gradient of Conv3D with respect to its input.
   input_sizes   int32 or int64 [5], the shape of the input
   filter        T[kd, kh, kw, C, K]   out_backprop  T[N, D', H', W', K]   returns  T[N, D, H, W, C]
-  Errors: InvalidArgument if Conv3D of these sizes does not give out_backprop's shape; Unimplemented for NCDHW.
+  Errors: InvalidArgument if Conv3D of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops Conv3DBackpropInputV2.)";
 constexpr std::string_view kFilterDoc = R"(The gradient of Conv3D with respect to its filter.
   input         T[N, D, H, W, C]   filter_sizes  int32[5], the shape of the filter
   out_backprop  T[N, D', H', W', K]   returns  T[kd, kh, kw, C, K]
-  Errors: InvalidArgument if Conv3D of these sizes does not give out_backprop's shape; Unimplemented for NCDHW.
+  Errors: InvalidArgument if Conv3D of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops Conv3DBackpropFilterV2.)";
 
 constexpr std::string_view kAttrs =
@@ -338,7 +329,7 @@ const OpDef op_Conv3D = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_conv3d,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<Conv3DKernel, kLayout>,
 };
 const OpDef op_Conv3DBackpropInputV2 = {
     .name = "Conv3DBackpropInputV2",
@@ -349,7 +340,7 @@ const OpDef op_Conv3DBackpropInputV2 = {
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; dilations: list(int) = [1, 1, 1, 1, 1]; "
         "Tshape: {int32, int64} = int32",
     .infer = infer_to_input,
-    .kernels = kInputKernels,
+    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
     .kernel_attr = "T",
 };
 const OpDef op_Conv3DBackpropFilterV2 = {
@@ -358,7 +349,7 @@ const OpDef op_Conv3DBackpropFilterV2 = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_filter,
-    .kernels = kFilterKernels,
+    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(conv3d, {&op_Conv3D, kDoc, conv3d_gradient}, {&op_Conv3DBackpropInputV2, kInputDoc, to_input_gradient},

@@ -1,5 +1,6 @@
 // SoftmaxCrossEntropyWithLogits and SparseSoftmaxCrossEntropyWithLogits.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/softmax.h"
@@ -129,15 +130,6 @@ class SparseCrossEntropyKernel : public Kernel {
   }
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<CrossEntropyKernel<float>>(DType::kFloat),
-    portable_kernel<CrossEntropyKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kSparseKernels[] = {
-    portable_kernel<SparseCrossEntropyKernel<float>>(DType::kFloat),
-    portable_kernel<SparseCrossEntropyKernel<double>>(DType::kDouble),
-};
-
 Wire as_column(GradContext& c, Wire row) {
   return c.op("ExpandDims", {row, c.constant(Tensor::scalar<int32_t>(1))});
 }
@@ -197,7 +189,7 @@ const OpDef op_SoftmaxCrossEntropyWithLogits = {
     .outputs = "loss: T, backprop: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_cross_entropy,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<CrossEntropyKernel>,
 };
 const OpDef op_SparseSoftmaxCrossEntropyWithLogits = {
     .name = "SparseSoftmaxCrossEntropyWithLogits",
@@ -205,7 +197,7 @@ const OpDef op_SparseSoftmaxCrossEntropyWithLogits = {
     .outputs = "loss: T, backprop: T",
     .attrs = "T: {half, bfloat16, float, double}; Tlabels: {int32, int64} = int64",
     .infer = infer_sparse_cross_entropy,
-    .kernels = kSparseKernels,
+    .kernels = kFloatingKernels<SparseCrossEntropyKernel>,
 };
 
 TARN_OP_FILE(cross_entropy, {&op_SoftmaxCrossEntropyWithLogits, kDoc, cross_entropy_gradient},

@@ -19,14 +19,22 @@ Status infer_scan(InferContext& c) {
 
 template <class T>
 struct Plus {
-  static constexpr T kStart = T(0);
+  static T start() { return T(0); }
   T operator()(T a, T b) const { return wrap_add(a, b); }
 };
 template <class T>
 struct Times {
-  static constexpr T kStart = T(1);
+  static T start() { return T(1); }
   T operator()(T a, T b) const { return wrap_multiply(a, b); }
 };
+
+// Rounded after each step, as Eigen's are.
+template <class T, class F>
+struct ScanThroughFloat : ThroughFloat<T, F> {
+  static T start() { return narrowed<T>(F::start()); }
+};
+template <template <class> class F, class T>
+using ScanFunctor = std::conditional_t<kIsNarrow<T>, ScanThroughFloat<T, F<Computed<T>>>, F<Computed<T>>>;
 
 template <class T, class F>
 class ScanKernel : public Kernel {
@@ -70,7 +78,7 @@ class ScanKernel : public Kernel {
       y += (n - 1) * row;
       step = -row;
     }
-    for (int64_t k = 0; k < lines; ++k) y[k] = exclusive_ ? F::kStart : x[k];
+    for (int64_t k = 0; k < lines; ++k) y[k] = exclusive_ ? F::start() : x[k];
     for (int64_t i = 1; i < n; ++i) {
       const T* next = exclusive_ ? x : x + step;
       T* to = y + step;
@@ -84,7 +92,7 @@ class ScanKernel : public Kernel {
 };
 
 template <template <class> class F, class... Ts>
-constexpr KernelDef kKernels[] = {portable_kernel<ScanKernel<Ts, F<Ts>>>(dtype_of<Ts>())...};
+constexpr KernelDef kKernels[] = {portable_kernel<ScanKernel<Ts, ScanFunctor<F, Ts>>>(dtype_of<Ts>())...};
 
 Wire sums_back(GradContext& c, Wire x) {
   return c.op("Cumsum", {x, c.input(1)},
@@ -126,7 +134,8 @@ const OpDef op_Cumsum = {
     .outputs = "out: T",
     .attrs = kAttrs,
     .infer = infer_scan,
-    .kernels = kKernels<Plus, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kKernels<Plus, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t, uint16_t,
+                        uint32_t, uint64_t>,
 };
 const OpDef op_Cumprod = {
     .name = "Cumprod",
@@ -134,7 +143,8 @@ const OpDef op_Cumprod = {
     .outputs = "out: T",
     .attrs = kAttrs,
     .infer = infer_scan,
-    .kernels = kKernels<Times, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kKernels<Times, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t, uint16_t,
+                        uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(cumsum, {&op_Cumsum, kSumDoc, cumsum_gradient}, {&op_Cumprod, kProdDoc, cumprod_gradient})

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/depthwise.h"
@@ -65,7 +66,7 @@ class DepthwiseKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
     activation_ = kernel_activation(c.epilogue().activation);
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &filter = c.input(1);
@@ -184,7 +185,7 @@ class BackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &filter = c.input(1), &dy = c.input(2);
@@ -208,7 +209,7 @@ class BackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &dy = c.input(2);
@@ -227,18 +228,11 @@ class BackpropFilterKernel : public Kernel {
   WindowAttrs window_;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<DepthwiseKernel<float>>(DType::kFloat),
-    portable_kernel<DepthwiseKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kInputKernels[] = {
-    portable_kernel<BackpropInputKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropInputKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kFilterKernels[] = {
-    portable_kernel<BackpropFilterKernel<float>>(DType::kFloat),
-    portable_kernel<BackpropFilterKernel<double>>(DType::kDouble),
-};
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
+constexpr Layout kInputLayout{.inputs = {Operand::kSizes, Operand::kPlain, Operand::kImage},
+                              .outputs = {Operand::kImage}};
+constexpr Layout kFilterLayout{.inputs = {Operand::kImage, Operand::kPlain, Operand::kImage},
+                               .outputs = {Operand::kPlain}};
 
 constexpr std::string_view kKept[] = {"strides", "padding", "explicit_paddings", "data_format", "dilations"};
 constexpr ConvolutionOps kOps{"DepthwiseConv2dNative", "DepthwiseConv2dNativeBackpropInput",
@@ -257,17 +251,17 @@ Status to_filter_gradient(GradContext& c) {
 constexpr std::string_view kDoc = R"(Convolves each channel with filters of its own.
   input  T[N, H, W, C]   filter  T[kh, kw, C, M]   returns  T[N, H', W', C * M], channel c * M + m from filter [.., c, m]
   strides, dilations: one number a dim of the input, 1 for batch and channels; padding as in Conv2D.
-  Errors: InvalidArgument if C differs, naming both, or the filter does not fit; Unimplemented for NCHW.
+  Errors: InvalidArgument if C differs, naming both, or the filter does not fit.
   Source: TensorFlow nn_ops DepthwiseConv2dNative.)";
 constexpr std::string_view kInputDoc = R"(The gradient of DepthwiseConv2dNative with respect to its input.
   input_sizes   int32[4], the shape of the input
   filter        T[kh, kw, C, M]   out_backprop  T[N, H', W', C * M]   returns  T[N, H, W, C]
-  Errors: InvalidArgument if the convolution of these sizes does not give out_backprop's shape; Unimplemented for NCHW.
+  Errors: InvalidArgument if the convolution of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops DepthwiseConv2dNativeBackpropInput.)";
 constexpr std::string_view kFilterDoc = R"(The gradient of DepthwiseConv2dNative with respect to its filter.
   input         T[N, H, W, C]   filter_sizes  int32[4], the shape of the filter
   out_backprop  T[N, H', W', C * M]   returns  T[kh, kw, C, M]
-  Errors: InvalidArgument if the convolution of these sizes does not give out_backprop's shape; Unimplemented for NCHW.
+  Errors: InvalidArgument if the convolution of these sizes does not give out_backprop's shape.
   Source: TensorFlow nn_ops DepthwiseConv2dNativeBackpropFilter.)";
 
 constexpr std::string_view kAttrs =
@@ -285,7 +279,7 @@ const OpDef op_DepthwiseConv2dNative = {
     .attrs = kAttrs,
     .traits = kTakesEpilogue,
     .infer = infer_depthwise,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<DepthwiseKernel, kLayout>,
 };
 const OpDef op_DepthwiseConv2dNativeBackpropInput = {
     .name = "DepthwiseConv2dNativeBackpropInput",
@@ -293,7 +287,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropInput = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_input,
-    .kernels = kInputKernels,
+    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
 };
 const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
     .name = "DepthwiseConv2dNativeBackpropFilter",
@@ -301,7 +295,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_filter,
-    .kernels = kFilterKernels,
+    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(depthwise_conv2d, {&op_DepthwiseConv2dNative, kDoc, depthwise_gradient},

@@ -1,4 +1,4 @@
-// Div, RealDiv, FloorDiv and FloorMod.
+// Div, RealDiv, FloorDiv, FloorMod, TruncateDiv, TruncateMod and Mod.
 #include <cmath>
 
 #include "core/op.h"
@@ -60,6 +60,29 @@ struct FloorModOf {
   }
 };
 
+// Cut towards zero.
+template <class T>
+struct TruncateDivideOf {
+  T operator()(T x, T y) const {
+    if constexpr (std::is_integral_v<T>) {
+      return quotient(x, y);
+    } else {
+      return std::trunc(x / y);
+    }
+  }
+};
+
+template <class T>
+struct TruncateModOf {
+  T operator()(T x, T y) const {
+    if constexpr (std::is_integral_v<T>) {
+      return remainder(x, y);
+    } else {
+      return std::fmod(x, y);
+    }
+  }
+};
+
 // A binary kernel on integers that refuses a zero in y.
 template <class T, template <class> class F>
 class IntegerDivisionKernel : public BinaryKernel<T, T, F<T>> {
@@ -84,6 +107,21 @@ constexpr KernelDef kDivisionKernels[] = {
     portable_kernel<IntegerDivisionKernel<uint8_t, F>>(DType::kUInt8),
     portable_kernel<IntegerDivisionKernel<int8_t, F>>(DType::kInt8),
     portable_kernel<IntegerDivisionKernel<int16_t, F>>(DType::kInt16),
+    portable_kernel<IntegerDivisionKernel<uint16_t, F>>(DType::kUInt16),
+    portable_kernel<IntegerDivisionKernel<uint32_t, F>>(DType::kUInt32),
+    portable_kernel<IntegerDivisionKernel<uint64_t, F>>(DType::kUInt64),
+    portable_kernel<BinaryKernel<Half, Half, ElementFunctor<F, Half>>>(DType::kHalf),
+    portable_kernel<BinaryKernel<BFloat16, BFloat16, ElementFunctor<F, BFloat16>>>(DType::kBFloat16),
+};
+
+template <template <class> class F>
+constexpr KernelDef kRemainderKernels[] = {
+    portable_kernel<BinaryKernel<float, float, F<float>>>(DType::kFloat),
+    portable_kernel<BinaryKernel<double, double, F<double>>>(DType::kDouble),
+    portable_kernel<BinaryKernel<Half, Half, ElementFunctor<F, Half>>>(DType::kHalf),
+    portable_kernel<BinaryKernel<BFloat16, BFloat16, ElementFunctor<F, BFloat16>>>(DType::kBFloat16),
+    portable_kernel<IntegerDivisionKernel<int32_t, F>>(DType::kInt32),
+    portable_kernel<IntegerDivisionKernel<int64_t, F>>(DType::kInt64),
 };
 
 Status divide_gradient(GradContext& c) {
@@ -120,9 +158,21 @@ constexpr std::string_view kFloorModDoc =
   Errors: InvalidArgument if the shapes do not broadcast, or an integer of y is 0 (the element is named).
   Source: TensorFlow math_ops FloorMod.)";
 
+constexpr std::string_view kTruncateDivDoc = R"(x / y cut towards zero, element by element, with broadcasting.
+  x, y  T, shapes that broadcast   returns  T
+  Errors: InvalidArgument if the shapes do not broadcast, or an integer of y is 0 (the element is named).
+  The smallest integer / -1 wraps around to itself.  Source: TensorFlow math_ops TruncateDiv.)";
+constexpr std::string_view kTruncateModDoc =
+    R"(What x / y cut towards zero leaves, element by element, with broadcasting: x's sign, or 0.
+  x, y  T, shapes that broadcast   returns  T
+  Errors: InvalidArgument if the shapes do not broadcast, or an integer of y is 0 (the element is named).
+  Source: TensorFlow math_ops TruncateMod; Mod is its older name.)";
+constexpr std::string_view kStepGradient = "a step function: its derivative is 0 wherever it has one";
+constexpr std::string_view kNoModGradient = "TensorFlow has none";
+
 }  // namespace
 
-extern const OpDef op_Div, op_RealDiv, op_FloorDiv, op_FloorMod;
+extern const OpDef op_Div, op_RealDiv, op_FloorDiv, op_FloorMod, op_TruncateDiv, op_TruncateMod, op_Mod;
 const OpDef op_Div = {
     .name = "Div",
     .inputs = "x: T, y: T",
@@ -141,7 +191,7 @@ const OpDef op_RealDiv = {
         "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, uint32, uint64, int64, complex64, "
         "complex128}",
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<DivideOf, float, double>,
+    .kernels = kBinaryKernels<DivideOf, float, double, Half, BFloat16>,
 };
 const OpDef op_FloorDiv = {
     .name = "FloorDiv",
@@ -162,8 +212,38 @@ const OpDef op_FloorMod = {
     .kernels = kDivisionKernels<FloorModOf>,
 };
 
+const OpDef op_TruncateDiv = {
+    .name = "TruncateDiv",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs =
+        "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, uint32, uint64, int64, complex64, "
+        "complex128}",
+    .infer = infer_broadcast,
+    .kernels = kDivisionKernels<TruncateDivideOf>,
+};
+const OpDef op_TruncateMod = {
+    .name = "TruncateMod",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs = "T: {int32, int64, bfloat16, half, float, double}",
+    .infer = infer_broadcast,
+    .kernels = kRemainderKernels<TruncateModOf>,
+};
+const OpDef op_Mod = {
+    .name = "Mod",
+    .inputs = "x: T, y: T",
+    .outputs = "z: T",
+    .attrs = "T: {int32, int64, half, bfloat16, float, double}",
+    .infer = infer_broadcast,
+    .kernels = kRemainderKernels<TruncateModOf>,
+};
+
 TARN_OP_FILE(divide, {&op_Div, kDivDoc, divide_gradient}, {&op_RealDiv, kRealDivDoc, divide_gradient},
              {&op_FloorDiv, kFloorDivDoc, nullptr, "a step function: its derivative is 0 wherever it has one"},
-             {&op_FloorMod, kFloorModDoc, floor_mod_gradient})
+             {&op_FloorMod, kFloorModDoc, floor_mod_gradient},
+             {&op_TruncateDiv, kTruncateDivDoc, nullptr, kStepGradient},
+             {&op_TruncateMod, kTruncateModDoc, nullptr, kNoModGradient},
+             {&op_Mod, kTruncateModDoc, nullptr, kNoModGradient})
 
 }  // namespace tarn

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "core/kernel.h"
+#include "ops/support/half.h"
 
 namespace tarn {
 
@@ -110,14 +111,33 @@ class BinaryKernel : public Kernel {
 // "[1,2]": where element `flat` of a tensor of this shape is, for messages.
 std::string element_position(const Shape& shape, int64_t flat);
 
-// Lists of kernels, one a type, for functors that are templates on it:  .kernels = kUnaryKernels<Neg, float, double>
+// F<float> on half or bfloat16.
+template <class T, class F>
+struct ThroughFloat {
+  auto operator()(T x) const { return result(F()(widened(x))); }
+  auto operator()(T a, T b) const { return result(F()(widened(a), widened(b))); }
+
+ private:
+  static T result(float y) { return narrowed<T>(y); }
+  static bool result(bool y) { return y; }
+};
+template <template <class> class F, class T>
+using ElementFunctor = std::conditional_t<kIsNarrow<T>, ThroughFloat<T, F<Computed<T>>>, F<Computed<T>>>;
+
+// Lists of kernels, one a type, for functors that are templates on it:  .kernels = kUnaryKernels<Neg, float, Half>
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kUnaryKernels[] = {portable_kernel<UnaryKernel<Ts, Ts, F<Ts>>>(dtype_of<Ts>())...};
+inline constexpr KernelDef kUnaryKernels[] = {
+    portable_kernel<UnaryKernel<Ts, Ts, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kBinaryKernels[] = {portable_kernel<BinaryKernel<Ts, Ts, F<Ts>>>(dtype_of<Ts>())...};
+inline constexpr KernelDef kBinaryKernels[] = {
+    portable_kernel<BinaryKernel<Ts, Ts, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 // The same with a boolean output.
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kCompareKernels[] = {portable_kernel<BinaryKernel<Ts, bool, F<Ts>>>(dtype_of<Ts>())...};
+inline constexpr KernelDef kTestKernels[] = {
+    portable_kernel<UnaryKernel<Ts, bool, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
+template <template <class> class F, class... Ts>
+inline constexpr KernelDef kCompareKernels[] = {
+    portable_kernel<BinaryKernel<Ts, bool, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 
 // Integer arithmetic wraps, as two's complement does; signed overflow would be undefined. Floating types pass as is.
 template <class T, bool = std::is_integral_v<T>>

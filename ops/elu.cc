@@ -41,7 +41,7 @@ const OpDef op_Elu = {
     .outputs = "activations: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<EluOf, float, double>,
+    .kernels = kUnaryKernels<EluOf, float, double, Half, BFloat16>,
 };
 const OpDef op_EluGrad = {
     .name = "EluGrad",
@@ -49,7 +49,7 @@ const OpDef op_EluGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<EluGradOf, float, double>,
+    .kernels = kBinaryKernels<EluGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(elu, {&op_Elu, kDoc, elu_gradient},

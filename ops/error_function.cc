@@ -54,7 +54,7 @@ const OpDef op_Erf = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ErfOf, float, double>,
+    .kernels = kUnaryKernels<ErfOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Erfc = {
     .name = "Erfc",
@@ -62,7 +62,7 @@ const OpDef op_Erfc = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ErfcOf, float, double>,
+    .kernels = kUnaryKernels<ErfcOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(error_function, {&op_Erf, kErfDoc, erf_gradient}, {&op_Erfc, kErfcDoc, erfc_gradient})

@@ -74,7 +74,7 @@ const OpDef op_Exp = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ExpOf, float, double>,
+    .kernels = kUnaryKernels<ExpOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Expm1 = {
     .name = "Expm1",
@@ -82,7 +82,7 @@ const OpDef op_Expm1 = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<Expm1Of, float, double>,
+    .kernels = kUnaryKernels<Expm1Of, float, double, Half, BFloat16>,
 };
 const OpDef op_Log = {
     .name = "Log",
@@ -90,7 +90,7 @@ const OpDef op_Log = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<LogOf, float, double>,
+    .kernels = kUnaryKernels<LogOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Log1p = {
     .name = "Log1p",
@@ -98,7 +98,7 @@ const OpDef op_Log1p = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<Log1pOf, float, double>,
+    .kernels = kUnaryKernels<Log1pOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(exp_log, {&op_Exp, kExpDoc, exp_gradient}, {&op_Expm1, kExpm1Doc, expm1_gradient},

@@ -1,6 +1,7 @@
 // FusedBatchNorm, V2 and V3. Gradients are in fused_batch_norm_grad.cc.
 #include <limits>
 
+#include "ops/adapted_kernel.h"
 #include "ops/batch_norm.h"
 #include "ops/kernels/batch_norm.h"
 
@@ -108,9 +109,10 @@ class BatchNormKernel : public Kernel {
   bool has_third_reserve_ = false;
 };
 
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
 constexpr KernelDef kKernels[] = {
-    portable_kernel<BatchNormKernel<float>>(DType::kFloat),
-    portable_kernel<BatchNormKernel<double>>(DType::kDouble),
+    adapted_kernel<BatchNormKernel<float>, DType::kFloat, kLayout>(),
+    adapted_kernel<BatchNormKernel<double>, DType::kDouble, kLayout>(),
 };
 
 Status gradient(GradContext& c) {
@@ -130,7 +132,7 @@ constexpr std::string_view kDoc = R"(Batch normalization: (x - mean) / sqrt(vari
            running averages (1 - factor) * given + factor * batch; without is_training what was given;
            reserve_space_1, 2 [C]: mean and variance that y was made with, the variance divided by rows (V3: and a 0)
   With is_training, statistics of no rows are NaN. T = double, which TensorFlow lacks, is for tests of gradients.
-  Errors: InvalidArgument if lengths differ or epsilon is negative; Unimplemented for NCHW.
+  Errors: InvalidArgument if lengths differ or epsilon is negative.
   Source: TensorFlow nn_ops FusedBatchNorm; Ioffe and Szegedy 2015.)";
 
 }  // namespace
@@ -154,7 +156,7 @@ const OpDef op_FusedBatchNormV2 = {
         "T: {half, bfloat16, float, double}; U: {float, double}; epsilon: float = 0.0001; "
         "exponential_avg_factor: float = 1.0; data_format: {'NHWC', 'NCHW'} = 'NHWC'; is_training: bool = true",
     .infer = infer_batch_norm,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<BatchNormKernel, kLayout>,
 };
 const OpDef op_FusedBatchNormV3 = {
     .name = "FusedBatchNormV3",
@@ -165,7 +167,7 @@ const OpDef op_FusedBatchNormV3 = {
         "exponential_avg_factor: float = 1.0; data_format: {'NHWC', 'NCHW', 'NDHWC', 'NCDHW'} = 'NHWC'; "
         "is_training: bool = true",
     .infer = infer_batch_norm,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<BatchNormKernel, kLayout>,
 };
 
 TARN_OP_FILE(fused_batch_norm, {&op_FusedBatchNorm, kDoc, gradient}, {&op_FusedBatchNormV2, kDoc, gradient_v2},

@@ -1,4 +1,5 @@
 // FusedBatchNormGrad, V2 and V3.
+#include "ops/adapted_kernel.h"
 #include "ops/batch_norm.h"
 #include "ops/kernels/batch_norm.h"
 
@@ -65,9 +66,10 @@ class BatchNormGradKernel : public Kernel {
   AttrMap attrs_;
 };
 
+constexpr Layout kLayout{.inputs = {Operand::kImage, Operand::kImage}, .outputs = {Operand::kImage}};
 constexpr KernelDef kKernels[] = {
-    portable_kernel<BatchNormGradKernel<float>>(DType::kFloat),
-    portable_kernel<BatchNormGradKernel<double>>(DType::kDouble),
+    adapted_kernel<BatchNormGradKernel<float>, DType::kFloat, kLayout>(),
+    adapted_kernel<BatchNormGradKernel<double>, DType::kDouble, kLayout>(),
 };
 
 constexpr std::string_view kNoGradient = "second derivatives of batch normalization are not needed yet";
@@ -78,7 +80,7 @@ constexpr std::string_view kDoc = R"(The gradient of FusedBatchNorm.
   returns  x_backprop, as x;  scale_backprop, offset_backprop [C];  two empty tensors
   With n = (x - mean) / s, s = sqrt(variance + epsilon):  doffset = sum(dy),  dscale = sum(dy * n),
   dx = scale / s * (dy - doffset / rows - n * dscale / rows), or scale / s * dy without is_training.
-  Errors: InvalidArgument if sizes differ or epsilon is negative; Unimplemented for NCHW.
+  Errors: InvalidArgument if sizes differ or epsilon is negative.
   Source: TensorFlow nn_ops FusedBatchNormGrad; Ioffe and Szegedy 2015, sec. 3.)";
 
 }  // namespace
@@ -103,7 +105,7 @@ const OpDef op_FusedBatchNormGradV2 = {
         "T: {half, bfloat16, float, double}; U: {float, double}; epsilon: float = 0.0001; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; is_training: bool = true",
     .infer = infer_grad,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<BatchNormGradKernel, kLayout>,
 };
 const OpDef op_FusedBatchNormGradV3 = {
     .name = "FusedBatchNormGradV3",
@@ -113,7 +115,7 @@ const OpDef op_FusedBatchNormGradV3 = {
         "T: {half, bfloat16, float, double}; U: {float, double}; epsilon: float = 0.0001; "
         "data_format: {'NHWC', 'NCHW', 'NDHWC', 'NCDHW'} = 'NHWC'; is_training: bool = true",
     .infer = infer_grad,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<BatchNormGradKernel, kLayout>,
 };
 
 TARN_OP_FILE(fused_batch_norm_grad, {&op_FusedBatchNormGrad, kDoc, nullptr, kNoGradient},

@@ -1,4 +1,4 @@
-// Gather, GatherV2, ResourceGather, and UnsortedSegmentSum, which is their gradient.
+// Gather, GatherV2 and ResourceGather.
 #include "core/op.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
@@ -118,88 +118,7 @@ class GatherKernel : public Kernel {
   int64_t batch_dims_ = 0;
 };
 
-// data.shape = segment_ids.shape + the rest.
-Status infer_segment_sum(InferContext& c) {
-  TARN_RETURN_IF_ERROR(c.expect_rank(2, 0, "num_segments"));
-  const Shape& data = c.shape(0);
-  const Shape& ids = c.shape(1);
-  if (!data.has_rank() || !ids.has_rank()) return {};
-  bool fits = ids.rank() <= data.rank();
-  for (int d = 0; d < ids.rank() && fits; ++d) {
-    fits = ids.dim(d) == data.dim(d) || ids.dim(d) == kUnknownDim || data.dim(d) == kUnknownDim;
-  }
-  if (!fits) {
-    return invalid_argument("the shape of data ", data.to_string(), " must begin with that of segment_ids ",
-                            ids.to_string());
-  }
-  int64_t count = kUnknownDim;
-  if (std::optional<IntList> known = IntList::known(c, 2)) {
-    count = (*known)[0];
-    if (count < 0) return invalid_argument("num_segments must be >= 0, not ", count);
-  }
-  Shape output{count};
-  for (int d = ids.rank(); d < data.rank(); ++d) output.add_dim(data.dim(d));
-  return set_output_checked(c, 0, output);
-}
-
-template <class T>
-class SegmentSumKernel : public Kernel {
- public:
-  Status run(RunContext& c) const override {
-    const TensorView& data = c.input(0);
-    const Shape& shape = *data.shape;
-    const Shape& id_shape = *c.input(1).shape;
-    bool fits = id_shape.rank() <= shape.rank();
-    for (int d = 0; d < id_shape.rank() && fits; ++d) fits = id_shape.dim(d) == shape.dim(d);
-    if (!fits || c.input(2).count != 1) {
-      return invalid_argument("the shape of data ", shape.to_string(), " must begin with that of segment_ids ",
-                              id_shape.to_string());
-    }
-    int64_t segments = IntList::of(c.input(2))[0];
-    if (segments < 0) return invalid_argument("num_segments must be >= 0, not ", segments);
-    Shape output{segments};
-    for (int d = id_shape.rank(); d < shape.rank(); ++d) output.add_dim(shape.dim(d));
-    TARN_RETURN_IF_ERROR(output.element_count().status());
-    IntList ids = IntList::of(c.input(1));
-    for (int64_t i = 0; i < ids.size(); ++i) {
-      if (ids[i] >= segments) return invalid_argument("segment_ids[", i, "] = ", ids[i], " is not below ", segments);
-    }
-    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, output));
-    zero_elements(y.dtype, y.data, y.count);
-    int64_t inner = dim_product(shape, id_shape.rank(), shape.rank());
-    const T* in = data.as<T>();
-    T* out = y.as<T>();
-    // Threads share the columns, so every sum is taken in the order of the rows.
-    c.threads().parallel_for(inner, std::max<int64_t>(1, kElementsPerRange / std::max<int64_t>(1, ids.size())),
-                             [&](int64_t begin, int64_t end, int) {
-                               for (int64_t row = 0; row < ids.size(); ++row) {
-                                 if (ids[row] < 0) continue;  // dropped, as in TensorFlow
-                                 const T* from = in + row * inner;
-                                 T* to = out + ids[row] * inner;
-                                 for (int64_t k = begin; k < end; ++k) add(to[k], from[k]);
-                               }
-                             });
-    return {};
-  }
-
- private:
-  static void add(T& sum, T x) {
-    if constexpr (std::is_floating_point_v<T>) {
-      sum += x;
-    } else {  // wraps
-      sum = static_cast<T>(static_cast<uint64_t>(sum) + static_cast<uint64_t>(x));
-    }
-  }
-};
-
 constexpr KernelDef kGatherKernels[] = {portable_kernel<GatherKernel>()};
-constexpr KernelDef kSegmentSumKernels[] = {
-    portable_kernel<SegmentSumKernel<float>>(DType::kFloat),
-    portable_kernel<SegmentSumKernel<double>>(DType::kDouble),
-    portable_kernel<SegmentSumKernel<int32_t>>(DType::kInt32),
-    portable_kernel<SegmentSumKernel<int64_t>>(DType::kInt64),
-};
-
 // dparams[i] = sum of the dy of every place that took row i. TensorFlow hands this on as IndexedSlices and adds them up
 // in the same way when a dense gradient is needed.
 Status gather_gradient(GradContext& c) {
@@ -241,17 +160,6 @@ Status gather_gradient(GradContext& c) {
   return {};
 }
 
-Status segment_sum_gradient(GradContext& c) {
-  // Rows with a negative id were dropped: they would need a mask.
-  std::optional<std::vector<int64_t>> ids = constant_ints(c, c.input(1));
-  if (!ids) return unimplemented("the gradient of UnsortedSegmentSum with segment_ids that are not constant");
-  for (int64_t id : *ids) {
-    if (id < 0) return unimplemented("the gradient of UnsortedSegmentSum with negative segment_ids");
-  }
-  c.set_grad(0, c.op("Gather", {c.grad(), c.input(1)}));
-  return {};
-}
-
 constexpr std::string_view kGatherDoc = R"(Takes rows of a tensor.
   params  Tparams[n, ...]   indices  Tindices[...], each in [0, n)   returns  Tparams[indices.shape, ...]
   Errors: InvalidArgument naming the index, its place and n.   Source: TensorFlow array_ops Gather.)";
@@ -265,14 +173,9 @@ constexpr std::string_view kResourceGatherDoc = R"(Takes rows of the value that 
   returns   dtype[indices.shape, ...]; with batch_dims the first dims of variable and indices are walked together
   Errors: InvalidArgument naming the index, its place and n; FailedPrecondition if the variable has no value.
   Source: TensorFlow resource_variable_ops ResourceGather.)";
-constexpr std::string_view kSegmentSumDoc = R"(Adds up the rows that carry the same id.
-  data  T[ids.shape, ...]   segment_ids  Tindices[...], below num_segments; rows with a negative id are left out
-  num_segments  Tnumsegments, a scalar   returns  T[num_segments, ...]; integers wrap
-  Source: TensorFlow math_ops UnsortedSegmentSum.)";
-
 }  // namespace
 
-extern const OpDef op_Gather, op_GatherV2, op_ResourceGather, op_UnsortedSegmentSum;
+extern const OpDef op_Gather, op_GatherV2, op_ResourceGather;
 const OpDef op_Gather = {
     .name = "Gather",
     .inputs = "params: Tparams, indices: Tindices",
@@ -298,19 +201,7 @@ const OpDef op_ResourceGather = {
     .infer = infer_resource_gather,
     .kernels = kGatherKernels,
 };
-const OpDef op_UnsortedSegmentSum = {
-    .name = "UnsortedSegmentSum",
-    .inputs = "data: T, segment_ids: Tindices, num_segments: Tnumsegments",
-    .outputs = "output: T",
-    .attrs =
-        "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, uint16, "
-        "complex128, half, uint32, uint64}; Tindices: {int16, int32, int64}; Tnumsegments: {int32, int64} = int32",
-    .infer = infer_segment_sum,
-    .kernels = kSegmentSumKernels,
-};
-
 TARN_OP_FILE(gather, {&op_Gather, kGatherDoc, gather_gradient}, {&op_GatherV2, kGatherV2Doc, gather_gradient},
-             {&op_ResourceGather, kResourceGatherDoc, gather_gradient},
-             {&op_UnsortedSegmentSum, kSegmentSumDoc, segment_sum_gradient})
+             {&op_ResourceGather, kResourceGatherDoc, gather_gradient})
 
 }  // namespace tarn

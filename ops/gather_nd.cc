@@ -1,5 +1,6 @@
 // GatherNd, and ScatterNd, which is its gradient.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
@@ -162,8 +163,6 @@ class ScatterNdKernel : public Kernel {
 };
 
 constexpr KernelDef kGatherKernels[] = {portable_kernel<GatherNdKernel>()};
-template <class... Ts>
-constexpr KernelDef kScatterKernels[] = {portable_kernel<ScatterNdKernel<Ts>>(dtype_of<Ts>())...};
 
 Status gather_nd_gradient(GradContext& c) {
   // dparams = dy put where it came from, summed where a slice was taken twice
@@ -210,7 +209,8 @@ const OpDef op_ScatterNd = {
     .outputs = "output: T",
     .attrs = "T: type; Tindices: {int16, int32, int64}",
     .infer = infer_scatter_nd,
-    .kernels = kScatterKernels<float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kKernelsFor<ScatterNdKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(gather_nd, {&op_GatherNd, kGatherDoc, gather_nd_gradient},

@@ -1,5 +1,6 @@
 // L2Loss.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/reduction.h"
 
 namespace tarn {
@@ -25,11 +26,6 @@ class L2LossKernel : public Kernel {
   }
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<L2LossKernel<float>>(DType::kFloat),
-    portable_kernel<L2LossKernel<double>>(DType::kDouble),
-};
-
 Status l2_loss_gradient(GradContext& c) {
   // dt = t * dy
   c.set_grad(0, c.op("Mul", {c.input(0), c.grad()}));
@@ -49,7 +45,7 @@ const OpDef op_L2Loss = {
     .outputs = "output: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_scalar,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<L2LossKernel>,
 };
 
 TARN_OP_FILE(l2_loss, {&op_L2Loss, kDoc, l2_loss_gradient})

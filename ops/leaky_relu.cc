@@ -1,5 +1,6 @@
 // LeakyRelu and LeakyReluGrad.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 
 namespace tarn {
@@ -56,15 +57,6 @@ class LeakyReluGradKernel : public Kernel {
   T alpha_ = T(0);
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<LeakyReluKernel<float>>(DType::kFloat),
-    portable_kernel<LeakyReluKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kGradKernels[] = {
-    portable_kernel<LeakyReluGradKernel<float>>(DType::kFloat),
-    portable_kernel<LeakyReluGradKernel<double>>(DType::kDouble),
-};
-
 Status leaky_relu_gradient(GradContext& c) {
   // dx = dy where x > 0, else alpha * dy
   c.set_grad(0, c.op("LeakyReluGrad", {c.grad(), c.input(0)}, {{"alpha", c.attr<float>("alpha")}}));
@@ -94,7 +86,7 @@ const OpDef op_LeakyRelu = {
     .outputs = "activations: T",
     .attrs = "alpha: float = 0.2; T: {half, bfloat16, float, double} = float",
     .infer = infer_unchanged,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<LeakyReluKernel>,
 };
 const OpDef op_LeakyReluGrad = {
     .name = "LeakyReluGrad",
@@ -102,7 +94,7 @@ const OpDef op_LeakyReluGrad = {
     .outputs = "backprops: T",
     .attrs = "alpha: float = 0.2; T: {half, bfloat16, float, double} = float",
     .infer = infer_merged_inputs,
-    .kernels = kGradKernels,
+    .kernels = kFloatingKernels<LeakyReluGradKernel>,
 };
 
 TARN_OP_FILE(leaky_relu, {&op_LeakyRelu, kDoc, leaky_relu_gradient},

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 
 namespace tarn {
@@ -147,15 +148,6 @@ class LrnGradKernel : public Kernel {
   LrnAttrs lrn_;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<LrnKernel<float>>(DType::kFloat),
-    portable_kernel<LrnKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kGradKernels[] = {
-    portable_kernel<LrnGradKernel<float>>(DType::kFloat),
-    portable_kernel<LrnGradKernel<double>>(DType::kDouble),
-};
-
 Status lrn_gradient(GradContext& c) {
   AttrMap attrs;
   for (std::string_view name : {"depth_radius", "bias", "alpha", "beta"}) attrs.set(name, *c.attrs().find(name));
@@ -187,7 +179,7 @@ const OpDef op_LRN = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_lrn,
-    .kernels = kKernels,
+    .kernels = kFloatingKernels<LrnKernel>,
 };
 const OpDef op_LRNGrad = {
     .name = "LRNGrad",
@@ -195,7 +187,7 @@ const OpDef op_LRNGrad = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_lrn_grad,
-    .kernels = kGradKernels,
+    .kernels = kFloatingKernels<LrnGradKernel>,
 };
 
 TARN_OP_FILE(lrn, {&op_LRN, kDoc, lrn_gradient},

@@ -1,5 +1,6 @@
 // MatMul.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/window.h"
 
@@ -134,6 +135,8 @@ constexpr KernelDef kKernels[] = {
     portable_kernel<MatMulKernel<double>>(DType::kDouble),
     portable_kernel<IntegerMatMulKernel<int32_t>>(DType::kInt32),
     portable_kernel<IntegerMatMulKernel<int64_t>>(DType::kInt64),
+    adapted_kernel<MatMulKernel<float>, DType::kHalf>(),
+    adapted_kernel<MatMulKernel<float>, DType::kBFloat16>(),
 };
 
 Wire multiply(GradContext& c, Wire a, bool transpose_a, Wire b, bool transpose_b) {

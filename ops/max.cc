@@ -95,7 +95,8 @@ const OpDef op_Max = {
         "keep_dims: bool = false; T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, "
         "uint32, uint64, qint8, quint8, qint32, qint16, quint16}; Tidx: {int32, int64} = int32",
     .infer = infer_reduction,
-    .kernels = kReductionKernels<MaxOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kReductionKernels<MaxOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                 uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Min = {
     .name = "Min",
@@ -105,7 +106,8 @@ const OpDef op_Min = {
         "keep_dims: bool = false; T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, "
         "uint32, uint64, qint8, quint8, qint32, qint16, quint16}; Tidx: {int32, int64} = int32",
     .infer = infer_reduction,
-    .kernels = kReductionKernels<MinOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kReductionKernels<MinOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                 uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_All = {
     .name = "All",

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/window.h"
@@ -56,7 +57,7 @@ class MaxPoolKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView& x = c.input(0);
@@ -81,7 +82,7 @@ class MaxPoolGradKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
-    return expect_nhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &y = c.input(1), &dy = c.input(2);
@@ -103,16 +104,21 @@ class MaxPoolGradKernel : public Kernel {
   WindowAttrs window_;
 };
 
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
 constexpr KernelDef kKernels[] = {
-    portable_kernel<MaxPoolKernel<float>>(DType::kFloat),   portable_kernel<MaxPoolKernel<double>>(DType::kDouble),
-    portable_kernel<MaxPoolKernel<int32_t>>(DType::kInt32), portable_kernel<MaxPoolKernel<int64_t>>(DType::kInt64),
-    portable_kernel<MaxPoolKernel<uint8_t>>(DType::kUInt8), portable_kernel<MaxPoolKernel<int8_t>>(DType::kInt8),
-    portable_kernel<MaxPoolKernel<int16_t>>(DType::kInt16),
+    adapted_kernel<MaxPoolKernel<float>, DType::kFloat, kLayout>(),
+    adapted_kernel<MaxPoolKernel<double>, DType::kDouble, kLayout>(),
+    adapted_kernel<MaxPoolKernel<float>, DType::kHalf, kLayout>(),
+    adapted_kernel<MaxPoolKernel<float>, DType::kBFloat16, kLayout>(),
+    adapted_kernel<MaxPoolKernel<int32_t>, DType::kInt32, kLayout>(),
+    adapted_kernel<MaxPoolKernel<int64_t>, DType::kInt64, kLayout>(),
+    adapted_kernel<MaxPoolKernel<uint8_t>, DType::kUInt8, kLayout>(),
+    adapted_kernel<MaxPoolKernel<int8_t>, DType::kInt8, kLayout>(),
+    adapted_kernel<MaxPoolKernel<int16_t>, DType::kInt16, kLayout>(),
+    adapted_kernel<MaxPoolKernel<uint16_t>, DType::kUInt16, kLayout>(),
 };
-constexpr KernelDef kGradKernels[] = {
-    portable_kernel<MaxPoolGradKernel<float>>(DType::kFloat),
-    portable_kernel<MaxPoolGradKernel<double>>(DType::kDouble),
-};
+constexpr Layout kGradLayout{.inputs = {Operand::kImage, Operand::kImage, Operand::kImage},
+                             .outputs = {Operand::kImage}};
 
 Status max_pool_gradient(GradContext& c) {
   // dx = dy at the first largest cell of each window
@@ -124,11 +130,11 @@ constexpr std::string_view kDoc = R"(The largest value of each window, channel b
   input  T[N, H, W, C]   returns  T[N, H', W', C]
   ksize, strides: one number a dim of the input, 1 for batch and channels. Padding never is the largest.
   SAME: H' = ceil(H / stride), half of the missing cells in front;  VALID: H' = ceil((H - kh + 1) / stride).
-  Errors: InvalidArgument if the window does not fit; Unimplemented for NCHW.  Source: TensorFlow nn_ops MaxPool.)";
+  Errors: InvalidArgument if the window does not fit.  Source: TensorFlow nn_ops MaxPool.)";
 constexpr std::string_view kGradDoc = R"(The gradient of MaxPool: grad goes to the first largest cell of each window.
   orig_input   T[N, H, W, C], MaxPool's input   orig_output  T[N, H', W', C], its output
   grad         T[N, H', W', C]   returns  T[N, H, W, C]
-  Errors: InvalidArgument if the shapes do not belong together; Unimplemented for NCHW.
+  Errors: InvalidArgument if the shapes do not belong together.
   Source: TensorFlow nn_ops MaxPoolGrad.)";
 
 }  // namespace
@@ -154,7 +160,7 @@ const OpDef op_MaxPoolGrad = {
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; "
         "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64} = float",
     .infer = infer_max_pool_grad,
-    .kernels = kGradKernels,
+    .kernels = kFloatingKernels<MaxPoolGradKernel, kGradLayout>,
 };
 
 TARN_OP_FILE(max_pool, {&op_MaxPool, kDoc, max_pool_gradient},

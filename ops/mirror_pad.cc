@@ -1,5 +1,6 @@
 // MirrorPad, and MirrorPadGrad, which folds the padding back.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
@@ -234,8 +235,6 @@ class MirrorPadGradKernel : public Kernel {
 };
 
 constexpr KernelDef kPadKernels[] = {portable_kernel<MirrorPadKernel>()};
-template <class... Ts>
-constexpr KernelDef kGradKernels[] = {portable_kernel<MirrorPadGradKernel<Ts>>(dtype_of<Ts>())...};
 
 constexpr std::string_view kKept[] = {"mode"};
 
@@ -275,7 +274,7 @@ const OpDef op_MirrorPadGrad = {
     .outputs = "output: T",
     .attrs = "T: type; Tpaddings: {int32, int64} = int32; mode: {'REFLECT', 'SYMMETRIC'}",
     .infer = infer_grad,
-    .kernels = kGradKernels<float, double, int32_t, int64_t>,
+    .kernels = kKernelsFor<MirrorPadGradKernel, float, double, Half, BFloat16, int32_t, int64_t>,
 };
 
 TARN_OP_FILE(mirror_pad, {&op_MirrorPad, kPadDoc, pad_gradient}, {&op_MirrorPadGrad, kGradDoc, grad_gradient})

@@ -51,7 +51,8 @@ const OpDef op_Mul = {
         "complex128}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<MultiplyOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kBinaryKernels<MultiplyOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                              uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_SquaredDifference = {
     .name = "SquaredDifference",
@@ -60,7 +61,7 @@ const OpDef op_SquaredDifference = {
     .attrs = "T: {bfloat16, half, float, double, int32, int64, complex64, complex128}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<SquaredDifferenceOf, float, double, int32_t, int64_t>,
+    .kernels = kBinaryKernels<SquaredDifferenceOf, float, double, Half, BFloat16, int32_t, int64_t>,
 };
 
 TARN_OP_FILE(multiply, {&op_Mul, kMulDoc, multiply_gradient},

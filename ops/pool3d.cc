@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
@@ -146,7 +147,7 @@ class PoolKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    return expect_ndhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView& x = c.input(0);
@@ -177,7 +178,7 @@ class MaxPoolGradKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_RETURN_IF_ERROR(judge_types(c.attrs()));
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    return expect_ndhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &y = c.input(1), &dy = c.input(2);
@@ -207,7 +208,7 @@ class AvgPoolGradKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
-    return expect_ndhwc(window_);
+    return {};
   }
   Status run(RunContext& c) const override {
     const TensorView& dy = c.input(1);
@@ -229,22 +230,14 @@ class AvgPoolGradKernel : public Kernel {
   Window3DAttrs window_;
 };
 
-constexpr KernelDef kMaxKernels[] = {
-    portable_kernel<PoolKernel<float, true>>(DType::kFloat),
-    portable_kernel<PoolKernel<double, true>>(DType::kDouble),
-};
-constexpr KernelDef kMaxGradKernels[] = {
-    portable_kernel<MaxPoolGradKernel<float>>(DType::kFloat),
-    portable_kernel<MaxPoolGradKernel<double>>(DType::kDouble),
-};
-constexpr KernelDef kAvgKernels[] = {
-    portable_kernel<PoolKernel<float, false>>(DType::kFloat),
-    portable_kernel<PoolKernel<double, false>>(DType::kDouble),
-};
-constexpr KernelDef kAvgGradKernels[] = {
-    portable_kernel<AvgPoolGradKernel<float>>(DType::kFloat),
-    portable_kernel<AvgPoolGradKernel<double>>(DType::kDouble),
-};
+template <class T>
+using MaxPool3DKernel = PoolKernel<T, true>;
+template <class T>
+using AvgPool3DKernel = PoolKernel<T, false>;
+constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
+constexpr Layout kMaxGradLayout{.inputs = {Operand::kImage, Operand::kImage, Operand::kImage},
+                                .outputs = {Operand::kImage}};
+constexpr Layout kAvgGradLayout{.inputs = {Operand::kSizes, Operand::kImage}, .outputs = {Operand::kImage}};
 
 // ---- Gradients --------------------------------------------------------------------------------------------------
 
@@ -269,22 +262,22 @@ Status avg_pool_grad_gradient(GradContext& c) {
 constexpr std::string_view kMaxDoc = R"(The largest value of each window of a volume, channel by channel.
   input  T[N, D, H, W, C]   returns  T[N, D', H', W', C]
   ksize, strides: one number a dim of the input, 1 for batch and channels. Padding never is the largest, and goes as in
-  MaxPool.  Errors: InvalidArgument if the window does not fit; Unimplemented for NCDHW.
+  MaxPool.  Errors: InvalidArgument if the window does not fit.
   Source: TensorFlow nn_ops MaxPool3D (double is Tarn's own).)";
 constexpr std::string_view kMaxGradDoc = R"(The gradient of MaxPool3D: grad goes to every largest cell of each window.
   orig_input   T[N, D, H, W, C], MaxPool3D's input   orig_output  T[N, D', H', W', C], its output
   grad         T[N, D', H', W', C]   returns  T[N, D, H, W, C]
   Cells that are equally large each get all of it (unlike MaxPoolGrad), as on TensorFlow's CPU.
-  Errors: InvalidArgument if the shapes do not belong together; Unimplemented for NCDHW, and unless TInput is T.
+  Errors: InvalidArgument if the shapes do not belong together; Unimplemented unless TInput is T.
   Source: TensorFlow nn_ops MaxPool3DGrad (double is Tarn's own).)";
 constexpr std::string_view kAvgDoc = R"(The mean of each window of a volume, channel by channel.
   input  T[N, D, H, W, C]   returns  T[N, D', H', W', C]
   ksize, strides: one number a dim of the input, 1 for batch and channels. Only cells inside the volume count; padding
-  goes as in AvgPool.  Errors: InvalidArgument if the window does not fit; Unimplemented for NCDHW.
+  goes as in AvgPool.  Errors: InvalidArgument if the window does not fit.
   Source: TensorFlow nn_ops AvgPool3D.)";
 constexpr std::string_view kAvgGradDoc = R"(The gradient of AvgPool3D: grad spread evenly over the cells of each window.
   orig_input_shape  int32[5], the shape of AvgPool3D's input   grad  T[N, D', H', W', C]   returns  T[N, D, H, W, C]
-  Errors: InvalidArgument if the shapes do not belong together; Unimplemented for NCDHW.
+  Errors: InvalidArgument if the shapes do not belong together.
   Source: TensorFlow nn_ops AvgPool3DGrad.)";
 
 }  // namespace
@@ -298,7 +291,7 @@ const OpDef op_MaxPool3D = {
         "ksize: list(int) >= 5; strides: list(int) >= 5; padding: {'SAME', 'VALID'}; "
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_pool,
-    .kernels = kMaxKernels,
+    .kernels = kFloatingKernels<MaxPool3DKernel, kLayout>,
 };
 const OpDef op_MaxPool3DGrad = {
     .name = "MaxPool3DGrad",
@@ -309,7 +302,7 @@ const OpDef op_MaxPool3DGrad = {
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double} = float; "
         "TInput: {half, bfloat16, float, double} = float",
     .infer = infer_max_pool_grad,
-    .kernels = kMaxGradKernels,
+    .kernels = kFloatingKernels<MaxPoolGradKernel, kMaxGradLayout>,
     .kernel_attr = "T",
 };
 const OpDef op_AvgPool3D = {
@@ -320,7 +313,7 @@ const OpDef op_AvgPool3D = {
         "ksize: list(int) >= 5; strides: list(int) >= 5; padding: {'SAME', 'VALID'}; "
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_pool,
-    .kernels = kAvgKernels,
+    .kernels = kFloatingKernels<AvgPool3DKernel, kLayout>,
 };
 const OpDef op_AvgPool3DGrad = {
     .name = "AvgPool3DGrad",
@@ -330,7 +323,7 @@ const OpDef op_AvgPool3DGrad = {
         "ksize: list(int) >= 5; strides: list(int) >= 5; padding: {'SAME', 'VALID'}; "
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_avg_pool_grad,
-    .kernels = kAvgGradKernels,
+    .kernels = kFloatingKernels<AvgPoolGradKernel, kAvgGradLayout>,
 };
 
 TARN_OP_FILE(pool3d, {&op_MaxPool3D, kMaxDoc, max_pool_gradient},

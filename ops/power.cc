@@ -46,6 +46,8 @@ constexpr KernelDef kKernels[] = {
     portable_kernel<IntegerPowerKernel<int64_t>>(DType::kInt64),
     portable_kernel<IntegerPowerKernel<int8_t>>(DType::kInt8),
     portable_kernel<IntegerPowerKernel<int16_t>>(DType::kInt16),
+    portable_kernel<BinaryKernel<Half, Half, ElementFunctor<PowerOf, Half>>>(DType::kHalf),
+    portable_kernel<BinaryKernel<BFloat16, BFloat16, ElementFunctor<PowerOf, BFloat16>>>(DType::kBFloat16),
 };
 
 Status power_gradient(GradContext& c) {

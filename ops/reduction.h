@@ -11,6 +11,7 @@
 
 #include "core/op.h"
 #include "core/thread_pool.h"
+#include "ops/support/half.h"
 
 namespace tarn {
 
@@ -138,9 +139,22 @@ class ReductionKernel : public Kernel {
   bool keep_dims_ = false;
 };
 
+// R, a reducer of float, on half or bfloat16: rounded once, at the end.
+template <class T, class R>
+struct ReducedInFloat {
+  using Acc = typename R::Acc;
+  static Acc start() { return R::start(); }
+  static Acc step(Acc acc, T x) { return R::step(acc, widened(x)); }
+  static Acc merge(Acc a, Acc b) { return R::merge(a, b); }
+  static T finish(Acc acc, int64_t count) { return narrowed<T>(R::finish(acc, count)); }
+};
+template <template <class> class R, class T>
+using ElementReducer = std::conditional_t<kIsNarrow<T>, ReducedInFloat<T, R<Computed<T>>>, R<Computed<T>>>;
+
 // Reducers are templates on the element type.
 template <template <class> class R, class... Ts>
-inline constexpr KernelDef kReductionKernels[] = {portable_kernel<ReductionKernel<Ts, Ts, R<Ts>>>(dtype_of<Ts>())...};
+inline constexpr KernelDef kReductionKernels[] = {
+    portable_kernel<ReductionKernel<Ts, Ts, ElementReducer<R, Ts>>>(dtype_of<Ts>())...};
 
 // Sums of float are carried in double and sums of integers in 64 bits, which wrap.
 template <class T>

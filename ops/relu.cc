@@ -15,17 +15,6 @@ struct ReluGrad {
   T operator()(T gradient, T feature) const { return feature > T(0) ? gradient : T(0); }
 };
 
-constexpr KernelDef kReluKernels[] = {
-    portable_kernel<UnaryKernel<float, float, Relu<float>>>(DType::kFloat),
-    portable_kernel<UnaryKernel<double, double, Relu<double>>>(DType::kDouble),
-    portable_kernel<UnaryKernel<int32_t, int32_t, Relu<int32_t>>>(DType::kInt32),
-    portable_kernel<UnaryKernel<int64_t, int64_t, Relu<int64_t>>>(DType::kInt64),
-};
-constexpr KernelDef kReluGradKernels[] = {
-    portable_kernel<BinaryKernel<float, float, ReluGrad<float>>>(DType::kFloat),
-    portable_kernel<BinaryKernel<double, double, ReluGrad<double>>>(DType::kDouble),
-};
-
 Status relu_gradient(GradContext& c) {
   // dx = dy where y > 0
   c.set_grad(0, c.op("ReluGrad", {c.grad(), c.output(0)}));
@@ -48,7 +37,8 @@ const OpDef op_Relu = {
     .outputs = "activations: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64, qint8}",
     .infer = infer_unchanged,
-    .kernels = kReluKernels,
+    .kernels = kUnaryKernels<Relu, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t, uint16_t,
+                             uint32_t, uint64_t>,
     .activation = Activation::kRelu,
 };
 const OpDef op_ReluGrad = {
@@ -57,7 +47,8 @@ const OpDef op_ReluGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_merged_inputs,
-    .kernels = kReluGradKernels,
+    .kernels = kBinaryKernels<ReluGrad, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                              uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(relu, {&op_Relu, kReluDoc, relu_gradient},

@@ -1,4 +1,4 @@
-// Floor, Ceil and Round.
+// Floor, Ceil, Round and Rint.
 #include <cmath>
 
 #include "core/op.h"
@@ -32,6 +32,10 @@ struct RoundOf {
   }
 };
 
+// As Round, of floating numbers alone.
+template <class T>
+using RintOf = RoundOf<T>;
+
 constexpr std::string_view kFloorDoc = R"(The largest whole number not above x, element by element.
   x  T[...]   returns  T[...], same shape
   Source: TensorFlow math_ops Floor.)";
@@ -41,18 +45,21 @@ constexpr std::string_view kCeilDoc = R"(The smallest whole number not below x, 
 constexpr std::string_view kRoundDoc = R"(x rounded to a whole number, halves to the even one, element by element.
   x  T[...]   returns  T[...], same shape
   Source: TensorFlow math_ops Round.)";
+constexpr std::string_view kRintDoc = R"(x rounded to a whole number, halves to the even one, element by element.
+  x  T[...]   returns  T[...], same shape
+  Source: TensorFlow math_ops Rint.)";
 constexpr std::string_view kNoGradient = "a step function: its derivative is 0 wherever it has one";
 
 }  // namespace
 
-extern const OpDef op_Floor, op_Ceil, op_Round;
+extern const OpDef op_Floor, op_Ceil, op_Round, op_Rint;
 const OpDef op_Floor = {
     .name = "Floor",
     .inputs = "x: T",
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<FloorOf, float, double>,
+    .kernels = kUnaryKernels<FloorOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Ceil = {
     .name = "Ceil",
@@ -60,7 +67,7 @@ const OpDef op_Ceil = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<CeilOf, float, double>,
+    .kernels = kUnaryKernels<CeilOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Round = {
     .name = "Round",
@@ -68,10 +75,18 @@ const OpDef op_Round = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<RoundOf, float, double, int32_t, int64_t>,
+    .kernels = kUnaryKernels<RoundOf, float, double, Half, BFloat16, int32_t, int64_t, int8_t, int16_t>,
+};
+const OpDef op_Rint = {
+    .name = "Rint",
+    .inputs = "x: T",
+    .outputs = "y: T",
+    .attrs = "T: {bfloat16, half, float, double}",
+    .infer = infer_unchanged,
+    .kernels = kUnaryKernels<RintOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(round, {&op_Floor, kFloorDoc, nullptr, kNoGradient}, {&op_Ceil, kCeilDoc, nullptr, kNoGradient},
-             {&op_Round, kRoundDoc, nullptr, kNoGradient})
+             {&op_Round, kRoundDoc, nullptr, kNoGradient}, {&op_Rint, kRintDoc, nullptr, kNoGradient})
 
 }  // namespace tarn

@@ -46,7 +46,7 @@ const OpDef op_Selu = {
     .outputs = "activations: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SeluOf, float, double>,
+    .kernels = kUnaryKernels<SeluOf, float, double, Half, BFloat16>,
 };
 const OpDef op_SeluGrad = {
     .name = "SeluGrad",
@@ -54,7 +54,7 @@ const OpDef op_SeluGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<SeluGradOf, float, double>,
+    .kernels = kBinaryKernels<SeluGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(selu, {&op_Selu, kDoc, selu_gradient},

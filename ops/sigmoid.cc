@@ -62,7 +62,7 @@ const OpDef op_Sigmoid = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SigmoidOf, float, double>,
+    .kernels = kUnaryKernels<SigmoidOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Tanh = {
     .name = "Tanh",
@@ -70,7 +70,7 @@ const OpDef op_Tanh = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<TanhOf, float, double>,
+    .kernels = kUnaryKernels<TanhOf, float, double, Half, BFloat16>,
 };
 const OpDef op_SigmoidGrad = {
     .name = "SigmoidGrad",
@@ -78,7 +78,7 @@ const OpDef op_SigmoidGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<SigmoidGradOf, float, double>,
+    .kernels = kBinaryKernels<SigmoidGradOf, float, double, Half, BFloat16>,
 };
 const OpDef op_TanhGrad = {
     .name = "TanhGrad",
@@ -86,7 +86,7 @@ const OpDef op_TanhGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<TanhGradOf, float, double>,
+    .kernels = kBinaryKernels<TanhGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(sigmoid, {&op_Sigmoid, kSigmoidDoc, sigmoid_gradient}, {&op_Tanh, kTanhDoc, tanh_gradient},

@@ -1,6 +1,7 @@
 // Softmax and LogSoftmax.
 #include "ops/kernels/softmax.h"
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 
 namespace tarn {
 namespace {
@@ -32,14 +33,10 @@ class SoftmaxKernel : public Kernel {
   }
 };
 
-constexpr KernelDef kSoftmaxKernels[] = {
-    portable_kernel<SoftmaxKernel<float, false>>(DType::kFloat),
-    portable_kernel<SoftmaxKernel<double, false>>(DType::kDouble),
-};
-constexpr KernelDef kLogSoftmaxKernels[] = {
-    portable_kernel<SoftmaxKernel<float, true>>(DType::kFloat),
-    portable_kernel<SoftmaxKernel<double, true>>(DType::kDouble),
-};
+template <class T>
+using PlainSoftmaxKernel = SoftmaxKernel<T, false>;
+template <class T>
+using LogSoftmaxKernel = SoftmaxKernel<T, true>;
 
 Wire sum_of_rows(GradContext& c, Wire x) {
   return c.op("Sum", {x, c.constant(Tensor::scalar<int32_t>(-1))}, {{"keep_dims", true}});
@@ -77,7 +74,7 @@ const OpDef op_Softmax = {
     .outputs = "softmax: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_softmax,
-    .kernels = kSoftmaxKernels,
+    .kernels = kFloatingKernels<PlainSoftmaxKernel>,
 };
 const OpDef op_LogSoftmax = {
     .name = "LogSoftmax",
@@ -85,7 +82,7 @@ const OpDef op_LogSoftmax = {
     .outputs = "logsoftmax: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_softmax,
-    .kernels = kLogSoftmaxKernels,
+    .kernels = kFloatingKernels<LogSoftmaxKernel>,
 };
 
 TARN_OP_FILE(softmax, {&op_Softmax, kSoftmaxDoc, softmax_gradient},

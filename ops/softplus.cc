@@ -40,7 +40,7 @@ const OpDef op_Softplus = {
     .outputs = "activations: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SoftplusOf, float, double>,
+    .kernels = kUnaryKernels<SoftplusOf, float, double, Half, BFloat16>,
 };
 const OpDef op_SoftplusGrad = {
     .name = "SoftplusGrad",
@@ -48,7 +48,7 @@ const OpDef op_SoftplusGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<SoftplusGradOf, float, double>,
+    .kernels = kBinaryKernels<SoftplusGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(softplus, {&op_Softplus, kDoc, softplus_gradient},

@@ -42,7 +42,7 @@ const OpDef op_Softsign = {
     .outputs = "activations: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SoftsignOf, float, double>,
+    .kernels = kUnaryKernels<SoftsignOf, float, double, Half, BFloat16>,
 };
 const OpDef op_SoftsignGrad = {
     .name = "SoftsignGrad",
@@ -50,7 +50,7 @@ const OpDef op_SoftsignGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {half, bfloat16, float, double}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<SoftsignGradOf, float, double>,
+    .kernels = kBinaryKernels<SoftsignGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(softsign, {&op_Softsign, kDoc, softsign_gradient},

@@ -61,7 +61,7 @@ const OpDef op_Sqrt = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SquareRootOf, float, double>,
+    .kernels = kUnaryKernels<SquareRootOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Rsqrt = {
     .name = "Rsqrt",
@@ -69,7 +69,7 @@ const OpDef op_Rsqrt = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ReciprocalRootOf, float, double>,
+    .kernels = kUnaryKernels<ReciprocalRootOf, float, double, Half, BFloat16>,
 };
 const OpDef op_SqrtGrad = {
     .name = "SqrtGrad",
@@ -77,7 +77,7 @@ const OpDef op_SqrtGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<SqrtGradOf, float, double>,
+    .kernels = kBinaryKernels<SqrtGradOf, float, double, Half, BFloat16>,
 };
 const OpDef op_RsqrtGrad = {
     .name = "RsqrtGrad",
@@ -85,7 +85,7 @@ const OpDef op_RsqrtGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<RsqrtGradOf, float, double>,
+    .kernels = kBinaryKernels<RsqrtGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(square_root, {&op_Sqrt, kSqrtDoc, sqrt_gradient}, {&op_Rsqrt, kRsqrtDoc, rsqrt_gradient},

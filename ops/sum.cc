@@ -110,7 +110,8 @@ const OpDef op_Sum = {
         "qint32, bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; "
         "Tidx: {int32, int64} = int32",
     .infer = infer_reduction,
-    .kernels = kReductionKernels<SumOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kReductionKernels<SumOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                 uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Mean = {
     .name = "Mean",
@@ -121,7 +122,8 @@ const OpDef op_Mean = {
         "qint32, bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; "
         "Tidx: {int32, int64} = int32",
     .infer = infer_reduction,
-    .kernels = kReductionKernels<MeanOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kReductionKernels<MeanOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                 uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Prod = {
     .name = "Prod",
@@ -132,7 +134,8 @@ const OpDef op_Prod = {
         "qint32, bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; "
         "Tidx: {int32, int64} = int32",
     .infer = infer_reduction,
-    .kernels = kReductionKernels<ProductOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kReductionKernels<ProductOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                                 uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(sum, {&op_Sum, kSumDoc, sum_gradient}, {&op_Mean, kMeanDoc, mean_gradient},

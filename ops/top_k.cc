@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
@@ -122,9 +123,6 @@ class TopKKernel : public Kernel {
   int64_t k_ = 0;
 };
 
-template <class... Ts>
-constexpr KernelDef kKernels[] = {portable_kernel<TopKKernel<Ts>>(dtype_of<Ts>())...};
-
 // dx is 0 but for dy where the values were taken from. Rows are laid end to end: place = row * columns + index.
 Status top_k_gradient(GradContext& c) {
   if (c.grad(0).is_none()) return {};
@@ -174,7 +172,8 @@ const OpDef op_TopKV2 = {
         "sorted: bool = true; T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, "
         "uint64}; Tk: {int16, int32, int64} = int32; index_type: {int16, int32, int64} = int32",
     .infer = infer_top_k,
-    .kernels = kKernels<float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kKernelsFor<TopKKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_TopK = {
     .name = "TopK",
@@ -184,7 +183,8 @@ const OpDef op_TopK = {
         "k: int >= 0; sorted: bool = true; "
         "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_top_k,
-    .kernels = kKernels<float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kKernelsFor<TopKKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(top_k, {&op_TopKV2, kV2Doc, top_k_gradient}, {&op_TopK, kV1Doc, top_k_gradient})

@@ -60,7 +60,7 @@ const OpDef op_Sin = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SineOf, float, double>,
+    .kernels = kUnaryKernels<SineOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Cos = {
     .name = "Cos",
@@ -68,7 +68,7 @@ const OpDef op_Cos = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<CosineOf, float, double>,
+    .kernels = kUnaryKernels<CosineOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Tan = {
     .name = "Tan",
@@ -76,7 +76,7 @@ const OpDef op_Tan = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<TangentOf, float, double>,
+    .kernels = kUnaryKernels<TangentOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(trigonometric, {&op_Sin, kSinDoc, sine_gradient}, {&op_Cos, kCosDoc, cosine_gradient},

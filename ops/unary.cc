@@ -103,7 +103,7 @@ const OpDef op_Neg = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<NegativeOf, float, double, int32_t, int64_t, int8_t, int16_t>,
+    .kernels = kUnaryKernels<NegativeOf, float, double, Half, BFloat16, int32_t, int64_t, int8_t, int16_t>,
 };
 const OpDef op_Abs = {
     .name = "Abs",
@@ -111,7 +111,7 @@ const OpDef op_Abs = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<AbsoluteOf, float, double, int32_t, int64_t, int8_t, int16_t>,
+    .kernels = kUnaryKernels<AbsoluteOf, float, double, Half, BFloat16, int32_t, int64_t, int8_t, int16_t>,
 };
 const OpDef op_Sign = {
     .name = "Sign",
@@ -119,7 +119,7 @@ const OpDef op_Sign = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SignOf, float, double, int32_t, int64_t, int8_t, int16_t>,
+    .kernels = kUnaryKernels<SignOf, float, double, Half, BFloat16, int32_t, int64_t, int8_t, int16_t>,
 };
 const OpDef op_Square = {
     .name = "Square",
@@ -129,7 +129,8 @@ const OpDef op_Square = {
         "T: {bfloat16, half, float, double, int8, int16, int32, int64, uint8, uint16, uint32, uint64, complex64, "
         "complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SquareOf, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kUnaryKernels<SquareOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                             uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Reciprocal = {
     .name = "Reciprocal",
@@ -137,7 +138,7 @@ const OpDef op_Reciprocal = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ReciprocalOf, float, double>,
+    .kernels = kUnaryKernels<ReciprocalOf, float, double, Half, BFloat16>,
 };
 const OpDef op_Inv = {
     .name = "Inv",
@@ -145,7 +146,7 @@ const OpDef op_Inv = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, int8, int16, int32, int64, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ReciprocalOf, float, double>,
+    .kernels = kUnaryKernels<ReciprocalOf, float, double, Half, BFloat16>,
 };
 const OpDef op_ReciprocalGrad = {
     .name = "ReciprocalGrad",
@@ -153,7 +154,7 @@ const OpDef op_ReciprocalGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<ReciprocalGradOf, float, double>,
+    .kernels = kBinaryKernels<ReciprocalGradOf, float, double, Half, BFloat16>,
 };
 const OpDef op_InvGrad = {
     .name = "InvGrad",
@@ -161,7 +162,7 @@ const OpDef op_InvGrad = {
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<ReciprocalGradOf, float, double>,
+    .kernels = kBinaryKernels<ReciprocalGradOf, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(unary, {&op_Neg, kNegDoc, negative_gradient}, {&op_Abs, kAbsDoc, absolute_gradient},

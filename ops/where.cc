@@ -1,5 +1,6 @@
 // Where.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/support/array.h"
 
 namespace tarn {
@@ -34,9 +35,6 @@ class WhereKernel : public Kernel {
   }
 };
 
-template <class... Ts>
-constexpr KernelDef kKernels[] = {portable_kernel<WhereKernel<Ts>>(dtype_of<Ts>())...};
-
 constexpr std::string_view kDoc = R"(The places of all elements that are true or not zero.
   input  T[...]   returns  index  int64[n, rank]: one row an element, in row-major order; n depends on the values
   NaN is not zero; -0.0 is.   Source: TensorFlow array_ops Where.)";
@@ -52,7 +50,8 @@ const OpDef op_Where = {
         "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
         "quint16, uint16, complex128, half, uint32, uint64, bool} = bool",
     .infer = infer_where,
-    .kernels = kKernels<bool, float, double, int32_t, int64_t, uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
+    .kernels = kKernelsFor<WhereKernel, bool, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
+                           uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(where, {&op_Where, kDoc, nullptr, "the output is made of integers"})

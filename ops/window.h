@@ -46,7 +46,7 @@ struct WindowAttrs {
   Shape image_shape(int64_t batch, int64_t height, int64_t width, int64_t channels) const;
 };
 
-// Unimplemented for NCHW, which kernels here do not have (nor TensorFlow's on the CPU).
+// Unimplemented for NCHW: for kernels of other libraries. Ours are adapted to it (ops/adapted_kernel.h).
 Status expect_nhwc(const WindowAttrs& window);
 
 // Sizes of a convolution; dims may be unknown (-1), the ranks too. Errors: ranks, channels that differ, an empty

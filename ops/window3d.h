@@ -26,9 +26,6 @@ struct Window3DAttrs {
   static Result<Window3DAttrs> read(const AttrMap& attrs);
 };
 
-// Unimplemented for NCDHW, which kernels here do not have (nor TensorFlow's on the CPU).
-Status expect_ndhwc(const Window3DAttrs& window);
-
 struct Geometry3D {
   int64_t batch = kUnknownDim, in_c = kUnknownDim, out_c = kUnknownDim;  // a pool has in_c alone
   Dims3 in, window, out, stride, dilation, pad;

@@ -1,10 +1,13 @@
-// half and bfloat16 to float and back, on raw bits.
+// half and bfloat16 to float and back, on raw bits and as types.
 //
 //   half_to_float(0x3C00) == 1.0f;   float_to_bfloat16(1.0f) == 0x3F80
 #pragma once
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
+
+#include "core/dtype.h"
 
 namespace tarn {
 
@@ -50,6 +53,35 @@ inline uint16_t float_to_half(float x, bool truncate = false) {
   uint32_t half = rebiased >> 13;
   if (half >= 0x7C00) half = truncate ? 0x7BFF : 0x7C00;
   return static_cast<uint16_t>(sign | half);
+}
+
+// What arithmetic on T is done in: half and bfloat16 go through float, as Eigen's do, and are rounded after each
+// operation.
+template <class T>
+inline constexpr bool kIsNarrow = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
+template <class T>
+using Computed = std::conditional_t<kIsNarrow<T>, float, T>;
+
+template <class T>
+inline Computed<T> widened(T x) {
+  if constexpr (std::is_same_v<T, Half>) {
+    return half_to_float(x.bits);
+  } else if constexpr (std::is_same_v<T, BFloat16>) {
+    return bfloat16_to_float(x.bits);
+  } else {
+    return x;
+  }
+}
+
+template <class T>
+inline T narrowed(Computed<T> x) {
+  if constexpr (std::is_same_v<T, Half>) {
+    return {float_to_half(x)};
+  } else if constexpr (std::is_same_v<T, BFloat16>) {
+    return {float_to_bfloat16(x)};
+  } else {
+    return x;
+  }
 }
 
 }  // namespace tarn

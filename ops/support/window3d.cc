@@ -65,11 +65,6 @@ Result<Window3DAttrs> Window3DAttrs::read(const AttrMap& attrs) {
   return window;
 }
 
-Status expect_ndhwc(const Window3DAttrs& window) {
-  if (!window.is_ncdhw) return {};
-  return unimplemented("data_format NCDHW has no kernel; NDHWC has");
-}
-
 Result<Geometry3D> conv3d_geometry(const Window3DAttrs& window, const Shape& input, const Shape& filter) {
   TARN_RETURN_IF_ERROR(expect_rank_5(input, "input"));
   TARN_RETURN_IF_ERROR(expect_rank_5(filter, "filter"));

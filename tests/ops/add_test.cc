@@ -48,8 +48,27 @@ TARN_OP_CASES(add) {
                    .label = "more than one range",
                    .inputs = {uniform({3, 9001}), uniform({3, 9001}, -1, 1, 2)},
                    .reference = add_n});
+  for (const Shape& shape : {Shape{2, 3}, Shape{}, Shape{0, 2}}) {
+    cases.push_back({.op = "AccumulateNV2",
+                     .label = shape.to_string(),
+                     .attrs = {{"shape", shape}},
+                     .inputs = {uniform(shape), uniform(shape, -1, 1, 2), uniform(shape, -1, 1, 3)},
+                     .reference = add_n,
+                     .sum_length = 3});
+  }
   cases.push_back({.op = "AddN", .label = "empty", .inputs = {uniform({0}), uniform({0})}, .reference = add_n});
   return cases;
+}
+
+TEST(AccumulateNV2, RefusesAnotherShapeThanItsAttr) {
+  std::vector<Tensor> inputs{Tensor::from<float>({2}, {1, 2}), Tensor::from<float>({2}, {3, 4})};
+
+  auto sum = evaluate_op(op_table(), "AccumulateNV2", {{"shape", Shape{3}}}, inputs);
+
+  ASSERT_FALSE(sum.ok());
+  EXPECT_EQ(sum.status().message(),
+            "AccumulateNV2 'evaluate': attr 'shape' is [3], but input 0 has shape [2] "
+            "(inputs:0 f32[2], inputs:1 f32[2])");
 }
 
 TEST(Add, IntegersWrap) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "tests/ops/channels_first.h"
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -143,6 +144,11 @@ TARN_OP_CASES(batch_norm) {
                          .tolerance_factor = 16});
       }
     }
+  }
+  for (size_t i = 0, count = cases.size(); i < count; ++i) {
+    ImageOperands operands{.images = {0}, .outputs = {0}};
+    if (cases[i].op.starts_with("FusedBatchNormGrad")) operands.images = {0, 1};
+    cases.push_back(channels_first(cases[i], operands));
   }
   return cases;
 }

@@ -21,6 +21,14 @@ Tensors floor_mod(const Tensors& in, const AttrMap&) {
   return {map2(in[0], in[1], [](double x, double y) { return x - std::floor(x / y) * y; })};
 }
 
+Tensors truncate_divide(const Tensors& in, const AttrMap&) {
+  return {map2(in[0], in[1], [](double x, double y) { return std::trunc(x / y); })};
+}
+
+Tensors truncate_mod(const Tensors& in, const AttrMap&) {
+  return {map2(in[0], in[1], [](double x, double y) { return x - std::trunc(x / y) * y; })};
+}
+
 TARN_OP_CASES(divide) {
   OpCases cases;
   struct Op {
@@ -28,7 +36,8 @@ TARN_OP_CASES(divide) {
     Tensors (*reference)(const Tensors&, const AttrMap&);
   };
   for (const Op& op :
-       {Op{"Div", divide}, Op{"RealDiv", divide}, Op{"FloorDiv", floor_divide}, Op{"FloorMod", floor_mod}}) {
+       {Op{"Div", divide}, Op{"RealDiv", divide}, Op{"FloorDiv", floor_divide}, Op{"FloorMod", floor_mod},
+        Op{"TruncateDiv", truncate_divide}, Op{"TruncateMod", truncate_mod}, Op{"Mod", truncate_mod}}) {
     auto add_case = [&](const char* label, Tensor x, Tensor y) {
       cases.push_back(
           {.op = op.name, .label = label, .inputs = {std::move(x), std::move(y)}, .reference = op.reference});
@@ -49,7 +58,7 @@ Result<Tensors> run(const char* op, T x, T y) {
 }
 
 TEST(Divide, IntegerDivisionByZeroNamesTheElement) {
-  for (const char* op : {"Div", "FloorDiv", "FloorMod"}) {
+  for (const char* op : {"Div", "FloorDiv", "FloorMod", "TruncateDiv", "TruncateMod", "Mod"}) {
     Tensor x = Tensor::from<int32_t>({2, 2}, {1, 2, 3, 4});
     Tensor y = Tensor::from<int32_t>({2, 2}, {1, 2, 0, 4});
 

@@ -41,13 +41,14 @@ TEST(Relu, PassesNan) {
 }
 
 TEST(Relu, NamesOpAndTypesWhenThereIsNoKernel) {
-  Tensor x = Tensor::from<uint16_t>({1}, {1});
+  Tensor x = Tensor::from<int8_t>({1}, {1}).reinterpreted(DType::kQInt8);
 
   auto y = evaluate_op(op_table(), "Relu", {}, std::vector<Tensor>{x});
 
   ASSERT_FALSE(y.ok());
   EXPECT_EQ(y.status().message(),
-            "Relu 'evaluate': op Relu has no kernel for T = uint16 (there is float, double, int32, int64)");
+            "Relu 'evaluate': op Relu has no kernel for T = qint8 (there is float, double, half, bfloat16, int32, int64, "
+            "uint8, int8, int16, uint16, uint32, uint64)");
 }
 
 }  // namespace

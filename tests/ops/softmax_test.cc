@@ -1,4 +1,4 @@
-// Softmax, LogSoftmax, the cross entropies and InTopK.
+// Softmax, LogSoftmax, the cross entropies, InTopK and InTopKV2.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -111,6 +111,7 @@ TARN_OP_CASES(cross_entropy) {
 TARN_OP_CASES(in_top_k) {
   auto reference = [](const Tensors& in, const AttrMap& attrs) {
     std::vector<int64_t> targets = *int_values(in[1]);
+    int64_t k = in.size() > 2 ? int_list(in[2])[0] : attrs.get<int64_t>("k");
     Tensor y = *Tensor::zeros(DType::kDouble, in[1].shape());
     int64_t columns = in[0].shape().dim(1);
     Tensor predictions = to_double(in[0]);
@@ -120,7 +121,7 @@ TARN_OP_CASES(in_top_k) {
       if (targets[i] < 0 || targets[i] >= columns) continue;
       double target = row[static_cast<size_t>(targets[i])];
       auto above = std::count_if(row.begin(), row.end(), [&](double v) { return v > target; });
-      y.mutable_flat<double>()[i] = above < attrs.get<int64_t>("k") ? 1 : 0;
+      y.mutable_flat<double>()[i] = above < k ? 1 : 0;
     }
     return Tensors{y};
   };
@@ -139,6 +140,18 @@ TARN_OP_CASES(in_top_k) {
        .label = "targets outside",
        .attrs = {{"k", 3}},
        .inputs = {uniform({3, 2}), Tensor::from<int64_t>({3}, {-1, 2, 1})},
+       .reference = reference},
+      {.op = "InTopKV2",
+       .label = "k 2, ties",
+       .inputs = {doubles({2, 3}, {1, 1, 1, 0, 2, 2}), ints({2}, {2, 0}), ints({}, {2})},
+       .reference = reference},
+      {.op = "InTopKV2",
+       .label = "targets outside",
+       .inputs = {uniform({3, 2}), Tensor::from<int64_t>({3}, {-1, 2, 1}), Tensor::scalar<int64_t>(3)},
+       .reference = reference},
+      {.op = "InTopKV2",
+       .label = "empty",
+       .inputs = {uniform({0, 5}), ints({0}, {}), ints({}, {1})},
        .reference = reference},
       {.op = "InTopK",
        .label = "empty",

@@ -1,5 +1,5 @@
-// Neg, Abs, Sign, Square, Reciprocal, Inv and the elementwise functions of exp_log, trigonometric, error_function,
-// round, sigmoid, square_root, relu6.
+// Neg, Abs, Sign, Square, Reciprocal, Inv and the elementwise functions of exp_log, trigonometric,
+// inverse_trigonometric, hyperbolic, error_function, round, sigmoid, square_root, relu6.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -63,6 +63,15 @@ const Unary kUnary[] = {
     {"Floor", [](double x) { return std::floor(x); }},
     {"Ceil", [](double x) { return std::ceil(x); }},
     {"Round", round_to_even},
+    {"Rint", round_to_even},
+    {"Asin", [](double x) { return std::atan2(x, std::sqrt(1 - x * x)); }, -0.9, 0.9, 2},
+    {"Acos", [](double x) { return std::atan2(std::sqrt(1 - x * x), x); }, -0.9, 0.9, 2},
+    {"Atan", [](double x) { return std::atan2(x, 1.0); }, -3, 3, 2},
+    {"Sinh", [](double x) { return (std::exp(x) - std::exp(-x)) / 2; }, -2, 2, 2},
+    {"Cosh", [](double x) { return (std::exp(x) + std::exp(-x)) / 2; }, -2, 2, 2},
+    {"Asinh", [](double x) { return std::log(x + std::sqrt(x * x + 1)); }, -2, 2, 2},
+    {"Acosh", [](double x) { return std::log(x + std::sqrt(x * x - 1)); }, 1.2, 3, 2},
+    {"Atanh", [](double x) { return std::log((1 + x) / (1 - x)) / 2; }, -0.8, 0.8, 2},
     {"Relu6", [](double x) { return std::fmin(std::fmax(x, 0), 6); }, -4, 9},
 };
 

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "tests/ops/channels_first.h"
 #include "tests/ops/harness.h"
 #include "tests/ops/naive_windows.h"
 
@@ -171,6 +172,15 @@ Tensor int_vector(const Shape& shape) {
   return Tensor::vector<int32_t>(dims);
 }
 
+// Which operands of the op are images, and which hold an image's sizes.
+ImageOperands image_operands(const std::string& op) {
+  if (op.ends_with("BackpropInput") || op.ends_with("BackpropInputV2")) {
+    return {.images = {2}, .sizes = {0}, .outputs = {0}};
+  }
+  if (op.ends_with("BackpropFilter") || op.ends_with("BackpropFilterV2")) return {.images = {0, 2}};
+  return {.images = {0}, .outputs = {0}};
+}
+
 TARN_OP_CASES(conv3d) {
   struct Sizes {
     const char* label;
@@ -214,6 +224,9 @@ TARN_OP_CASES(conv3d) {
                      .inputs = {x, int_vector(s.filter), dy},
                      .reference = filter_gradient,
                      .sum_length = static_cast<double>(output.dim(0) * output.dim(1) * output.dim(2) * output.dim(3))});
+  }
+  for (size_t i = 0, count = cases.size(); i < count; ++i) {
+    cases.push_back(channels_first(cases[i], image_operands(cases[i].op)));
   }
   return cases;
 }
@@ -268,6 +281,12 @@ TARN_OP_CASES(pool3d) {
          .reference = [](const Tensors& in,
                          const AttrMap& attrs) { return Tensors{avg_pool_grad(shape_of_values(in[0]), in[1], attrs)}; },
          .sum_length = cells});
+  }
+  for (size_t i = 0, count = cases.size(); i < count; ++i) {
+    ImageOperands operands{.images = {0}, .outputs = {0}};
+    if (cases[i].op == "MaxPool3DGrad") operands.images = {0, 1, 2};
+    if (cases[i].op == "AvgPool3DGrad") operands = {.images = {1}, .sizes = {0}, .outputs = {0}};
+    cases.push_back(channels_first(cases[i], operands));
   }
   return cases;
 }
@@ -329,17 +348,6 @@ TEST(Volumes, RefuseBadWindowsByName) {
               Code::kInvalidArgument, {"3 input channels", "has 2"});
   expect_says(run("Conv3D", conv_attrs({1, 1, 1}, "SAME"), {uniform({3, 3, 3, 2}), filter}).status(),
               Code::kInvalidArgument, {"rank 5"});
-}
-
-TEST(Volumes, NcdhwIsUnimplementedByName) {
-  Tensor x = uniform({1, 2, 3, 3, 3}), filter = uniform({2, 2, 2, 2, 1});
-  AttrMap conv = {{"strides", Dims(5, 1)}, {"padding", "SAME"}, {"data_format", "NCDHW"}};
-  AttrMap pool = conv;
-  pool.set("ksize", Dims(5, 1));
-
-  expect_says(run("Conv3D", conv, {x, filter}).status(), Code::kUnimplemented, {"NCDHW"});
-  expect_says(run("MaxPool3D", pool, {x}).status(), Code::kUnimplemented, {"NCDHW"});
-  expect_says(run("AvgPool3D", pool, {x}).status(), Code::kUnimplemented, {"NCDHW"});
 }
 
 TEST(Conv3DBackpropInputV2, TakesSizesOf64Bits) {

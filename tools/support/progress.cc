@@ -50,6 +50,10 @@ std::string cut_to_columns(std::string text, int columns) {
 
 }  // namespace
 
+bool progress_is_watched() {
+  return stderr_is_a_terminal() && ::isatty(STDOUT_FILENO) != 1;
+}
+
 std::string duration_text(double seconds) {
   if (!(seconds >= 0) || seconds >= 100 * 3600.0) return seconds >= 0 ? "over 99 h" : "?";
   auto whole = static_cast<int64_t>(seconds + 0.5);

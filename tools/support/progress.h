@@ -64,6 +64,8 @@ class Progress {
   bool finished_ = false;
 };
 
+// Standard error is a terminal and standard output is not: whoever watches sees nothing else move.
+bool progress_is_watched();
 // "0:15", "12:34", "1:02:03".
 std::string duration_text(double seconds);
 // Always with that many decimals, and a point, in every locale.
