@@ -36,6 +36,7 @@ struct SessionOptions {
   bool only_faster = false;                              // other backends only where they were measured to be faster
   // Random ops whose two seeds are 0 take theirs from here; nullopt: from the system.
   std::optional<uint64_t> seed = std::nullopt;
+  RunLimits limits = {};  // of every run
 };
 
 // Sets the backends by name: "portable"; "dnnl", oneDNN wherever it has a kernel; "auto", oneDNN where it was measured

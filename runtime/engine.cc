@@ -317,6 +317,7 @@ Status EngineContext::run() {
   environment.services = &services_;
   environment.on_step = on_step_;
   environment.user = on_step_user_;
+  environment.limits = engine_->options_.limits;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
   has_run_ = true;
   return {};

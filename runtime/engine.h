@@ -29,6 +29,7 @@ struct EngineOptions {
   std::vector<std::string> inputs = {}, outputs = {};
   std::vector<Backend> backends = {Backend::kPortable};
   const OpRegistry* ops = nullptr;  // null: the ops linked into this binary
+  RunLimits limits = {};            // of every run
 };
 
 struct EngineTensorInfo {
