@@ -177,6 +177,7 @@ class Lowering {
     step.kind = is_begin ? StepKind::kLoopBegin : StepKind::kLoopEnd;
     step.loop = frame;
     step.node = loop.frame;
+    step.op = is_begin ? "LoopBegin" : "LoopEnd";
     if (is_begin) {
       loop.begin = static_cast<int>(program_->steps.size());
       program_->has_branches = true;

@@ -43,10 +43,13 @@ bool uncertain(const State& state, Wire wire) {
   return !is_feed(wire) && uncertain_after(state, state.node(wire.node));
 }
 
+bool are_among(const std::vector<Condition>& a, const std::vector<Condition>& b) {
+  return std::all_of(a.begin(), a.end(),
+                     [&](const Condition& c) { return std::find(b.begin(), b.end(), c) != b.end(); });
+}
+
 bool same_conditions(const std::vector<Condition>& a, const std::vector<Condition>& b) {
-  return a.size() == b.size() && std::all_of(a.begin(), a.end(), [&](const Condition& c) {
-           return std::find(b.begin(), b.end(), c) != b.end();
-         });
+  return a.size() == b.size() && are_among(a, b);
 }
 
 // The Enter that says when the loop is entered at all, or -1.
@@ -125,8 +128,10 @@ bool is_regular(const State& state, int frame) {
   if (entering.never_runs) return true;
   for (int enter : loop.enters) {
     const WorkNode& node = state.node(enter);
-    if (node.folded || (node.is_constant_enter && !node.may_be_dead())) continue;
-    if (node.uncertain || !same_conditions(node.conditions, entering.conditions)) return false;
+    if (node.folded) continue;
+    bool is_there = node.is_constant_enter ? are_among(node.conditions, entering.conditions)
+                                           : same_conditions(node.conditions, entering.conditions);
+    if (node.uncertain || !is_there) return false;
   }
   Wire predicate;
   for (int next : loop.next_iterations) {

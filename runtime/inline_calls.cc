@@ -492,6 +492,8 @@ class Inliner : public InlinedGraph, private NodeSource {
       bool others = std::any_of(reader.inputs.begin(), reader.inputs.end(), [&](Wire wire) {
         return wire.node < first || function.nodes[static_cast<size_t>(wire.node - first)].op != "Const";
       });
+      // What a call makes of its inputs may need nothing else.
+      others = others && call_of(reader.op, library_, ops_) == Call::kNone;
       for (Wire wire : others ? std::vector<Wire>() : reader.inputs) must_wait(wire);
       for (int control : reader.controls) must_wait({control, 0});
     }

@@ -1,7 +1,7 @@
 """Loops, branches, TensorArrays, stacks, lists and functions that TensorFlow writes give what TensorFlow gives.
 
 Graphs are built here by TensorFlow's own Python, in the control flow of its first version (Enter, Switch …) with its
-gradients, and in that of its second (While, If, a function library, tensor lists).
+gradients, and in that of its second (While, If, a function library, tensor lists) without.
 """
 
 import numpy as np
@@ -82,7 +82,7 @@ def recurrent(x):
     return loop[3].stack()
 
 
-# The loops whose gradient is run as well: with stacks, or lists, of what their iterations leave for it.
+# The loops of version 1 whose gradient is run as well: with stacks of what their iterations leave for it.
 DIFFERENTIATED = ["mapped", "recurrent"]
 
 # name: (function of placeholders, what is fed)
@@ -106,7 +106,7 @@ for version in [1, 2]:
             inputs = [tf1.placeholder(feed.dtype, np.shape(feed), name=f"x{i}") for i, feed in enumerate(feeds)]
             y = tf.identity(function(*inputs), name="y")
             fetches = ["y"]
-            if name in DIFFERENTIATED:
+            if version == 1 and name in DIFFERENTIATED:
                 tf.identity(tf.gradients(tf.reduce_sum(y * y), inputs[0])[0], name="dx")
                 fetches.append("dx")
         path = folder / f"{name}_v{version}.pb"
