@@ -128,14 +128,29 @@ g = TensorArrayGatherV3(array, all, w) {dtype=i64, element_shape=[1]}
 }
 
 TEST(TensorArray, HoldsEveryType) {
-  for (const char* dtype : {"u8", "i8", "i16", "i32", "i64", "f16", "bf16", "f64", "bool", "c64"}) {
+  for (const char* dtype : {"u8", "i8", "i16", "u16", "i32", "i64", "u32", "u64", "f16", "bf16", "f64", "bool"}) {
     SCOPED_TRACE(dtype);
-    std::string text = str_cat(
-        "x: f32[2] = Placeholder\nv = Cast(x) {SrcT=f32, DstT=", dtype, "}\narray = TensorArrayV3(one) {dtype=", dtype,
-        "}\nw = TensorArrayWriteV3(array, zero, v, array:1)\nr = TensorArrayReadV3(array, zero, w) "
-        "{dtype=",
-        dtype, "}\nsame = Equal(r, v)\n");
-    EXPECT_EQ(both(text, {"same"}, {{"x", Tensor::from<float>({2}, {1, 0})}}), "bool[2]{true, true}");
+    std::string text = R"(
+x: f32[2] = Placeholder
+v = Cast(x) {SrcT=f32, DstT=TYPE}
+array = TensorArrayV3(one) {dtype=TYPE}
+w = TensorArrayWriteV3(array, zero, v, array:1)
+r = TensorArrayReadV3(array, zero, w) {dtype=TYPE}
+same = Cast(r) {SrcT=TYPE, DstT=f32}
+grad = TensorArrayGradV3(array, w) {source="g"}
+g0 = TensorArrayWriteV3(grad, zero, v, grad:1)
+g1 = TensorArrayWriteV3(grad, zero, v, g0)
+added = TensorArrayReadV3(grad, zero, g1) {dtype=TYPE}
+twice = Cast(added) {SrcT=TYPE, DstT=f32}
+)";
+    for (size_t at = text.find("TYPE"); at != std::string::npos; at = text.find("TYPE")) text.replace(at, 4, dtype);
+    Feeds feeds = {{"x", Tensor::from<float>({2}, {1, 0})}};
+    EXPECT_EQ(both(text, {"same"}, feeds), "f32[2]{1, 0}");
+    if (std::string_view(dtype) == "bool") {
+      EXPECT_NE(both(text, {"twice"}, feeds).find("values of bool cannot be added"), std::string::npos);
+    } else {
+      EXPECT_EQ(both(text, {"twice"}, feeds), "f32[2]{2, 0}");
+    }
   }
   EXPECT_EQ(
       both(R"(
