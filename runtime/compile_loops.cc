@@ -49,6 +49,7 @@ class FrameFinder {
                                              " has inputs from different frames: ", quoted(state_.wire_name(first)),
                                              " is ", frame_text(state_, frame), ", ", quoted(state_.wire_name(wire)),
                                              " is ", frame_text(state_, from), fed_text(first), fed_text(wire)));
+        node.frame = std::max(frame, from);  // so that those behind it have nothing to say
         return;
       }
     }
@@ -61,6 +62,7 @@ class FrameFinder {
         state_.problems.add(invalid_argument(
             label(n), " has inputs from different frames: it is ", frame_text(state_, frame), ", and waits for ",
             quoted(state_.node(before).name), ", which is ", frame_text(state_, from)));
+        node.frame = std::max(frame, from);
         return;
       }
     }

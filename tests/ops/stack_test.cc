@@ -59,7 +59,7 @@ push = StackPushV2(stack, s)
 pop = StackPopV2(stack, ^push) {elem_type=str}
 )",
                 {}, {"pop"}),
-            "str[2]{\"one\", \"a long string that lies on the heap\"}");
+            "str[2]{'one', 'a long string that lies on the heap'}");
 }
 
 TEST(Stack, KnowsTheShapeOfItsElementsWhileItIsCompiled) {

@@ -62,7 +62,7 @@ g = TensorArrayGatherV2(array, both, w0) {dtype=f32}
 size = TensorArraySizeV2(array, w0)
 )",
                  {"g", "size", "array"}, {{"a", Tensor::from<float>({2}, {1, 2})}}),
-            "f32[2,2]{1, 2, 1, 2} i32[]{2} str[2]{\"_tensor_arrays\", \"mine\"}");
+            "f32[2,2]{1, 2, 1, 2} i32[]{2} str[2]{'_tensor_arrays', 'mine'}");
 }
 
 TEST(TensorArray, ScattersAndGathers) {
@@ -162,7 +162,7 @@ both: i32[2] = {0, 1}
 g = TensorArrayGatherV3(array, both, w1) {dtype=str}
 )",
            {"g"}),
-      "str[2,2]{\"one\", \"a long string that lies on the heap\", \"one\", \"a long string that lies on the heap\"}");
+      "str[2,2]{'one', 'a long string that lies on the heap', 'one', 'a long string that lies on the heap'}");
 }
 
 // for (i = 0; i < n; ++i) out[i] = in[i] * 2
