@@ -168,9 +168,9 @@ TEST(GraphDef, UnknownOpsAreAllNamedAtOnce) {  // B27
   text += "library { function { signature { name: 'my_function' } } }";
 
   Result<Graph> graph = testing::import(text);
-  EXPECT_TRUE(refused(graph, {"3 ops not supported", "Dropout (5 nodes: 'd0', 'd1', 'd2', …)", "Zorn (1 node: 'z')",
-                              "Relus (1 node: 'r'); did you mean 'Relu'?",
-                              "Relu 'bad': expects 1 inputs (features), got 2"}));
+  EXPECT_TRUE(
+      refused(graph, {"3 ops not supported", "Dropout (5 nodes: 'd0', 'd1', 'd2', …)", "Zorn (1 node: 'z')",
+                      "Relus (1 node: 'r'); did you mean 'Relu'?", "Relu 'bad': expects 1 inputs (features), got 2"}));
   EXPECT_TRUE(refused(testing::import("node { name: 'a' }"), {"node 'a' has no op"}));
   EXPECT_EQ(testing::import(typed("z", "Zorn", "", "")).status().code(), Code::kUnimplemented);
   expect_still_usable();
