@@ -232,4 +232,10 @@ Result<std::shared_ptr<TensorArray>> TensorArray::gradient(std::string_view sour
   return it->second;
 }
 
+Status pass_flow(RunContext& c, int input, int output) {
+  TARN_ASSIGN_OR_RETURN(TensorView flow, c.output(output, Shape()));
+  *flow.as<float>() = input >= 0 && c.input(input).count > 0 ? c.input(input).item<float>() : 0.0f;
+  return {};
+}
+
 }  // namespace tarn

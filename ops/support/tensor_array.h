@@ -72,4 +72,7 @@ class TensorArray : public Resource {
   std::map<std::string, std::shared_ptr<TensorArray>, std::less<>> gradients_;
 };
 
+// The flow that comes in goes on; 0 where it begins (input -1).
+Status pass_flow(RunContext& c, int input, int output);
+
 }  // namespace tarn
