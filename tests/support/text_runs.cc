@@ -29,7 +29,9 @@ std::string session_run(std::string_view text, const Feeds& feeds, const std::ve
     std::string result = status.ok() ? text_of(out) : std::string(status.message());
     if (run == 0) first = result;
     // Where a run was stopped may differ.
-    if (status.code() != Code::kDeadlineExceeded) EXPECT_EQ(result, first) << "the second run differs";
+    if (status.code() != Code::kDeadlineExceeded) {
+      EXPECT_EQ(result, first) << "the second run differs";
+    }
   }
   return first;
 }
@@ -65,7 +67,9 @@ std::string engine_run(std::string_view text, const Feeds& feeds, const std::vec
     }
     std::string result = status.ok() ? text_of(out) : std::string(status.message());
     if (run == 0) first = result;
-    if (status.code() != Code::kDeadlineExceeded) EXPECT_EQ(result, first) << "the engine's second run differs";
+    if (status.code() != Code::kDeadlineExceeded) {
+      EXPECT_EQ(result, first) << "the engine's second run differs";
+    }
   }
   return first;
 }
