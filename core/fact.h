@@ -13,6 +13,28 @@ namespace tarn {
 
 constexpr int64_t kUnknownElement = std::numeric_limits<int64_t>::min();
 
+// What a TensorArray or a stack holds, as far as a compiler has seen by now: all its elements have this shape. Ops that
+// put elements in add() theirs; a compiler infers until nothing is added anymore, so what is read is true in the end.
+struct Contents {
+  bool is_empty = true;
+  bool is_anything = false;  // elements that no compiler sees may be put in
+  Shape shape = Shape::unknown();
+  void add(const Shape& element) {
+    if (is_empty) {
+      shape = element;
+    } else if (shape.rank() != element.rank()) {
+      shape = Shape::unknown();
+    } else {
+      for (int d = 0; d < shape.rank(); ++d) {
+        if (shape.dim(d) != element.dim(d)) shape.set_dim(d, kUnknownDim);
+      }
+    }
+    is_empty = false;
+  }
+  // Of an element read; `declared` if nothing better is known.
+  Shape element(const Shape& declared) const { return is_empty || is_anything ? declared : shape; }
+};
+
 struct Fact {
   DType dtype = DType::kInvalid;
   Shape shape = Shape::unknown();
@@ -24,6 +46,9 @@ struct Fact {
   // Of a resource handle: what its variable is declared to hold (TensorFlow's handle data). Null: not a handle on a
   // variable, as far as is known.
   std::shared_ptr<const Fact> behind = {};
+
+  // Of a handle that an op with kTakesContainer gets, while a compiler infers a whole program; else null.
+  Contents* contents = nullptr;
 
   bool has_value() const { return value.is_valid(); }
   // Refers to a variable, as a reference or by a resource handle.

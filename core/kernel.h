@@ -121,6 +121,12 @@ class RunContext {
   virtual Status forward(int input, int output, const Shape& shape) = 0;
   // Output i refers to this variable.
   virtual void set_variable(int output, Variable* variable) = 0;
+  // What input i is a handle on: a TensorArray, a stack, a list. Null if it is no handle, or one on a variable.
+  virtual Resource* resource(int) { return nullptr; }
+  // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes first.
+  virtual void set_resource(int, std::shared_ptr<Resource>) {}
+  // What output i was a handle on in the last run if no handle is left: used again, a run allocates nothing. Else null.
+  virtual std::shared_ptr<Resource> take_resource(int) { return nullptr; }
   // Output i takes over this tensor (a restored value, for instance).
   virtual void set_output(int output, Tensor tensor) = 0;
   // At least `bytes` of 64-byte aligned memory, good until run() returns. Free of cost up to what prepare() reserved.

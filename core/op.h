@@ -35,10 +35,13 @@ enum OpTraits : uint32_t {
   kSourceOp = 1 << 8,         // a Placeholder: has a value only if fed
   kNoFold = 1 << 9,           // pure, but evaluating it early gains nothing (PreventGradient …)
   kTakesVariable = 1 << 10,   // its resource inputs are handles on variables; with kWritesRef, all of them change
+  kMakesContainer = 1 << 11,  // output 0 is a handle on a TensorArray or a stack, which lives as long as the run
+  kTakesContainer = 1 << 12,  // input 0 is such a handle
 };
 
 // What the executor itself does for control-flow ops.
-enum class Control : uint8_t { kNone, kSwitch, kMerge, kEnter, kExit, kNextIteration, kLoopCond };
+// kTrigger: runs even if what it waits for is dead.
+enum class Control : uint8_t { kNone, kSwitch, kMerge, kEnter, kExit, kNextIteration, kLoopCond, kTrigger };
 
 class InferContext {
  public:

@@ -128,7 +128,8 @@ class Assembler {
     };
     std::map<std::string, Users> unknown;
     for (const NodeRecord& node : records_) {
-      if (node.op.empty() || graph_.ops().find(node.op) != nullptr) continue;
+      bool is_known = graph_.ops().find(node.op) != nullptr || options_.functions.contains(node.op);
+      if (node.op.empty() || is_known) continue;
       Users& users = unknown[node.op];
       if (++users.count <= kMostNodesShown) users.names.push_back(quoted(node.name));
     }
@@ -140,11 +141,7 @@ class Assembler {
       std::string line =
           str_cat(printable(op), " (", users.count, users.count == 1 ? " node: " : " nodes: ", str_join(users.names),
                   users.count > users.names.size() ? ", …)" : ")");
-      if (options_.functions.contains(op)) {
-        line += ", a function of the file; functions are not supported";
-      } else if (++explained <= kMostOpsExplained) {
-        line += did_you_mean(op, known, 1);
-      }
+      if (++explained <= kMostOpsExplained) line += did_you_mean(op, known, 1);
       lines.push_back(std::move(line));
     }
     problems_.add(

@@ -29,7 +29,7 @@ struct AssembleOptions {
   const OpRegistry* ops = nullptr;  // null: all_ops()
   bool allow_unknown_ops = false;
   bool infer_attrs = false;                   // missing type attrs follow from the inputs
-  std::unordered_set<std::string> functions;  // of the file's library, for the message about unknown ops
+  std::unordered_set<std::string> functions;  // of the file's library: they are ops too
   // Where record `node` (or its input, if `input` >= 0) stands: "node 17", "3:14".
   std::function<std::string(int node, int input)> place;
 };

@@ -16,6 +16,7 @@ class GraphSource : public NodeSource {
   std::span<const int> controls(int node) const override { return graph_.node(node).controls; }
   Result<AttrMap> attrs(int node) const override { return graph_.node(node).attrs; }
   int find(std::string_view name) const override { return graph_.find(name).value_or(-1); }
+  std::string_view function_library() const override { return graph_.library; }
 
  private:
   const Graph& graph_;

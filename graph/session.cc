@@ -265,6 +265,7 @@ Status Session::run_observed(const std::vector<Feed>& feeds, const std::vector<s
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  environment.limits = options_.limits;
   if (times != nullptr) {
     const std::vector<Step>& steps = signature->program->steps;
     times->resize(steps.size());

@@ -39,6 +39,7 @@ struct SessionOptions {
   // For graphs that name files themselves (ReadFile, tables from text files): disk_files(), if they may. Null: such
   // nodes are refused. Must outlive the session.
   FileReader* files = nullptr;
+  RunLimits limits = {};  // of every run
 };
 
 // Any file that the process may read.

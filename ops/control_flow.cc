@@ -78,12 +78,22 @@ constexpr std::string_view kRefSwitchDoc = R"(Passes a variable to one of two ou
   Source: TensorFlow control_flow_ops RefSwitch.)";
 constexpr std::string_view kRefMergeDoc = R"(Passes on the one variable that is not dead.
   inputs  N references   returns  output  Ref(T)   value_index  int32.   Source: TensorFlow RefMerge.)";
+constexpr std::string_view kRefEnterDoc = R"(Brings a variable into the loop frame `frame_name`.
+  data  Ref(T)   returns  Ref(T).   Source: TensorFlow control_flow_ops RefEnter.)";
+constexpr std::string_view kRefExitDoc = R"(Brings a variable out of a loop, after its last iteration.
+  data  Ref(T)   returns  Ref(T).   Source: TensorFlow control_flow_ops RefExit.)";
+constexpr std::string_view kRefNextDoc = R"(Brings a variable into the next iteration of a loop.
+  data  Ref(T)   returns  Ref(T).   Source: TensorFlow control_flow_ops RefNextIteration.)";
+constexpr std::string_view kTriggerDoc = R"(Does nothing but wait for its control inputs, dead ones too.
+  What waits for it runs once these are done. Gradients of loops have it.
+  Source: TensorFlow control_flow_ops ControlTrigger.)";
 constexpr std::string_view kLoopReason = "loops are differentiated as a whole, which is not built yet";
 constexpr std::string_view kRefReason = "references are not differentiated";
 
 }  // namespace
 
-extern const OpDef op_Switch, op_Merge, op_Enter, op_Exit, op_NextIteration, op_LoopCond, op_RefSwitch, op_RefMerge;
+extern const OpDef op_Switch, op_Merge, op_Enter, op_Exit, op_NextIteration, op_LoopCond, op_RefSwitch, op_RefMerge,
+    op_RefEnter, op_RefExit, op_RefNextIteration, op_ControlTrigger;
 const OpDef op_Switch = {
     .name = "Switch",
     .inputs = "data: T, pred: bool",
@@ -149,11 +159,46 @@ const OpDef op_RefMerge = {
     .infer = infer_merge,
     .control = Control::kMerge,
 };
+const OpDef op_RefEnter = {
+    .name = "RefEnter",
+    .inputs = "data: Ref(T)",
+    .outputs = "output: Ref(T)",
+    .attrs = "T: type; frame_name: string; is_constant: bool = false; parallel_iterations: int = 10",
+    .traits = kUninitializedOk,
+    .infer = infer_unchanged,
+    .control = Control::kEnter,
+};
+const OpDef op_RefExit = {
+    .name = "RefExit",
+    .inputs = "data: Ref(T)",
+    .outputs = "output: Ref(T)",
+    .attrs = "T: type",
+    .traits = kUninitializedOk,
+    .infer = infer_unchanged,
+    .control = Control::kExit,
+};
+const OpDef op_RefNextIteration = {
+    .name = "RefNextIteration",
+    .inputs = "data: Ref(T)",
+    .outputs = "output: Ref(T)",
+    .attrs = "T: type",
+    .traits = kUninitializedOk,
+    .infer = infer_unchanged,
+    .control = Control::kNextIteration,
+};
+const OpDef op_ControlTrigger = {
+    .name = "ControlTrigger",
+    .infer = infer_no_outputs,
+    .control = Control::kTrigger,
+};
 
 TARN_OP_FILE(control_flow, {&op_Switch, kSwitchDoc, switch_gradient}, {&op_Merge, kMergeDoc, merge_gradient},
              {&op_Enter, kEnterDoc, nullptr, kLoopReason}, {&op_Exit, kExitDoc, nullptr, kLoopReason},
              {&op_NextIteration, kNextDoc, nullptr, kLoopReason},
              {&op_LoopCond, kLoopCondDoc, nullptr, "a bool has no gradient"},
-             {&op_RefSwitch, kRefSwitchDoc, nullptr, kRefReason}, {&op_RefMerge, kRefMergeDoc, nullptr, kRefReason})
+             {&op_RefSwitch, kRefSwitchDoc, nullptr, kRefReason}, {&op_RefMerge, kRefMergeDoc, nullptr, kRefReason},
+             {&op_RefEnter, kRefEnterDoc, nullptr, kRefReason}, {&op_RefExit, kRefExitDoc, nullptr, kRefReason},
+             {&op_RefNextIteration, kRefNextDoc, nullptr, kRefReason},
+             {&op_ControlTrigger, kTriggerDoc, nullptr, "it has no output"})
 
 }  // namespace tarn

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/compile_state.h"
+#include "runtime/inline_calls.h"
 
 namespace tarn {
 namespace {
@@ -25,6 +26,10 @@ class Lowering {
     for (const CompileRequest::Feed& feed : state_.request.feeds) {
       program_->feeds.push_back({feed.dtype, feed.shape, {}, false});
     }
+    for (size_t f = 0; f < state_.frames.size(); ++f) {
+      program_->loops.emplace_back();
+      program_->loops.back().frame = state_.frames[f].name;
+    }
     for (int unit : order_) add_step(unit);
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
     find_copies();
@@ -32,7 +37,11 @@ class Lowering {
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     for (size_t s = 0; s < program_->steps.size(); ++s) prepare(s);
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
-    plan();
+    std::vector<int> kept;
+    for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
+    std::vector<char> hands_on(program_->steps.size());
+    for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
+    plan_values(*program_, hands_on, reuse_, kept);
     finish_stats();
     return std::move(program_);
   }
@@ -87,6 +96,10 @@ class Lowering {
       push(std::move(step), unit);
       return;
     }
+    if (!is_node_unit(unit)) {
+      add_loop_step(unit);
+      return;
+    }
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit)];
     const WorkNode& tail = node.tail >= 0 ? state_.nodes[static_cast<size_t>(node.tail)] : node;
     int tail_index = node.tail >= 0 ? node.tail : unit;
@@ -100,7 +113,16 @@ class Lowering {
       step.inputs = {value_of(node.inputs[0])};
       step.outputs = {value_of({unit, node.taken_branch})};
     } else {
-      for (Wire wire : unit_inputs(state_, unit)) step.inputs.push_back(value_of(wire));
+      if (control == Control::kMerge && !node.forwards_input) {
+        for (size_t i = 0; i < node.all_inputs.size(); ++i) {
+          Wire wire = node.all_inputs[i];
+          if (state_.never_alive(wire)) continue;
+          step.inputs.push_back(is_back_edge(state_, unit, wire) ? carried_.at(wire.node).to : value_of(wire));
+          step.merge_indices.push_back(static_cast<int>(i));
+        }
+      } else {
+        for (Wire wire : unit_inputs(state_, unit)) step.inputs.push_back(value_of(wire));
+      }
       size_t outputs = node.forwards_input ? 1 : tail.facts.size();
       for (size_t slot = 0; slot < outputs; ++slot)
         step.outputs.push_back(value_of({tail_index, static_cast<int>(slot)}));
@@ -120,14 +142,67 @@ class Lowering {
     for (int before : unit_controls(state_, unit)) {
       const WorkNode& control_node = state_.nodes[static_cast<size_t>(before)];
       auto it = step_of_.find(unit_of(state_, before));
-      if (control_node.may_be_dead() && it != step_of_.end()) step.dead_controls.push_back(it->second);
+      bool may_be_dead = control_node.may_be_dead() && control != Control::kTrigger;
+      if (may_be_dead && it != step_of_.end()) step.dead_controls.push_back(it->second);
     }
     if ((node.traits() & kWritesRef) != 0) program_->writes_variables = true;
     if (!step.ref_inputs.empty()) program_->reads_variables = true;
     program_->most_inputs = std::max(program_->most_inputs, static_cast<int>(step.inputs.size()));
+    if (control == Control::kEnter && !node.is_constant_enter)
+      program_->loops[static_cast<size_t>(node.entered_frame)].entering.push_back(step.outputs[0]);
+    if (control == Control::kExit) {
+      int frame = state_.frame_of(node.inputs[0]);
+      program_->loops[static_cast<size_t>(frame)].leaving.push_back(step.inputs[0]);
+    }
     push(std::move(step), unit);
   }
 
+  // --- loops ------------------------------------------------------------------------------------------------------
+  int add_value(const Fact& fact, ValueKind kind) {
+    Value value;
+    value.kind = kind;
+    value.fact = fact;
+    value.fact.value = Tensor();
+    value.fact.elements.clear();
+    program_->values.push_back(std::move(value));
+    return static_cast<int>(program_->values.size()) - 1;
+  }
+
+  // A loop begins with nothing carried, and its end carries what NextIteration gives.
+  void add_loop_step(int unit) {
+    bool is_begin = unit < kLoopEndUnit;
+    int frame = unit - (is_begin ? kLoopBeginUnit : kLoopEndUnit);
+    Loop& loop = program_->loops[static_cast<size_t>(frame)];
+    Step step;
+    step.kind = is_begin ? StepKind::kLoopBegin : StepKind::kLoopEnd;
+    step.loop = frame;
+    step.node = loop.frame;
+    step.op = is_begin ? "LoopBegin" : "LoopEnd";
+    if (is_begin) {
+      loop.begin = static_cast<int>(program_->steps.size());
+      program_->has_branches = true;
+      for (int next : state_.frames[static_cast<size_t>(frame)].next_iterations) {
+        if (!state_.node(next).live) continue;
+        const Fact& fact = state_.fact({next, 0});
+        Loop::Carried carried{value_of({next, 0}), add_value(fact, ValueKind::kForwarded)};
+        if (!fact.is_variable() && fact.dtype != DType::kResource && fact.dtype != DType::kVariant) {
+          for (int& buffer : carried.buffers) {
+            buffer = add_value(fact, can_be_planned(fact) ? ValueKind::kPlanned : ValueKind::kDynamic);
+            step.outputs.push_back(buffer);
+          }
+        }
+        step.outputs.push_back(carried.to);
+        carried_.emplace(next, carried);
+        loop.carried.push_back(carried);
+      }
+    } else {
+      loop.end = static_cast<int>(program_->steps.size());
+      for (const Loop::Carried& carried : loop.carried) step.inputs.push_back(carried.from);
+    }
+    push(std::move(step), unit);
+  }
+
+  // --- values that steps make and read ----------------------------------------------------------------------------
   // Whether what comes in beside input 0 is known by now. Where a Reshape's sizes are not, its shape may be known all
   // the same, from the other sizes; then its kernel still has to see whether what is fed fits.
   bool needs_no_other_input(const WorkNode& node) const {
@@ -139,7 +214,8 @@ class Lowering {
     Control control = node.op->def->control;
     if (control == Control::kSwitch) return StepKind::kSwitch;
     if (control == Control::kMerge && !node.forwards_input) return StepKind::kMerge;
-    if (node.forwards_input) return StepKind::kView;
+    if (control == Control::kTrigger) return StepKind::kNothing;
+    if (node.forwards_input || control != Control::kNone) return StepKind::kView;
     if (node.facts.size() == 1 && node.facts[0].has_value() && node.inputs.empty()) return StepKind::kConstant;
     bool reads_handle = (node.traits() & (kView | kTakesVariable)) == (kView | kTakesVariable);
     if (reads_handle || (node.is_view() && node.facts[0].shape.is_fully_known() && needs_no_other_input(node)))
@@ -158,7 +234,7 @@ class Lowering {
   // Whether outputs of the step may be its inputs' memory.
   bool hands_on(size_t s) const {
     const Step& step = program_->steps[s];
-    bool view_kernel = step.kind == StepKind::kKernel && unit_of_step_[s] < kFetchUnit &&
+    bool view_kernel = step.kind == StepKind::kKernel && is_node_unit(unit_of_step_[s]) &&
                        state_.nodes[static_cast<size_t>(unit_of_step_[s])].is_view();
     return step.kind == StepKind::kView || step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge ||
            view_kernel;
@@ -170,21 +246,24 @@ class Lowering {
     size_t values = program_->values.size();
     // By value: the variable it refers to or is a view of; "" for none, "*" if it can't be told.
     std::vector<std::string> variable(values);
-    std::vector<int> last_read(values, -1);
+    std::vector<int> last_read(values, -1), made(values, -1);
     std::map<std::string, std::vector<int>> writers;
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       const Step& step = program_->steps[s];
       int unit = unit_of_step_[s];
-      const WorkNode* node = unit < kFetchUnit ? &state_.nodes[static_cast<size_t>(unit)] : nullptr;
+      const WorkNode* node = is_node_unit(unit) ? &state_.nodes[static_cast<size_t>(unit)] : nullptr;
       if (node != nullptr && (node->traits() & kWritesRef) != 0) {
         for (int in : step.inputs) {
           if (fact_of(in).is_variable()) writers[variable[static_cast<size_t>(in)]].push_back(static_cast<int>(s));
         }
       }
       for (int out : step.outputs) {
+        made[static_cast<size_t>(out)] = static_cast<int>(s);
         std::string& name = variable[static_cast<size_t>(out)];
         bool refers = fact_of(out).is_variable();
-        if (refers && step.inputs.empty()) {
+        if (refers && step.kind == StepKind::kLoopBegin) {
+          name = "*";
+        } else if (refers && step.inputs.empty()) {
           name = variable_name(node->attrs, node->name);
         } else if (hands_on(s) || refers) {
           for (int in : step.inputs) {
@@ -201,8 +280,10 @@ class Lowering {
       if (hands_on(s)) {
         for (int out : step.outputs) until = std::max(until, last_read[static_cast<size_t>(out)]);
       }
-      for (int in : step.inputs)
-        last_read[static_cast<size_t>(in)] = std::max(last_read[static_cast<size_t>(in)], until);
+      for (int in : step.inputs) {
+        int& last = last_read[static_cast<size_t>(in)];
+        last = std::max(last, last_use(*program_, made[static_cast<size_t>(in)], until));
+      }
     }
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       Step& step = program_->steps[s];
@@ -308,117 +389,6 @@ class Lowering {
     reuse_.back() = context.request().reuse;
   }
 
-  // --- memory -----------------------------------------------------------------------------------------------------
-  // roots[v]: the planned values whose memory v may be.
-  std::vector<std::vector<int>> find_roots() const {
-    std::vector<std::vector<int>> roots(program_->values.size());
-    for (size_t s = 0; s < program_->steps.size(); ++s) {
-      const Step& step = program_->steps[s];
-      for (int out : step.outputs) {
-        std::vector<int>& mine = roots[static_cast<size_t>(out)];
-        if (program_->values[static_cast<size_t>(out)].kind == ValueKind::kPlanned) mine.push_back(out);
-        if (!hands_on(s)) continue;
-        for (int in : step.inputs) {
-          for (int root : roots[static_cast<size_t>(in)]) {
-            if (std::find(mine.begin(), mine.end(), root) == mine.end()) mine.push_back(root);
-          }
-        }
-      }
-    }
-    return roots;
-  }
-
-  void plan() {
-    size_t values = program_->values.size();
-    std::vector<std::vector<int>> roots = find_roots();
-    std::vector<int> first(values, -1), last(values, -1);
-    for (size_t s = 0; s < program_->steps.size(); ++s) {
-      for (int out : program_->steps[s].outputs) {
-        for (int root : roots[static_cast<size_t>(out)]) {
-          if (root == out) first[static_cast<size_t>(root)] = static_cast<int>(s);
-          last[static_cast<size_t>(root)] = static_cast<int>(s);
-        }
-      }
-      for (int in : program_->steps[s].inputs) {
-        for (int root : roots[static_cast<size_t>(in)]) last[static_cast<size_t>(root)] = static_cast<int>(s);
-      }
-    }
-    if (state_.options.keep_fetches) {
-      for (Wire wire : state_.fetches) {
-        for (int root : roots[static_cast<size_t>(value_of(wire))])
-          last[static_cast<size_t>(root)] = static_cast<int>(program_->steps.size());
-      }
-    }
-    // Storage groups: an output that takes over a dying input's memory joins its group.
-    std::vector<Lifetime> lifetimes;
-    std::vector<int> group(values, -1);
-    std::vector<int> scratch_group(program_->steps.size(), -1);
-    for (size_t s = 0; s < program_->steps.size(); ++s) {
-      const Step& step = program_->steps[s];
-      for (size_t o = 0; o < step.outputs.size(); ++o) {
-        auto out = static_cast<size_t>(step.outputs[o]);
-        const Value& value = program_->values[out];
-        if (value.kind != ValueKind::kPlanned || first[out] != static_cast<int>(s)) continue;
-        size_t bytes = static_cast<size_t>(value.fact.shape.elements()) * dtype_size(value.fact.dtype);
-        int taken = reusable_input(s, static_cast<int>(o), bytes, roots, last, group, lifetimes);
-        if (taken >= 0) {
-          group[out] = taken;
-          lifetimes[static_cast<size_t>(taken)].last = std::max(lifetimes[static_cast<size_t>(taken)].last, last[out]);
-        } else {
-          group[out] = static_cast<int>(lifetimes.size());
-          lifetimes.push_back({bytes, first[out], std::max(first[out], last[out])});
-        }
-      }
-      if (step.scratch_bytes > 0) {
-        scratch_group[s] = static_cast<int>(lifetimes.size());
-        lifetimes.push_back({step.scratch_bytes, static_cast<int>(s), static_cast<int>(s)});
-      }
-    }
-    MemoryPlan plan = plan_memory(lifetimes);
-    assert(plan_is_valid(lifetimes, plan));
-    for (size_t v = 0; v < values; ++v) {
-      if (group[v] >= 0) program_->values[v].offset = plan.offsets[static_cast<size_t>(group[v])];
-    }
-    for (size_t s = 0; s < program_->steps.size(); ++s) {
-      if (scratch_group[s] >= 0)
-        program_->steps[s].scratch_offset = plan.offsets[static_cast<size_t>(scratch_group[s])];
-    }
-    program_->stats.arena_bytes = plan.arena_bytes;
-    program_->stats.arena_lower_bound_bytes = plan.lower_bound_bytes;
-  }
-
-  // The storage group of an input of step s that dies here and may hold output o, or -1.
-  int reusable_input(size_t s, int o, size_t bytes, const std::vector<std::vector<int>>& roots,
-                     const std::vector<int>& last, const std::vector<int>& group,
-                     const std::vector<Lifetime>& lifetimes) const {
-    const Step& step = program_->steps[s];
-    for (auto [i, output] : reuse_[s]) {
-      if (output != o) continue;
-      int in = step.inputs[static_cast<size_t>(i)];
-      const std::vector<int>& mine = roots[static_cast<size_t>(in)];
-      if (mine.size() != 1 || last[static_cast<size_t>(mine[0])] != static_cast<int>(s)) continue;
-      const Value& value = program_->values[static_cast<size_t>(in)];
-      if (!value.fact.shape.is_fully_known() ||
-          static_cast<size_t>(value.fact.shape.elements()) * dtype_size(value.fact.dtype) != bytes) {
-        continue;
-      }
-      int root_group = group[static_cast<size_t>(mine[0])];
-      if (lifetimes[static_cast<size_t>(root_group)].bytes < bytes ||
-          lifetimes[static_cast<size_t>(root_group)].last > static_cast<int>(s))
-        continue;
-      // Nothing else this step reads or writes may live there.
-      bool alone = true;
-      for (int other : step.inputs) {
-        if (other == in) continue;
-        for (int root : roots[static_cast<size_t>(other)])
-          alone = alone && group[static_cast<size_t>(root)] != root_group;
-      }
-      for (int other : step.outputs) alone = alone && group[static_cast<size_t>(other)] != root_group;
-      if (alone) return root_group;
-    }
-    return -1;
-  }
-
   void finish_stats() {
     ProgramStats& stats = program_->stats;
     for (const WorkNode& node : state_.nodes) {
@@ -432,17 +402,17 @@ class Lowering {
   std::vector<int> order_;
   std::unique_ptr<Program> program_;
   std::map<std::pair<int, int>, int> value_of_;
-  std::map<int, int> step_of_;  // by unit
+  std::map<int, int> step_of_;            // by unit
+  std::map<int, Loop::Carried> carried_;  // by NextIteration node
   std::vector<int> unit_of_step_;
   std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
-                                         const CompileOptions& options) {
-  State state{source, request, options, {}, {}, {}, {}, {}};
+Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const CompileRequest& request,
+                                                 const CompileOptions& options) {
+  State state(source, request, options);
   TARN_RETURN_IF_ERROR(prune(state));
+  TARN_RETURN_IF_ERROR(find_frames(state));
   infer_and_fold(state);
   TARN_RETURN_IF_ERROR(state.problems.to_status(""));
   mark_live(state);
@@ -451,10 +421,11 @@ Result<std::unique_ptr<Program>> compile(const NodeSource& source, const Compile
   return Lowering(state, std::move(order)).lower();
 }
 
-Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options) {
-  options.most_folded_growth = 0;
-  State state{source, request, options, {}, {}, {}, {}, {}};
+Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileRequest& request,
+                                        const CompileOptions& options) {
+  State state(source, request, options);
   TARN_RETURN_IF_ERROR(prune(state));
+  TARN_RETURN_IF_ERROR(find_frames(state));
   infer_and_fold(state);
   TARN_RETURN_IF_ERROR(state.problems.to_status(""));
   mark_live(state);
@@ -474,6 +445,22 @@ Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& 
   std::vector<Fact> facts;
   for (Wire wire : state.fetches) facts.push_back(state.fact(wire));
   return facts;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
+                                         const CompileOptions& options) {
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, inline_calls(source, request, *options.ops));
+  if (inlined == nullptr) return compile_inlined(source, request, options);
+  return compile_inlined(inlined->source(), inlined->request(), options);
+}
+
+Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options) {
+  options.most_folded_growth = 0;
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, inline_calls(source, request, *options.ops));
+  if (inlined == nullptr) return check_inlined(source, request, options);
+  return check_inlined(inlined->source(), inlined->request(), options);
 }
 
 }  // namespace tarn

@@ -13,6 +13,13 @@ const Fact& State::fact(Wire wire) const {
   return static_cast<size_t>(wire.slot) < node.facts.size() ? node.facts[static_cast<size_t>(wire.slot)] : kUnknown;
 }
 
+std::string State::wire_name(Wire wire) const {
+  Wire fed = is_feed(wire) ? request.feeds[static_cast<size_t>(feed_index(wire))].tensor : wire;
+  std::string name(is_feed(wire) ? source.name(fed.node) : std::string_view(node(wire.node).name));
+  if (fed.slot > 0) str_append(name, ":", fed.slot);
+  return name;
+}
+
 bool State::never_alive(Wire wire) const {
   if (is_feed(wire)) return false;
   const WorkNode& node = nodes[static_cast<size_t>(wire.node)];
@@ -21,246 +28,18 @@ bool State::never_alive(Wire wire) const {
 
 namespace {
 
-// Names of the nodes on the depth-first path from `from` back to itself.
-std::string cycle_text(const NodeSource& source, const std::vector<int>& path, int from) {
-  auto it = std::find(path.begin(), path.end(), from);
-  std::vector<std::string> names;
-  for (; it != path.end() && names.size() < 12; ++it) names.push_back(quoted(source.name(*it)));
-  names.push_back(quoted(source.name(from)));
-  return str_join(names, " <- ");
-}
-
-// Whether the cycle from `from` on is that of a while loop.
-bool passes_next_iteration(const NodeSource& source, const std::vector<int>& path, int from) {
-  return std::any_of(std::find(path.begin(), path.end(), from), path.end(), [&](int node) {
-    return source.op(node) == "NextIteration" || source.op(node) == "RefNextIteration";
-  });
-}
-
-void report_unsupported(State& state);
-
-void judge_feed(State& state, int index) {
-  const CompileRequest::Feed& feed = state.request.feeds[static_cast<size_t>(index)];
-  std::string name(state.source.name(feed.tensor.node));
-  state.feed_facts.push_back({feed.dtype, feed.shape, {}, false});
-  if (feed.dtype == DType::kResource) {
-    state.problems.add(str_cat("feed ", quoted(name), ": a resource handle cannot be fed"));
-    return;
-  }
-  const OpRegistry::Op* op = state.options.ops->find(state.source.op(feed.tensor.node));
-  if (op == nullptr) return;  // an op unknown here may still be fed
-  Result<AttrMap> attrs = state.source.attrs(feed.tensor.node);
-  if (!attrs.ok()) {
-    state.problems.add(attrs.status());
-    return;
-  }
-  if ((op->def->traits & kSourceOp) == 0) return;
-  DType dtype = attrs->get_or<DType>("dtype", feed.dtype);
-  Shape shape = attrs->get_or<Shape>("shape", Shape::unknown());
-  if (dtype != feed.dtype) {
-    state.problems.add(
-        str_cat("feed ", quoted(name), ": expects ", dtype_name(dtype), ", got ", dtype_name(feed.dtype)));
-  } else if (!shape.is_compatible_with(feed.shape)) {
-    state.problems.add(
-        str_cat("feed ", quoted(name), ": expects shape ", shape.to_string(), ", got ", feed.shape.to_string()));
-  }
-}
-
-}  // namespace
-
-Status prune(State& state) {
-  const NodeSource& source = state.source;
-  std::map<std::pair<int, int>, int> feeds;
-  for (size_t i = 0; i < state.request.feeds.size(); ++i) {
-    Wire wire = state.request.feeds[i].tensor;
-    if (!feeds.emplace(std::make_pair(wire.node, wire.slot), static_cast<int>(i)).second) {
-      return invalid_argument("tensor '", source.name(wire.node), ":", wire.slot, "' is fed more than once");
-    }
-    judge_feed(state, static_cast<int>(i));
-  }
-  auto feed_of = [&](Wire wire) {
-    auto it = feeds.find({wire.node, wire.slot});
-    return it == feeds.end() ? -1 : it->second;
-  };
-
-  // Who waits for a Placeholder that is fed waits for nothing.
-  auto is_fed_placeholder = [&](int node) {
-    if (feed_of({node, 0}) < 0) return false;
-    const OpRegistry::Op* op = state.options.ops->find(source.op(node));
-    return op != nullptr && (op->def->traits & kSourceOp) != 0;
-  };
-
-  enum : char { kNew, kOpen, kDone };
-  std::vector<char> state_of(static_cast<size_t>(source.node_count()), kNew);
-  std::vector<int> work_index(static_cast<size_t>(source.node_count()), -1);
-  struct Frame {
-    int node;
-    size_t next = 0;  // data inputs first, then controls
-  };
-  std::vector<Frame> stack;
-  std::vector<int> path;
-  bool has_loop = false;
-  auto to_work = [&](Wire wire) -> Wire {
-    int feed = feed_of(wire);
-    if (feed >= 0) return {feed_wire(feed), 0};
-    return {work_index[static_cast<size_t>(wire.node)], wire.slot};
-  };
-  auto visit = [&](int root) -> Status {
-    if (state_of[static_cast<size_t>(root)] != kNew) return {};
-    stack.push_back({root});
-    path.push_back(root);
-    state_of[static_cast<size_t>(root)] = kOpen;
-    while (!stack.empty()) {
-      Frame& frame = stack.back();
-      std::span<const Wire> inputs = source.inputs(frame.node);
-      std::span<const int> controls = source.controls(frame.node);
-      if (frame.next < inputs.size() + controls.size()) {
-        size_t i = frame.next++;
-        if (i < inputs.size() && feed_of(inputs[i]) >= 0) continue;
-        int next = i < inputs.size() ? inputs[i].node : controls[i - inputs.size()];
-        if (i >= inputs.size() && is_fed_placeholder(next)) continue;
-        if (state_of[static_cast<size_t>(next)] == kDone) continue;
-        if (state_of[static_cast<size_t>(next)] == kOpen) {
-          if (passes_next_iteration(source, path, next)) {  // a while loop: report_unsupported names its ops
-            has_loop = true;
-            continue;
-          }
-          return invalid_argument("the graph has a cycle: ", cycle_text(source, path, next));
-        }
-        state_of[static_cast<size_t>(next)] = kOpen;
-        stack.push_back({next});
-        path.push_back(next);
-        continue;
-      }
-      WorkNode node;
-      node.source = frame.node;
-      node.name = source.name(frame.node);
-      node.op_name = source.op(frame.node);
-      for (Wire wire : inputs) node.inputs.push_back(to_work(wire));
-      for (int control : controls) {
-        if (!is_fed_placeholder(control)) node.controls.push_back(work_index[static_cast<size_t>(control)]);
-      }
-      work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
-      state.nodes.push_back(std::move(node));
-      state_of[static_cast<size_t>(frame.node)] = kDone;
-      stack.pop_back();
-      path.pop_back();
-    }
-    return {};
-  };
-  for (Wire wire : state.request.fetches) {
-    if (feed_of(wire) < 0) TARN_RETURN_IF_ERROR(visit(wire.node));
-    state.fetches.push_back(to_work(wire));
-  }
-  for (int target : state.request.targets) {
-    TARN_RETURN_IF_ERROR(visit(target));
-    state.targets.push_back(work_index[static_cast<size_t>(target)]);
-  }
-  if (!has_loop) return {};
-  for (WorkNode& node : state.nodes) node.op = state.options.ops->find(node.op_name);
-  report_unsupported(state);
-  return state.problems.to_status("");
-}
-
-namespace {
-
 // Nodes whose op is missing, by op, said in one problem each.
 void report_unsupported(State& state) {
   std::map<std::string, std::vector<std::string>> nodes_of;
   for (const WorkNode& node : state.nodes) {
-    bool loop = node.op != nullptr && node.op->def->control != Control::kNone &&
-                node.op->def->control != Control::kSwitch && node.op->def->control != Control::kMerge;
-    if (node.op == nullptr || loop) nodes_of[node.op_name].push_back(node.name);
+    if (node.op == nullptr) nodes_of[node.op_name].push_back(node.name);
   }
   for (const auto& [op, names] : nodes_of) {
     std::vector<std::string> some;
     for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
     std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
-    state.problems.add(unimplemented(
-        "op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ", str_join(some), more, ")",
-        state.options.ops->find(op) != nullptr ? ": while loops are not run yet"
-                                               : did_you_mean(op, state.options.ops->names())));
-  }
-}
-
-Wire through_views(const State& state, Wire wire) {
-  while (!is_feed(wire) && state.nodes[static_cast<size_t>(wire.node)].is_view() && wire.slot == 0) {
-    wire = state.nodes[static_cast<size_t>(wire.node)].inputs[0];
-  }
-  return wire;
-}
-
-void add_condition(std::vector<Condition>& conditions, const Condition& condition) {
-  if (std::find(conditions.begin(), conditions.end(), condition) == conditions.end()) conditions.push_back(condition);
-}
-
-// The conditions of a wire: its node's, and the branch if it leaves a Switch.
-std::vector<Condition> conditions_of(const State& state, Wire wire) {
-  if (is_feed(wire)) return {};
-  const WorkNode& node = state.nodes[static_cast<size_t>(wire.node)];
-  std::vector<Condition> conditions = node.conditions;
-  if (node.op != nullptr && node.op->def->control == Control::kSwitch && node.taken_branch < 0) {
-    add_condition(conditions, {through_views(state, node.inputs[1]), wire.slot == 1});
-  }
-  return conditions;
-}
-
-bool uncertain(const State& state, Wire wire) {
-  return !is_feed(wire) && state.nodes[static_cast<size_t>(wire.node)].uncertain;
-}
-
-// Two branches that differ in one predicate alone meet again: what is left is certain.
-void merge_conditions(State& state, WorkNode& node) {
-  std::vector<Condition> first = conditions_of(state, node.inputs[0]);
-  std::vector<Condition> second = conditions_of(state, node.inputs[1]);
-  for (const Condition& condition : first) {
-    Condition opposite{condition.predicate, !condition.branch};
-    if (std::find(second.begin(), second.end(), opposite) == second.end()) continue;
-    std::vector<Condition> rest_a = first, rest_b = second;
-    std::erase(rest_a, condition);
-    std::erase(rest_b, opposite);
-    bool same = rest_a.size() == rest_b.size() && std::all_of(rest_a.begin(), rest_a.end(), [&](const Condition& c) {
-                  return std::find(rest_b.begin(), rest_b.end(), c) != rest_b.end();
-                });
-    if (!same) continue;
-    for (const Condition& c : rest_a) add_condition(node.conditions, c);
-    return;
-  }
-  node.uncertain = true;
-}
-
-void find_conditions(State& state, WorkNode& node) {
-  bool merge = node.op->def->control == Control::kMerge;
-  if (merge) {
-    std::vector<Wire> alive;
-    for (Wire wire : node.inputs) {
-      if (!state.never_alive(wire)) alive.push_back(wire);
-    }
-    if (alive.empty()) node.never_runs = true;
-    if (alive.size() == 1) {
-      node.merge_index =
-          static_cast<int>(std::find(node.inputs.begin(), node.inputs.end(), alive[0]) - node.inputs.begin());
-      node.inputs = alive;
-      node.forwards_input = true;
-    } else if (alive.size() == 2 && !uncertain(state, alive[0]) && !uncertain(state, alive[1])) {
-      node.inputs = alive;
-      merge_conditions(state, node);
-    } else {
-      node.uncertain = true;
-    }
-  }
-  if (!merge || node.forwards_input) {
-    for (Wire wire : node.inputs) {
-      node.never_runs = node.never_runs || state.never_alive(wire);
-      node.uncertain = node.uncertain || uncertain(state, wire);
-      for (const Condition& condition : conditions_of(state, wire)) add_condition(node.conditions, condition);
-    }
-  }
-  for (int control : node.controls) {
-    const WorkNode& before = state.nodes[static_cast<size_t>(control)];
-    node.never_runs = node.never_runs || before.never_runs;
-    node.uncertain = node.uncertain || before.uncertain;
-    for (const Condition& condition : before.conditions) add_condition(node.conditions, condition);
+    state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
+                                     str_join(some), more, ")", did_you_mean(op, state.options.ops->names())));
   }
 }
 
@@ -361,73 +140,201 @@ void fold(State& state, WorkNode& node) {
   }
 }
 
-void infer_one(State& state, WorkNode& node) {
-  node.op = state.options.ops->find(node.op_name);
-  if (node.op == nullptr) return;
-  Result<AttrMap> attrs = state.source.attrs(node.source);
-  if (!attrs.ok()) {
-    state.problems.add(attrs.status());
-    return;
+// Of a loop's first node: what is true of the value that goes in and of all that come back, as far as those are known.
+void infer_loop_merge(const State& state, WorkNode& node, const NodeTypes& types, const Fact& before) {
+  node.facts.assign(types.outputs.size(), Fact{});
+  node.facts[1].dtype = types.outputs[1].dtype;
+  node.facts[1].shape = Shape();
+  Fact& merged = node.facts[0];
+  bool is_first = true;
+  auto join = [&](const Fact& fact) {
+    merged.shape = is_first ? fact.shape : common_shape(merged.shape, fact.shape);
+    merged.behind = is_first ? fact.behind : common_variable(merged, fact);
+    is_first = false;
+  };
+  if (before.dtype != DType::kInvalid) join(before);  // never knows more than it did: so inference ends
+  for (Wire wire : node.inputs) {
+    bool is_judged = is_feed(wire) || !state.node(wire.node).facts.empty();
+    if (is_judged && !state.never_alive(wire)) join(state.fact(wire));
   }
-  node.attrs = *std::move(attrs);
+  merged.dtype = types.outputs[0].dtype;
+  merged.is_ref = types.outputs[0].is_ref;
+}
+
+// What TensorArrays and stacks hold is known by the node that makes them, if every handle leads back to one.
+void find_contents(State& state, WorkNode& node, std::vector<Fact>& inputs) {
+  if ((node.traits() & kTakesContainer) == 0 || inputs.empty()) return;
+  node.container = container_of(state, node.inputs[0]);
+  if (node.container < 0 && state.containers_are_known) {
+    state.containers_are_known = false;
+    for (auto& [maker, contents] : state.containers) contents.is_anything = true;
+  }
+  if (node.container < 0) return;
+  Contents& contents = state.containers[node.container];
+  contents.is_anything = !state.containers_are_known;
+  inputs[0].contents = &contents;
+}
+
+void reset(WorkNode& node) {
+  node.inputs = node.all_inputs;
+  node.problem = {};
+  node.conditions.clear();
+  node.inherited_controls.clear();
+  node.uncertain = node.never_runs = node.forwards_input = node.folded = false;
+  node.taken_branch = -1;
+  node.merge_index = 0;
+}
+
+Status infer_one(State& state, int index) {
+  WorkNode& node = state.node(index);
+  reset(node);
+  Fact before = node.facts.empty() ? Fact{} : node.facts[0];
+  if (node.op == nullptr) return {};
+  if (node.facts.empty()) {
+    TARN_ASSIGN_OR_RETURN(node.attrs, state.source.attrs(node.source));
+  }
   std::vector<std::string> producers(node.inputs.size());
   std::vector<InputInfo> infos(node.inputs.size());
   std::vector<Fact> facts(node.inputs.size());
   for (size_t i = 0; i < node.inputs.size(); ++i) {
     Wire wire = node.inputs[i];
     facts[i] = state.fact(wire);
-    producers[i] = is_feed(wire)
-                       ? state.source.name(state.request.feeds[static_cast<size_t>(feed_index(wire))].tensor.node)
-                       : std::string_view(state.nodes[static_cast<size_t>(wire.node)].name);
-    if (wire.slot > 0) str_append(producers[i], ":", wire.slot);
+    producers[i] = state.wire_name(wire);
     infos[i] = {facts[i].dtype, facts[i].is_ref, producers[i]};
     if (is_feed(wire)) continue;
-    const WorkNode& before = state.nodes[static_cast<size_t>(wire.node)];
-    if (before.op != nullptr && !before.facts.empty() && static_cast<size_t>(wire.slot) >= before.facts.size()) {
-      state.problems.add(invalid_argument(node_label(node.op_name, node.name), ": input ", i, " '", producers[i],
-                                          "': ", node_label(before.op_name, before.name), " has ", before.facts.size(),
-                                          before.facts.size() == 1 ? " output" : " outputs"));
-      return;
+    const WorkNode& from = state.node(wire.node);
+    if (from.op != nullptr && !from.facts.empty() && static_cast<size_t>(wire.slot) >= from.facts.size()) {
+      return invalid_argument(node_label(node.op_name, node.name), ": input ", i, " '", producers[i],
+                              "': ", node_label(from.op_name, from.name), " has ", from.facts.size(),
+                              from.facts.size() == 1 ? " output" : " outputs");
     }
   }
   NodeTypes types;
-  Status status = node.op->schema.resolve(node.name, node.attrs, infos, {}, types);
-  if (!status.ok()) {
-    state.problems.add(status);
-    return;
-  }
+  TARN_RETURN_IF_ERROR(node.op->schema.resolve(node.name, node.attrs, infos, {}, types));
   for (size_t i = 0; i < facts.size(); ++i) {
     std::string problem = judge_handle(node, i, facts[i]);
     if (problem.empty()) continue;
-    state.problems.add(
-        unimplemented(node_label(node.op_name, node.name), ": input ", i, " ", quoted(producers[i]), " ", problem));
-    return;
+    return unimplemented(node_label(node.op_name, node.name), ": input ", i, " ", quoted(producers[i]), " ", problem);
   }
   if (node.op->def->needs != ServiceId::kCount &&
       (state.options.services == nullptr || !state.options.services->has(node.op->def->needs))) {
-    state.problems.add(unimplemented(node_label(node.op_name, node.name), ": needs ", service_name(node.op->def->needs),
-                                     ", which this runtime does not offer"));
-    return;
+    return unimplemented(node_label(node.op_name, node.name), ": needs ", service_name(node.op->def->needs),
+                         ", which this runtime does not offer");
   }
   find_conditions(state, node);
-  if (node.op->def->control == Control::kSwitch || node.op->def->control == Control::kMerge) {
+  Control control = node.control();
+  if (control == Control::kMerge && node.frame >= 0 && has_back_edge(state, index)) {
+    infer_loop_merge(state, node, types, before);
+    return {};
+  }
+  if (control == Control::kSwitch || control == Control::kMerge) {
     infer_control(state, node, types, facts);
     if (node.forwards_input) fold(state, node);
-    return;
+    return {};
   }
-  status = infer_node(*node.op, node.name, node.attrs, types, facts, node.facts);
-  if (!status.ok()) {
-    // On a branch that never runs a contradiction harms nobody.
-    if (!node.never_runs) state.problems.add(status);
-    return;
+  find_contents(state, node, facts);
+  Status status = infer_node(*node.op, node.name, node.attrs, types, facts, node.facts);
+  // On a branch that never runs a contradiction harms nobody.
+  if (!status.ok()) return node.never_runs ? Status() : status;
+  if (node.is_constant_enter) {
+    node.facts[0].elements = facts[0].elements;
+    if (!node.may_be_dead()) node.facts[0].value = facts[0].value;
   }
   fold(state, node);
+  return {};
+}
+
+// Whether what comes back to the loop's first node `merge` is more than was thought of it.
+bool must_widen(const State& state, int merge) {
+  const WorkNode& node = state.node(merge);
+  if (node.facts.empty() || node.never_runs || !node.problem.ok()) return false;
+  const Fact& known = node.facts[0];
+  for (Wire wire : node.all_inputs) {
+    if (!is_back_edge(state, merge, wire) || state.never_alive(wire) || state.node(wire.node).facts.empty()) continue;
+    const Fact& back = state.fact(wire);
+    if (back.dtype != known.dtype || !(common_shape(known.shape, back.shape) == known.shape)) return true;
+    if (known.behind == nullptr) continue;
+    std::shared_ptr<const Fact> common = common_variable(known, back);
+    if (common == nullptr || !(common->shape == known.behind->shape)) return true;
+  }
+  return false;
+}
+
+bool operator==(const Contents& a, const Contents& b) {
+  return a.is_empty == b.is_empty && a.is_anything == b.is_anything && a.shape == b.shape;
+}
+
+// Infers what is marked in `again` and all that follows from it.
+void infer_pass(State& state, std::vector<char>& again) {
+  for (size_t n = 0; n < state.nodes.size(); ++n) {
+    WorkNode& node = state.nodes[n];
+    auto changed = [&](int before) {
+      return before >= 0 && static_cast<size_t>(before) < n && again[static_cast<size_t>(before)] != 0;
+    };
+    bool must = again[n] != 0;
+    for (Wire wire : node.all_inputs) must = must || changed(wire.node);
+    for (int control : node.controls) must = must || changed(control);
+    again[n] = must ? 1 : 0;
+    if (must) node.problem = infer_one(state, static_cast<int>(n));
+  }
+}
+
+// Marks what must be inferred again, now that what comes back in loops is known; false if nothing must.
+bool find_changes(State& state, const std::map<int, Contents>& contents_before, std::vector<char>& again) {
+  std::fill(again.begin(), again.end(), 0);
+  bool any = false;
+  auto mark = [&](int n) {
+    again[static_cast<size_t>(n)] = 1;
+    any = true;
+  };
+  for (size_t f = 0; f < state.frames.size(); ++f) {
+    LoopFrame& frame = state.frames[f];
+    for (int merge : frame.merges) {
+      if (must_widen(state, merge)) mark(merge);
+    }
+    if (!frame.is_regular || is_regular(state, static_cast<int>(f))) continue;
+    frame.is_regular = false;
+    for (int enter : frame.enters) mark(enter);
+    for (int merge : frame.merges) mark(merge);
+    for (int exit : frame.exits) mark(exit);
+  }
+  for (const auto& [maker, contents] : state.containers) {
+    auto before = contents_before.find(maker);
+    if (before != contents_before.end() && before->second == contents) continue;
+    for (size_t n = 0; n < state.nodes.size(); ++n) {
+      if (state.nodes[n].container == maker) mark(static_cast<int>(n));
+    }
+  }
+  return any;
+}
+
+// Loops: a value that comes back may be less than what went in told (another batch size, an unknown length). Facts only
+// ever get weaker, so this ends, and soon: what still changes after many passes has its shapes given up.
+void infer_all(State& state) {
+  for (WorkNode& node : state.nodes) node.all_inputs = node.inputs;
+  std::vector<char> again(state.nodes.size(), 1);
+  constexpr int kMostPasses = 50;
+  for (int pass = 0;; ++pass) {
+    std::map<int, Contents> contents = state.containers;
+    infer_pass(state, again);
+    if (state.frames.empty() && state.containers.empty()) return;
+    if (!find_changes(state, contents, again)) return;
+    if (pass < kMostPasses) continue;
+    for (const LoopFrame& frame : state.frames) {
+      for (int merge : frame.merges) {
+        if (WorkNode& node = state.node(merge); !node.facts.empty()) node.facts[0].shape = Shape::unknown();
+      }
+    }
+  }
 }
 
 }  // namespace
 
 void infer_and_fold(State& state) {
-  for (WorkNode& node : state.nodes) infer_one(state, node);
+  infer_all(state);
+  for (const WorkNode& node : state.nodes) {
+    if (!node.problem.ok()) state.problems.add(node.problem);
+  }
   report_unsupported(state);
   for (Wire wire : state.fetches) {
     if (is_feed(wire)) continue;

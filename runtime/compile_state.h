@@ -1,8 +1,8 @@
 // Shared by the phases of compile(): the nodes in work. Private to runtime/compile*.cc.
 #pragma once
 
+#include <map>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "runtime/compile.h"
@@ -20,11 +20,25 @@ constexpr int feed_index(Wire wire) {
   return -2 - wire.node;
 }
 
-// "Alive only if this predicate took this branch."
+// "Alive only if this predicate took this branch." Of what runs in a loop: alive only while the loop goes on.
 struct Condition {
   Wire predicate;
   bool branch;
   bool operator==(const Condition&) const = default;
+};
+constexpr Condition loop_condition(int frame) {
+  return {{-1, frame}, true};
+}
+
+// A while loop: what Enter brings into the frame `name`, up to what Exit takes out.
+struct LoopFrame {
+  std::string name;
+  int parent = -1;  // the frame it is nested in
+  std::vector<int> enters, merges, next_iterations,
+      exits;  // work nodes; merges: those that a NextIteration comes back to
+  // All of it is alive or dead together, and goes on or ends together: what tf.while_loop writes. If not, nothing is
+  // assumed of what is alive.
+  bool is_regular = true;
 };
 
 struct WorkNode {
@@ -34,7 +48,15 @@ struct WorkNode {
   AttrMap attrs;
   std::vector<Wire> inputs;
   std::vector<int> controls;
-  std::vector<Fact> facts;              // of the outputs
+  std::vector<Fact> facts;  // of the outputs
+  Status problem;
+  // What inference starts from, since it is repeated for loops: conditions narrow `inputs` down.
+  std::vector<Wire> all_inputs;
+  int frame =
+      -1;  // where it runs: an index of State::frames, -1: in no loop. An Enter or Exit runs outside of its loop
+  int entered_frame = -1;               // of an Enter
+  bool is_constant_enter = false;       // has its value in all iterations
+  int container = -1;                   // of a kTakesContainer op: the node that makes what its handle is on
   std::vector<Condition> conditions;    // all must hold for the node to run
   bool uncertain = false;               // dead or alive in a way we do not model: never folded or fused
   bool never_runs = false;              // on a branch that a constant predicate rules out
@@ -53,14 +75,19 @@ struct WorkNode {
   bool may_be_dead() const { return uncertain || !conditions.empty(); }
   uint32_t traits() const { return op == nullptr ? 0 : op->def->traits; }
   bool is_view() const { return forwards_input || (traits() & kView) != 0; }
+  Control control() const { return op == nullptr ? Control::kNone : op->def->control; }
 };
 
 struct State {
+  State(const NodeSource& source, const CompileRequest& request, const CompileOptions& options)
+      : source(source), request(request), options(options) {}
+
   const NodeSource& source;
   const CompileRequest& request;
   const CompileOptions& options;
-  std::vector<WorkNode> nodes;  // in topological order
-  std::vector<Wire> fetches;    // in work-list terms
+  std::vector<WorkNode> nodes;    // in topological order, back edges aside
+  std::vector<LoopFrame> frames;  // outer before inner
+  std::vector<Wire> fetches;      // in work-list terms
   std::vector<int> targets;
   Problems problems;
 
@@ -68,21 +95,57 @@ struct State {
   std::vector<Fact> feed_facts;
   // Whether the wire is on a branch that is never taken.
   bool never_alive(Wire wire) const;
+  WorkNode& node(int n) { return nodes[static_cast<size_t>(n)]; }
+  const WorkNode& node(int n) const { return nodes[static_cast<size_t>(n)]; }
+  // Where the value of a wire that is no feed is: within the loop that an Enter brings it into.
+  int frame_of(Wire wire) const { return frame_after(wire.node); }
+  int frame_after(int n) const { return node(n).entered_frame >= 0 ? node(n).entered_frame : node(n).frame; }
+  // "conv1" or "split:1"; of a feed, the node that is fed.
+  std::string wire_name(Wire wire) const;
+  // What TensorArrays and stacks hold, by the node that makes them.
+  std::map<int, Contents> containers;
+  bool containers_are_known = true;  // false: some handle may be on any of them
 };
 
-// compile_infer.cc: fills nodes (prune, topological order), facts, conditions and folded values.
+// compile_prune.cc: fills nodes, without facts.
 Status prune(State& state);
+// A wire from NextIteration into Merge comes from the iteration before: no order follows from it.
+bool is_back_edge(const State& state, int consumer, Wire wire);
+bool has_back_edge(const State& state, int consumer);
+// compile_loops.cc: which nodes run in which loop. Errors name the nodes that no loop can be made of.
+Status find_frames(State& state);
+// Whether the loop is what LoopFrame::is_regular says, with what inference found by now.
+bool is_regular(const State& state, int frame);
+// The node that made the TensorArray or stack that `wire` is a handle on: -1 if there may be several, or none is known.
+int container_of(const State& state, Wire wire);
+// compile_conditions.cc: under which conditions the node runs. Narrows the inputs of a Merge to those that may be
+// alive.
+void find_conditions(State& state, WorkNode& node);
+// compile_infer.cc: facts, conditions and folded values.
 void infer_and_fold(State& state);
 // compile_fuse.cc: marks live nodes and fuses bias and activation into their producers.
 void mark_live(State& state);
 void fuse_epilogues(State& state);
-// compile_schedule.cc: live units in running order; each entry is a unit's head or a fetch (kFetchUnit + index).
+// compile_schedule.cc: live units in running order; each entry is a unit's head, a fetch (kFetchUnit + index), or where
+// a loop begins or ends: what lies between is all that runs in the frame.
 constexpr int kFetchUnit = 1 << 30;
+constexpr int kLoopEndUnit = 1 << 29;
+constexpr int kLoopBeginUnit = 1 << 28;
+constexpr bool is_node_unit(int unit) {
+  return unit < kLoopBeginUnit;
+}
 Result<std::vector<int>> schedule(const State& state);
 // What unit `node` reads: its head's inputs, then the fused bias. Controls include those inherited from folded inputs.
 std::vector<Wire> unit_inputs(const State& state, int node);
 std::vector<int> unit_controls(const State& state, int node);
 // The node whose unit computes this wire's node.
 int unit_of(const State& state, int node);
+// compile_memory.cc: the last step of a run at which a value may be needed that is made at step `made` and read at step
+// `read`: where loops go round between the two, it is read again, up to the end of the outermost of them.
+int last_use(const Program& program, int made, int read);
+// Where every planned value and each step's scratch memory lies. By step: hands_on, whether outputs may be the inputs'
+// memory; reuse, (input, output) pairs that may share memory. The values `kept` stay until the next run.
+void plan_values(Program& program, const std::vector<char>& hands_on,
+                 const std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
 
 }  // namespace tarn::compiling

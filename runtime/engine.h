@@ -33,6 +33,7 @@ struct EngineOptions {
   // Reads and writes pictures for DecodeJpeg and its like, which are refused without one: image_codec(), in an app that
   // links ops/images. It must outlive the engine's contexts.
   ImageCodec* images = nullptr;
+  RunLimits limits = {};  // of every run
 };
 
 struct EngineTensorInfo {

@@ -89,6 +89,7 @@ class Context::StepContext : public RunContext {
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
     to.variable = from.variable;
+    to.resource = from.resource;
     return {};
   }
 
@@ -96,6 +97,25 @@ class Context::StepContext : public RunContext {
     Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     to.variable = variable;
     if (variable->is_initialized()) to.view = view_of(variable->value());
+  }
+
+  Resource* resource(int i) override { return owner_.slot(step_->inputs[static_cast<size_t>(i)]).resource.get(); }
+
+  void set_resource(int output, std::shared_ptr<Resource> resource) override {
+    int value = step_->outputs[static_cast<size_t>(output)];
+    Slot& to = owner_.slot(value);
+    to.resource = std::move(resource);
+    to.made_resource = true;
+    DType dtype = owner_.program_->values[static_cast<size_t>(value)].fact.dtype;
+    if (dtype == DType::kString) return;
+    to.shape = Shape();
+    to.view = {dtype, &to.shape, nullptr, 1};
+  }
+
+  std::shared_ptr<Resource> take_resource(int output) override {
+    Slot& from = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
+    if (from.resource.use_count() != 1) return nullptr;
+    return std::move(from.resource);
   }
 
   void set_output(int output, Tensor tensor) override {
@@ -122,7 +142,8 @@ Context::Context(std::shared_ptr<const Program> program)
       slots_(program_->values.size()),
       gathered_(static_cast<size_t>(program_->most_inputs)),
       fetch_views_(program_->fetches.size()),
-      step_dead_(program_->has_branches ? program_->steps.size() : 0, 0) {
+      step_dead_(program_->has_branches ? program_->steps.size() : 0, 0),
+      iterations_(program_->loops.size(), 0) {
   for (size_t v = 0; v < slots_.size(); ++v) {
     const Value& value = program_->values[v];
     if (value.kind == ValueKind::kConstant) slots_[v].view = view_of(value.fact.value);
@@ -252,8 +273,8 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       const Slot& from = slot(step.inputs[0]);
       Slot& to = slot(step.outputs[0]);
       const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
-      to.variable = fact.is_variable() ? from.variable : nullptr;
-      to.view = from.view;
+      to.refer(from);
+      if (!fact.is_variable()) to.variable = nullptr;
       if (fact.shape.is_fully_known()) {
         // A handle or reference is handed on whatever its variable holds; who reads that was checked with it.
         if (!fact.is_variable() && fact.dtype != DType::kResource)
@@ -289,8 +310,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       bool taken = predicate.item<bool>();
       for (int branch = 0; branch < 2; ++branch) {
         Slot& to = slot(step.outputs[static_cast<size_t>(branch)]);
-        to.view = from.view;
-        to.variable = from.variable;
+        to.refer(from);
         to.dead = (branch == 1) != taken;
       }
       return {};
@@ -299,19 +319,67 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       size_t taken = 0;
       while (slot(step.inputs[taken]).dead) ++taken;
       const Slot& from = slot(step.inputs[taken]);
-      Slot& to = slot(step.outputs[0]);
-      to.view = from.view;
-      to.variable = from.variable;
+      slot(step.outputs[0]).refer(from);
       if (step.outputs.size() > 1) {
         place(step.outputs[1]);
-        *slot(step.outputs[1]).view.as<int32_t>() = static_cast<int32_t>(taken);
+        *slot(step.outputs[1]).view.as<int32_t>() = static_cast<int32_t>(step.merge_indices[taken]);
       }
       return {};
     }
-    case StepKind::kNothing: return {};
     case StepKind::kFetch: return run_fetch(step, fetched);
+    case StepKind::kNothing:
+    case StepKind::kLoopBegin:  // run() does what these say
+    case StepKind::kLoopEnd: return {};
   }
   return {};
+}
+
+void Context::begin_loop(int index) {
+  iterations_[static_cast<size_t>(index)] = 0;
+  for (const Loop::Carried& carried : program_->loops[static_cast<size_t>(index)].carried) slot(carried.to).dead = true;
+}
+
+Status Context::carry(const Loop::Carried& carried, int64_t iteration) {
+  const Slot& from = slot(carried.from);
+  Slot& to = slot(carried.to);
+  to.dead = from.dead;
+  if (from.dead) return {};
+  to.refer(from);
+  int buffer = carried.buffers[iteration & 1];
+  if (buffer < 0) return {};
+  if (program_->values[static_cast<size_t>(buffer)].kind == ValueKind::kPlanned) {
+    place(buffer);
+  } else {
+    TARN_RETURN_IF_ERROR(dynamic_output(buffer, *from.view.shape).status());
+  }
+  to.view = slot(buffer).view;
+  copy_values(to.view.data, from.view);
+  return {};
+}
+
+Result<bool> Context::next_iteration(int index, const RunLimits& limits) {
+  const Loop& loop = program_->loops[static_cast<size_t>(index)];
+  bool goes_on = false;
+  for (const Loop::Carried& carried : loop.carried) goes_on = goes_on || !slot(carried.from).dead;
+  if (!goes_on) return false;
+  auto here = [&](const Status& status) {
+    return status.with_context(str_cat("the loop of frame ", quoted(loop.frame))).with_node(loop.frame);
+  };
+  for (int value : loop.leaving) {
+    if (!slot(value).dead)
+      return here(invalid_argument("an Exit has a value in iteration ", iterations_[static_cast<size_t>(index)],
+                                   ", but the loop goes on"));
+  }
+  int64_t iteration = ++iterations_[static_cast<size_t>(index)];
+  if (iteration >= limits.most_iterations) {
+    return here(resource_exhausted("it does not end after ", iteration, " iterations, the most that are allowed"));
+  }
+  for (const Loop::Carried& carried : loop.carried) {
+    Status status = carry(carried, iteration);
+    if (!status.ok()) return here(status);
+  }
+  for (int value : loop.entering) slot(value).dead = true;
+  return true;
 }
 
 Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched, const RunEnvironment& environment) {
@@ -319,6 +387,8 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
     return invalid_argument("the program takes ", program_->feeds.size(), " feeds, got ", feeds.size());
   }
   for (size_t v = 0; v < slots_.size(); ++v) {
+    // Handles of the run before go, but for the first on each resource, whose op may use that again.
+    if (slots_[v].resource != nullptr && !slots_[v].made_resource) slots_[v].resource.reset();
     int feed = program_->values[v].feed;
     if (feed < 0) continue;
     const TensorView& given = feeds[static_cast<size_t>(feed)];
@@ -333,12 +403,26 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   FlushDenormals flush;
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
+  const RunLimits& limits = environment.limits;
+  auto start = limits.timeout_ms > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   for (size_t s = 0; s < steps.size(); ++s) {
-    if (environment.on_step == nullptr) {
-      TARN_RETURN_IF_ERROR(run_step(steps[s], static_cast<int>(s), fetched, context));
+    const Step& step = steps[s];
+    if (limits.timeout_ms > 0 &&
+        std::chrono::steady_clock::now() - start > std::chrono::milliseconds(limits.timeout_ms)) {
+      return Status(Code::kDeadlineExceeded, str_cat("the run has not ended after ", limits.timeout_ms,
+                                                     " ms; it is at ", node_label(step.op, step.node)))
+          .with_node(step.node);
+    }
+    if (step.kind == StepKind::kLoopBegin) {
+      begin_loop(step.loop);
+    } else if (step.kind == StepKind::kLoopEnd) {
+      TARN_ASSIGN_OR_RETURN(bool again, next_iteration(step.loop, limits));
+      if (again) s = static_cast<size_t>(program_->loops[static_cast<size_t>(step.loop)].begin);
+    } else if (environment.on_step == nullptr) {
+      TARN_RETURN_IF_ERROR(run_step(step, static_cast<int>(s), fetched, context));
     } else {
       auto begin = std::chrono::steady_clock::now();
-      TARN_RETURN_IF_ERROR(run_step(steps[s], static_cast<int>(s), fetched, context));
+      TARN_RETURN_IF_ERROR(run_step(step, static_cast<int>(s), fetched, context));
       auto time = std::chrono::steady_clock::now() - begin;
       environment.on_step(environment.user, static_cast<int>(s), std::chrono::nanoseconds(time).count());
     }

@@ -16,9 +16,17 @@
 
 namespace tarn {
 
+// What ends a run that would go on for ever.
+struct RunLimits {
+  // Of one loop, each time that it is entered: some ten seconds of a loop that does nothing.
+  int64_t most_iterations = 100'000'000;
+  int64_t timeout_ms = 0;  // of a run, looked at between steps; 0: none
+};
+
 struct RunEnvironment {
   ThreadPool* pool = nullptr;
   const Services* services = nullptr;
+  RunLimits limits = {};
   // If set, called after each kernel step with its index and nanoseconds.
   void (*on_step)(void* user, int step, int64_t nanoseconds) = nullptr;
   void* user = nullptr;
@@ -50,11 +58,24 @@ class Context {
     std::shared_ptr<Buffer> buffer;  // own memory of a dynamic value, kept for the next run
     Tensor tensor;                   // a value a kernel handed over
     Variable* variable = nullptr;
+    std::shared_ptr<Resource> resource;  // what a handle is on that is no variable
+    bool made_resource = false;          // this handle was the first on it
     bool dead = false;
+
+    // The same value as `from`.
+    void refer(const Slot& from) {
+      view = from.view;
+      variable = from.variable;
+      if (resource != from.resource) resource = from.resource;
+    }
   };
 
   Status run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context);
   Status run_fetch(const Step& step, std::span<Tensor> fetched);
+  void begin_loop(int index);
+  // Carries values on to the next iteration; false: there is none.
+  Result<bool> next_iteration(int index, const RunLimits& limits);
+  Status carry(const Loop::Carried& carried, int64_t iteration);
   Status check_count(const Step& step, const TensorView& from, const Shape& planned) const;
   Status refresh_refs(const Step& step, bool uninitialized_ok);
   bool mark_dead(const Step& step, int index);
@@ -69,6 +90,7 @@ class Context {
   std::vector<TensorView> gathered_;  // the running step's inputs
   std::vector<TensorView> fetch_views_;
   std::vector<char> step_dead_;
+  std::vector<int64_t> iterations_;  // by loop: those that are over
 };
 
 }  // namespace tarn

@@ -1,6 +1,7 @@
 // NodeSource: a graph as the compiler sees it. Implemented by runtime/wire (a file) and by an adaptor over graph/Graph.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -21,6 +22,9 @@ class NodeSource {
   virtual Result<AttrMap> attrs(int node) const = 0;
   // The node called `name`, or -1.
   virtual int find(std::string_view name) const = 0;
+  // Its functions: a serialized FunctionDefLibrary, or nothing. The owner keeps it alive; null: it lives as this does.
+  virtual std::string_view function_library() const { return {}; }
+  virtual std::shared_ptr<const void> function_library_owner() const { return nullptr; }
 };
 
 }  // namespace tarn

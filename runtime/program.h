@@ -34,8 +34,10 @@ enum class StepKind : uint8_t {
   kConstant,  // output 0 = a constant inside a branch that may not be taken
   kSwitch,
   kMerge,
-  kNothing,  // NoOp, or a target whose value is known: only its control edges count
-  kFetch,    // input 0 goes to the caller
+  kNothing,    // NoOp, or a target whose value is known: only its control edges count
+  kFetch,      // input 0 goes to the caller
+  kLoopBegin,  // the first iteration of Program::loops[loop]
+  kLoopEnd,    // on to the next iteration, if there is one
 };
 
 struct Step {
@@ -45,11 +47,29 @@ struct Step {
   std::vector<int> inputs;  // value indices
   std::vector<int> outputs;
   std::vector<int> ref_inputs;     // positions among `inputs` that are handles on variables
+  std::vector<int> merge_indices;  // of kMerge: which input of the node each of `inputs` is
   std::vector<int> dead_controls;  // steps whose deadness kills this one
   std::unique_ptr<Kernel> kernel;
   size_t scratch_offset = 0, scratch_bytes = 0;
   int fetch = -1;
+  int loop = -1;         // of kLoopBegin and kLoopEnd
   std::string node, op;  // for messages and profiles; a fused step carries the last node's name
+};
+
+// A while loop: steps begin + 1 … end - 1 run once an iteration. A value that goes on to the next one is copied at the
+// end of each into one of two buffers by turns, so that the values of one iteration stay as they are while the next
+// ones are made of them.
+struct Loop {
+  struct Carried {
+    int from;                   // what NextIteration gives
+    int to;                     // what Merge takes in the next iteration; dead in the first
+    int buffers[2] = {-1, -1};  // none: a handle, which has nothing to copy
+  };
+  std::string frame;
+  int begin = -1, end = -1;  // steps
+  std::vector<Carried> carried;
+  std::vector<int> entering;  // values that Enter gives to the first iteration alone
+  std::vector<int> leaving;   // values that Exit takes out: alive in the last iteration alone
 };
 
 struct ProgramStats {
@@ -62,6 +82,7 @@ struct ProgramStats {
 struct Program {
   std::vector<Value> values;
   std::vector<Step> steps;
+  std::vector<Loop> loops;    // outer before inner
   std::vector<Fact> feeds;    // what each feed must be: dtype and exact shape
   std::vector<Fact> fetches;  // shape known unless data-dependent
   bool has_branches = false;

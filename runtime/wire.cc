@@ -105,6 +105,10 @@ Status WireGraph::read_fields() {
         TARN_RETURN_IF_ERROR(read_versions(file.get_message(), *versions));
         continue;
       }
+      if (file.tag() == kLibrary) {
+        add_library(view(file.get_view()));
+        continue;
+      }
       if (file.tag() != kNode) {
         file.skip();
         continue;
@@ -154,6 +158,18 @@ Status WireGraph::read_fields() {
   if (!versions) versions.emplace().producer = old_version;
   producer_ = versions->producer;
   return check_graph_versions(versions->producer, versions->min_consumer, versions->bad_consumers);
+}
+
+// A message that comes in parts is their bytes one behind the other.
+void WireGraph::add_library(std::string_view part) {
+  if (library_.empty()) {
+    library_ = part;
+    library_owner_ = owner_;
+    return;
+  }
+  auto joined = std::make_shared<const std::string>(str_cat(library_, part));
+  library_ = *joined;
+  library_owner_ = joined;
 }
 
 Status WireGraph::link() {

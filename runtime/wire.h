@@ -3,9 +3,9 @@
 //   Result<std::unique_ptr<WireGraph>> graph = WireGraph::parse(bytes, owner, "model.pb");
 //
 // parse() checks the whole structure (wire format, names, inputs, cycles, versions, limits) and says every problem at
-// once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. What an
-// engine has no use for is passed over unread: the function library and debug information. Immutable, so thread-safe.
-// Only wire.cc knows protozero.
+// once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. The
+// function library is kept as it is, for who compiles calls; debug information is passed over unread. Immutable, so
+// thread-safe. Only wire.cc knows protozero.
 #pragma once
 
 #include <memory>
@@ -37,6 +37,8 @@ class WireGraph : public NodeSource {
   std::span<const int> controls(int node) const override;
   Result<AttrMap> attrs(int node) const override;
   int find(std::string_view name) const override;
+  std::string_view function_library() const override { return library_; }
+  std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
 
   const std::string& file() const { return file_; }
   std::vector<std::string> names() const;
@@ -51,6 +53,7 @@ class WireGraph : public NodeSource {
   };
   WireGraph() = default;
   Status read_fields();
+  void add_library(std::string_view part);
   Status link();
   Status check_acyclic() const;
 
@@ -58,6 +61,8 @@ class WireGraph : public NodeSource {
   std::string_view bytes_;
   std::shared_ptr<const void> owner_;
   WireLimits limits_;
+  std::string_view library_;
+  std::shared_ptr<const void> library_owner_;
   int producer_ = 0;  // of `versions`; 0: unknown
   std::vector<NodeRecord> nodes_;
   std::vector<std::string_view> attrs_;  // undecoded map entries

@@ -7,6 +7,10 @@ namespace {
 
 TARN_OP_WITHOUT_CASES(RefMerge, "its inputs are handles that only the executor has");
 TARN_OP_WITHOUT_CASES(RefSwitch, "its outputs are handles that only the executor has");
+TARN_OP_WITHOUT_CASES(RefEnter, "its output is a handle that only the executor has");
+TARN_OP_WITHOUT_CASES(RefExit, "its output is a handle that only the executor has");
+TARN_OP_WITHOUT_CASES(RefNextIteration, "its output is a handle that only the executor has");
+TARN_OP_WITHOUT_CASES(ControlTrigger, "it has no output; tests/runtime/loops_test.cc runs it");
 
 Tensors switched(const Tensors& in, const AttrMap&) {
   bool pred = in[1].item<bool>();

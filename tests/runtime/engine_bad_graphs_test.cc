@@ -75,7 +75,7 @@ TEST(EngineBadGraphs, UnsupportedOpsAreAllNamedAtOnce) {  // B27
   }
 }
 
-TEST(EngineBadGraphs, AWhileLoopIsNoCycleButNotRunYetBesideWhatElseIsMissing) {
+TEST(EngineBadGraphs, AWhileLoopIsNoCycleAndWhatIsMissingInItIsNamed) {
   pb::GraphDef def = graph_def(
       placeholder("x") + typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }") +
       typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }") +
@@ -88,10 +88,7 @@ TEST(EngineBadGraphs, AWhileLoopIsNoCycleButNotRunYetBesideWhatElseIsMissing) {
   auto engine = Engine::load_bytes(bytes, std::shared_ptr<void>(), "bad.pb", options);
   ASSERT_FALSE(engine.ok());
   EXPECT_EQ(engine.status().code(), Code::kUnimplemented);
-  for (const char* part : {"'Enter'", "'NextIteration'", "while loops are not run yet", "'Zorn'"}) {
-    EXPECT_NE(engine.status().message().find(part), std::string_view::npos) << engine.status().message();
-  }
-  EXPECT_EQ(engine.status().message().find("did you mean 'Enter'"), std::string_view::npos);
+  EXPECT_EQ(engine.status().message(), "'bad.pb': op 'Zorn' is not supported (node 'z')");
 }
 
 TEST(EngineBadGraphs, UnknownDTypeNumberIsRefused) {  // B30: T = 9999 has no name, so text protos cannot say it

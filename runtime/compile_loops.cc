@@ -1,0 +1,217 @@
+// Which nodes run in which while loop. TensorFlow's rule: an Enter brings its value into the frame it names, an Exit
+// takes it out into the frame around, and all that any other node gets comes from one frame.
+#include <algorithm>
+#include <set>
+
+#include "runtime/compile_state.h"
+
+namespace tarn::compiling {
+namespace {
+
+std::string frame_text(const State& state, int frame) {
+  if (frame < 0) return "in no loop";
+  return str_cat("in frame ", quoted(state.frames[static_cast<size_t>(frame)].name));
+}
+
+class FrameFinder {
+ public:
+  explicit FrameFinder(State& state) : state_(state) {}
+
+  Status find() {
+    for (size_t n = 0; n < state_.nodes.size(); ++n) place(static_cast<int>(n));
+    if (state_.frames.empty() && state_.problems.empty()) return {};
+    for (size_t n = 0; n < state_.nodes.size(); ++n) judge_next_iterations(static_cast<int>(n));
+    judge_fetches();
+    return state_.problems.to_status("");
+  }
+
+ private:
+  std::string label(int n) const { return node_label(state_.node(n).op_name, state_.node(n).name); }
+
+  void place(int n) {
+    WorkNode& node = state_.node(n);
+    Control control = node.control();
+    int source = -1, frame = -1;  // the input that said which frame
+    bool is_known = false, forward = false;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      Wire wire = node.inputs[i];
+      if (is_back_edge(state_, n, wire)) continue;
+      forward = true;
+      if (is_free_constant(wire)) continue;
+      int from = is_feed(wire) ? -1 : state_.frame_of(wire);
+      if (!is_known) {
+        is_known = true;
+        source = static_cast<int>(i);
+        frame = from;
+      } else if (from != frame) {
+        Wire first = node.inputs[static_cast<size_t>(source)];
+        state_.problems.add(invalid_argument(label(n),
+                                             " has inputs from different frames: ", quoted(state_.wire_name(first)),
+                                             " is ", frame_text(state_, frame), ", ", quoted(state_.wire_name(wire)),
+                                             " is ", frame_text(state_, from), fed_text(first), fed_text(wire)));
+        node.frame = std::max(frame, from);  // so that those behind it have nothing to say
+        return;
+      }
+    }
+    for (int before : node.controls) {
+      int from = state_.frame_after(before);
+      if (!is_known) {
+        is_known = true;
+        frame = from;
+      } else if (from != frame) {
+        state_.problems.add(invalid_argument(
+            label(n), " has inputs from different frames: it is ", frame_text(state_, frame), ", and waits for ",
+            quoted(state_.node(before).name), ", which is ", frame_text(state_, from)));
+        node.frame = std::max(frame, from);
+        return;
+      }
+    }
+    node.frame = frame;
+    switch (control) {
+      case Control::kEnter: enter(n); break;
+      case Control::kExit:
+        if (frame < 0) {
+          not_in_loop(n, "leaves");
+          return;
+        }
+        state_.frames[static_cast<size_t>(frame)].exits.push_back(n);
+        node.frame = state_.frames[static_cast<size_t>(frame)].parent;
+        break;
+      case Control::kNextIteration:
+        if (frame < 0) {
+          not_in_loop(n, "goes on with");
+          return;
+        }
+        state_.frames[static_cast<size_t>(frame)].next_iterations.push_back(n);
+        break;
+      case Control::kMerge:
+        if (!has_back_edge(state_, n)) break;
+        if (!forward) {
+          state_.problems.add(
+              invalid_argument(label(n), " has no input but from NextIteration: no iteration can begin"));
+        } else if (frame >= 0) {
+          state_.frames[static_cast<size_t>(frame)].merges.push_back(n);
+        }
+        break;
+      default: break;
+    }
+  }
+
+  // The same in every frame: written out function bodies have such ones, so that they may be folded.
+  bool is_free_constant(Wire wire) const {
+    if (is_feed(wire)) return false;
+    const WorkNode& node = state_.node(wire.node);
+    return node.op_name == "Const" && node.inputs.empty() && node.controls.empty();
+  }
+
+  void not_in_loop(int n, std::string_view what) {
+    Wire wire = state_.node(n).inputs.empty() ? Wire{} : state_.node(n).inputs[0];
+    std::string from = wire.node == -1 ? "" : str_cat(": its input ", quoted(state_.wire_name(wire)), " is in none");
+    state_.problems.add(invalid_argument(label(n), " ", what, " no loop", from, wire.node == -1 ? "" : fed_text(wire)));
+  }
+
+  std::string fed_text(Wire wire) const {
+    return is_feed(wire) ? str_cat("; ", quoted(state_.wire_name(wire)), " is fed, and what is in a loop cannot be")
+                         : "";
+  }
+
+  void enter(int n) {
+    WorkNode& node = state_.node(n);
+    Result<AttrMap> attrs = state_.source.attrs(node.source);
+    if (!attrs.ok()) return;  // said when the node is judged
+    auto name = attrs->get_or<std::string>("frame_name", "");
+    node.is_constant_enter = attrs->get_or<bool>("is_constant", false);
+    auto [it, fresh] = frame_of_.try_emplace(name, static_cast<int>(state_.frames.size()));
+    if (fresh) {
+      LoopFrame frame;
+      frame.name = name;
+      frame.parent = node.frame;
+      state_.frames.push_back(std::move(frame));
+    }
+    LoopFrame& frame = state_.frames[static_cast<size_t>(it->second)];
+    if (frame.parent != node.frame) {
+      state_.problems.add(invalid_argument(label(n), ": frame ", quoted(name),
+                                           " is entered from two places: ", quoted(state_.node(frame.enters[0]).name),
+                                           " is ", frame_text(state_, frame.parent), ", this one ",
+                                           frame_text(state_, node.frame)));
+      return;
+    }
+    frame.enters.push_back(n);
+    node.entered_frame = it->second;
+  }
+
+  void judge_next_iterations(int n) {
+    const WorkNode& node = state_.node(n);
+    for (Wire wire : node.inputs) {
+      if (is_feed(wire) || state_.node(wire.node).control() != Control::kNextIteration) continue;
+      if (!is_back_edge(state_, n, wire)) {
+        state_.problems.add(invalid_argument(label(n), ": its input ", quoted(state_.wire_name(wire)),
+                                             " is of another iteration, which only a Merge may take"));
+      } else if (state_.frame_of(wire) != node.frame) {
+        state_.problems.add(invalid_argument(label(n), " is ", frame_text(state_, node.frame), " but ",
+                                             quoted(state_.wire_name(wire)), ", which comes back to it, is ",
+                                             frame_text(state_, state_.frame_of(wire))));
+      }
+    }
+    for (int before : node.controls) {
+      if (state_.node(before).control() != Control::kNextIteration) continue;
+      state_.problems.add(invalid_argument(label(n), " waits for ", quoted(state_.node(before).name),
+                                           " of another iteration, which only a Merge may take"));
+    }
+  }
+
+  void judge_fetches() {
+    for (Wire wire : state_.fetches) {
+      if (is_feed(wire) || state_.frame_of(wire) < 0) continue;
+      state_.problems.add(invalid_argument("fetch ", quoted(state_.wire_name(wire)), ": it is ",
+                                           frame_text(state_, state_.frame_of(wire)),
+                                           ", with a value an iteration; fetch what an Exit takes out"));
+    }
+  }
+
+  State& state_;
+  std::map<std::string, int> frame_of_;
+};
+
+}  // namespace
+
+Status find_frames(State& state) {
+  return FrameFinder(state).find();
+}
+
+int container_of(const State& state, Wire wire) {
+  std::vector<int> open;
+  std::set<int> seen;
+  int maker = -1;
+  auto visit = [&](Wire next) {
+    if (is_feed(next) || next.node < 0) return false;
+    if (seen.insert(next.node).second) open.push_back(next.node);
+    return true;
+  };
+  if (!visit(wire)) return -1;
+  while (!open.empty()) {
+    const WorkNode& node = state.node(open.back());
+    int at = open.back();
+    open.pop_back();
+    if ((node.traits() & kMakesContainer) != 0) {
+      // What gradients are written to has the shapes of what they are gradients of.
+      if ((node.traits() & kTakesContainer) != 0) {
+        if (!visit(node.all_inputs[0])) return -1;
+        continue;
+      }
+      if (maker >= 0 && maker != at) return -1;
+      maker = at;
+    } else if (node.control() == Control::kMerge) {
+      for (Wire input : node.all_inputs) {
+        if (!visit(input)) return -1;
+      }
+    } else if (node.control() != Control::kNone || (node.traits() & kView) != 0) {
+      if (node.all_inputs.empty() || !visit(node.all_inputs[0])) return -1;
+    } else {
+      return -1;
+    }
+  }
+  return maker;
+}
+
+}  // namespace tarn::compiling

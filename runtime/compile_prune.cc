@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <map>
+
+#include "runtime/compile_state.h"
+
+namespace tarn::compiling {
+namespace {
+
+// Names of the nodes on the depth-first path from `from` back to itself.
+std::string cycle_text(const NodeSource& source, const std::vector<int>& path, int from) {
+  auto it = std::find(path.begin(), path.end(), from);
+  std::vector<std::string> names;
+  for (; it != path.end() && names.size() < 12; ++it) names.push_back(quoted(source.name(*it)));
+  names.push_back(quoted(source.name(from)));
+  return str_join(names, " <- ");
+}
+
+void judge_feed(State& state, int index) {
+  const CompileRequest::Feed& feed = state.request.feeds[static_cast<size_t>(index)];
+  std::string name(state.source.name(feed.tensor.node));
+  state.feed_facts.push_back({feed.dtype, feed.shape, {}, false});
+  if (feed.dtype == DType::kResource) {
+    state.problems.add(str_cat("feed ", quoted(name), ": a resource handle cannot be fed"));
+    return;
+  }
+  const OpRegistry::Op* op = state.options.ops->find(state.source.op(feed.tensor.node));
+  if (op == nullptr) return;  // an op unknown here may still be fed
+  Result<AttrMap> attrs = state.source.attrs(feed.tensor.node);
+  if (!attrs.ok()) {
+    state.problems.add(attrs.status());
+    return;
+  }
+  if ((op->def->traits & kSourceOp) == 0) return;
+  DType dtype = attrs->get_or<DType>("dtype", feed.dtype);
+  Shape shape = attrs->get_or<Shape>("shape", Shape::unknown());
+  if (dtype != feed.dtype) {
+    state.problems.add(
+        str_cat("feed ", quoted(name), ": expects ", dtype_name(dtype), ", got ", dtype_name(feed.dtype)));
+  } else if (!shape.is_compatible_with(feed.shape)) {
+    state.problems.add(
+        str_cat("feed ", quoted(name), ": expects shape ", shape.to_string(), ", got ", feed.shape.to_string()));
+  }
+}
+
+bool is_back_edge(std::string_view consumer_op, std::string_view producer_op) {
+  return consumer_op.ends_with("Merge") && producer_op.ends_with("NextIteration");
+}
+
+}  // namespace
+
+bool is_back_edge(const State& state, int consumer, Wire wire) {
+  return !is_feed(wire) && is_back_edge(state.node(consumer).op_name, state.node(wire.node).op_name);
+}
+
+bool has_back_edge(const State& state, int consumer) {
+  const std::vector<Wire>& inputs = state.node(consumer).inputs;
+  return std::any_of(inputs.begin(), inputs.end(), [&](Wire wire) { return is_back_edge(state, consumer, wire); });
+}
+
+Status prune(State& state) {
+  const NodeSource& source = state.source;
+  std::map<std::pair<int, int>, int> feeds;
+  for (size_t i = 0; i < state.request.feeds.size(); ++i) {
+    Wire wire = state.request.feeds[i].tensor;
+    if (!feeds.emplace(std::make_pair(wire.node, wire.slot), static_cast<int>(i)).second) {
+      return invalid_argument("tensor '", source.name(wire.node), ":", wire.slot, "' is fed more than once");
+    }
+    judge_feed(state, static_cast<int>(i));
+  }
+  auto feed_of = [&](Wire wire) {
+    auto it = feeds.find({wire.node, wire.slot});
+    return it == feeds.end() ? -1 : it->second;
+  };
+
+  // Who waits for a Placeholder that is fed waits for nothing.
+  auto is_fed_placeholder = [&](int node) {
+    if (feed_of({node, 0}) < 0) return false;
+    const OpRegistry::Op* op = state.options.ops->find(source.op(node));
+    return op != nullptr && (op->def->traits & kSourceOp) != 0;
+  };
+
+  enum : char { kNew, kOpen, kDone };
+  std::vector<char> state_of(static_cast<size_t>(source.node_count()), kNew);
+  std::vector<int> work_index(static_cast<size_t>(source.node_count()), -1);
+  struct Frame {
+    int node;
+    size_t next = 0;  // data inputs first, then controls
+  };
+  std::vector<Frame> stack;
+  std::vector<int> path;
+  // What comes back to a loop's first node is visited after what depends on that node.
+  struct BackEdge {
+    int merge;  // work index
+    size_t input;
+    Wire from;  // of the source
+  };
+  std::vector<BackEdge> back_edges;
+  auto to_work = [&](Wire wire) -> Wire {
+    int feed = feed_of(wire);
+    if (feed >= 0) return {feed_wire(feed), 0};
+    return {work_index[static_cast<size_t>(wire.node)], wire.slot};
+  };
+  auto is_back = [&](int consumer, Wire wire) { return is_back_edge(source.op(consumer), source.op(wire.node)); };
+  auto visit = [&](int root) -> Status {
+    if (state_of[static_cast<size_t>(root)] != kNew) return {};
+    stack.push_back({root});
+    path.push_back(root);
+    state_of[static_cast<size_t>(root)] = kOpen;
+    while (!stack.empty()) {
+      Frame& frame = stack.back();
+      std::span<const Wire> inputs = source.inputs(frame.node);
+      std::span<const int> controls = source.controls(frame.node);
+      if (frame.next < inputs.size() + controls.size()) {
+        size_t i = frame.next++;
+        if (i < inputs.size() && feed_of(inputs[i]) >= 0) continue;
+        if (i < inputs.size() && is_back(frame.node, inputs[i])) continue;
+        int next = i < inputs.size() ? inputs[i].node : controls[i - inputs.size()];
+        if (i >= inputs.size() && is_fed_placeholder(next)) continue;
+        if (state_of[static_cast<size_t>(next)] == kDone) continue;
+        if (state_of[static_cast<size_t>(next)] == kOpen)
+          return invalid_argument("the graph has a cycle: ", cycle_text(source, path, next));
+        state_of[static_cast<size_t>(next)] = kOpen;
+        stack.push_back({next});
+        path.push_back(next);
+        continue;
+      }
+      WorkNode node;
+      node.source = frame.node;
+      node.name = source.name(frame.node);
+      node.op_name = source.op(frame.node);
+      node.op = state.options.ops->find(node.op_name);
+      for (Wire wire : inputs) {
+        if (feed_of(wire) < 0 && is_back(frame.node, wire)) {
+          back_edges.push_back({static_cast<int>(state.nodes.size()), node.inputs.size(), wire});
+          node.inputs.emplace_back();
+        } else {
+          node.inputs.push_back(to_work(wire));
+        }
+      }
+      for (int control : controls) {
+        if (!is_fed_placeholder(control)) node.controls.push_back(work_index[static_cast<size_t>(control)]);
+      }
+      work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
+      state.nodes.push_back(std::move(node));
+      state_of[static_cast<size_t>(frame.node)] = kDone;
+      stack.pop_back();
+      path.pop_back();
+    }
+    return {};
+  };
+  for (Wire wire : state.request.fetches) {
+    if (feed_of(wire) < 0) TARN_RETURN_IF_ERROR(visit(wire.node));
+    state.fetches.push_back(to_work(wire));
+  }
+  for (int target : state.request.targets) {
+    TARN_RETURN_IF_ERROR(visit(target));
+    state.targets.push_back(work_index[static_cast<size_t>(target)]);
+  }
+  for (size_t i = 0; i < back_edges.size(); ++i) {  // more of them may be found on the way
+    const BackEdge edge = back_edges[i];
+    TARN_RETURN_IF_ERROR(visit(edge.from.node));
+    state.node(edge.merge).inputs[edge.input] = to_work(edge.from);
+  }
+  return {};
+}
+
+}  // namespace tarn::compiling

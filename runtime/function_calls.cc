@@ -1,0 +1,163 @@
+#include "runtime/function_calls.h"
+
+#include <algorithm>
+#include <set>
+
+namespace tarn {
+namespace {
+
+using Function = FunctionLibrary::Function;
+
+// Which attrs of a call name functions.
+std::vector<std::string_view> function_attrs(Call call) {
+  switch (call) {
+    case Call::kPartitioned: return {"f"};
+    case Call::kIf: return {"else_branch", "then_branch"};
+    case Call::kWhile: return {"cond", "body"};
+    case Call::kByName:
+    case Call::kNone: break;
+  }
+  return {};
+}
+
+Status judge_returns(const Function& function) {
+  std::set<std::string_view> names;
+  for (const FunctionLibrary::Node& node : function.nodes) {
+    if (!names.insert(node.name).second)
+      return invalid_argument("function ", quoted(function.name), ": two nodes are called ", quoted(node.name));
+  }
+  for (const ArgSpec& arg : function.inputs) names.insert(arg.name);
+  for (const ArgSpec& output : function.outputs) {
+    auto given = function.returns.find(output.name);
+    if (given == function.returns.end()) {
+      return invalid_argument("function ", quoted(function.name), ": nothing is returned as output ",
+                              quoted(output.name));
+    }
+    if (names.contains(given->second.substr(0, given->second.find(':')))) continue;
+    return invalid_argument("function ", quoted(function.name), ": output ", quoted(output.name), " returns ",
+                            quoted(given->second), ", which is no node or argument of it");
+  }
+  for (std::string_view control : function.control_returns) {
+    if (!names.contains(control)) {
+      return invalid_argument("function ", quoted(function.name), ": it waits for ", quoted(control),
+                              ", which is no node of it");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Call call_of(std::string_view op, const FunctionLibrary& library, const OpRegistry& ops) {
+  if (op == "PartitionedCall" || op == "StatefulPartitionedCall") return Call::kPartitioned;
+  if (op == "If" || op == "StatelessIf") return Call::kIf;
+  if (op == "While" || op == "StatelessWhile") return Call::kWhile;
+  return ops.find(op) == nullptr && library.find(op) != nullptr ? Call::kByName : Call::kNone;
+}
+
+Result<std::vector<FunctionAttr>> functions_of(Call call, std::string_view op, const AttrMap& attrs) {
+  if (call == Call::kByName) return std::vector<FunctionAttr>{{std::string(op), std::make_shared<AttrMap>(attrs)}};
+  std::vector<FunctionAttr> functions;
+  for (std::string_view name : function_attrs(call)) {
+    const AttrValue* value = attrs.find(name);
+    if (value == nullptr || !value->is<FunctionAttr>())
+      return invalid_argument("attr ", quoted(name), " names no function");
+    functions.push_back(value->as<FunctionAttr>());
+  }
+  return functions;
+}
+
+Result<int64_t> arg_count(const ArgSpec& arg, const AttrMap& attrs) {
+  if (!arg.number_attr.empty()) {
+    const AttrValue* number = attrs.find(arg.number_attr);
+    if (number != nullptr && number->is<int64_t>() && number->as<int64_t>() >= 0 &&
+        number->as<int64_t>() <= kMostCalledNodes)
+      return number->as<int64_t>();
+    return invalid_argument("attr ", quoted(arg.number_attr), " gives no number");
+  }
+  if (!arg.type_list_attr.empty()) {
+    const AttrValue* types = attrs.find(arg.type_list_attr);
+    if (types != nullptr && types->is<std::vector<DType>>()) return std::ssize(types->as<std::vector<DType>>());
+    if (types != nullptr && types->is<AttrValue::EmptyList>()) return 0;
+    return invalid_argument("attr ", quoted(arg.type_list_attr), " gives no types");
+  }
+  return 1;
+}
+
+// Puts a function on the path of calls, with those that it makes itself.
+Status LibraryJudge::open(std::string_view name, std::vector<Place>& stack) const {
+  TARN_ASSIGN_OR_RETURN(const Function* function, find(name));
+  auto path = std::find_if(stack.begin(), stack.end(), [&](const Place& p) { return p.function == function; });
+  if (path != stack.end()) {
+    std::vector<std::string> names;
+    for (; path != stack.end(); ++path) names.push_back(quoted(path->function->name));
+    names.push_back(quoted(function->name));
+    return invalid_argument("functions call themselves: ", str_join(names, " -> "));
+  }
+  if (std::ssize(stack) >= kMostCallDepth) {
+    return resource_exhausted("functions call each other more than ", kMostCallDepth, " deep, from ",
+                              quoted(stack[0].function->name), " to ", quoted(function->name));
+  }
+  TARN_RETURN_IF_ERROR(judge_returns(*function));
+  TARN_ASSIGN_OR_RETURN(std::vector<const Function*> calls, calls_of(*function));
+  stack.push_back({function, std::move(calls)});
+  return {};
+}
+
+Result<int64_t> LibraryJudge::judge(std::string_view name) {
+  if (auto known = size_of_.find(name); known != size_of_.end()) return known->second.nodes;
+  std::vector<Place> stack;
+  TARN_RETURN_IF_ERROR(open(name, stack));
+  while (!stack.empty()) {
+    Place& place = stack.back();
+    if (place.next < place.calls.size()) {
+      const Function* callee = place.calls[place.next++];
+      if (!size_of_.contains(callee->name)) TARN_RETURN_IF_ERROR(open(callee->name, stack));
+      continue;
+    }
+    Size size{std::ssize(place.function->nodes), 1};
+    for (const Function* callee : place.calls) {
+      const Size& of_callee = size_of_.at(callee->name);
+      size.nodes = std::min(size.nodes + of_callee.nodes, kMostCalledNodes + 1);
+      size.depth = std::max(size.depth, of_callee.depth + 1);
+    }
+    if (size.nodes > kMostCalledNodes) {
+      return resource_exhausted("function ", quoted(place.function->name), " makes more than ", kMostCalledNodes,
+                                " nodes with all that it calls");
+    }
+    if (size.depth > kMostCallDepth) {
+      return resource_exhausted("functions call each other more than ", kMostCallDepth, " deep, from ",
+                                quoted(place.function->name));
+    }
+    size_of_.emplace(place.function->name, size);
+    stack.pop_back();
+  }
+  return size_of_.at(name).nodes;
+}
+
+Result<const Function*> LibraryJudge::find(std::string_view name) const {
+  if (const Function* function = library_.find(name)) return function;
+  return not_found("function ", quoted(name), " is not in the file's library", did_you_mean(name, library_.names()));
+}
+
+Result<std::vector<const Function*>> LibraryJudge::calls_of(const Function& function) const {
+  std::vector<const Function*> calls;
+  for (const FunctionLibrary::Node& node : function.nodes) {
+    Call call = call_of(node.op, library_, ops_);
+    if (call == Call::kNone) continue;
+    TARN_ASSIGN_OR_RETURN(AttrMap attrs, library_.attrs(function, node));
+    auto here = [&](const Status& status) {
+      return status.with_context(str_cat("function ", quoted(function.name), ": ", node_label(node.op, node.name)));
+    };
+    Result<std::vector<FunctionAttr>> named = functions_of(call, node.op, attrs);
+    if (!named.ok()) return here(named.status());
+    for (const FunctionAttr& callee : *named) {
+      Result<const Function*> found = find(callee.name);
+      if (!found.ok()) return here(found.status());
+      calls.push_back(*found);
+    }
+  }
+  return calls;
+}
+
+}  // namespace tarn
