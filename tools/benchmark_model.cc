@@ -50,14 +50,15 @@ DEFINE_bool(
 
 namespace {
 
-tarn::RunLimits limits() {
+tarn::BenchmarkLimits limits() {
   int runs = tarn::flag_was_given("num_runs") ? FLAGS_num_runs : FLAGS_max_num_runs;
   double delay = tarn::flag_was_given("run_delay") ? FLAGS_run_delay : FLAGS_inference_delay;
   return {.runs = runs, .seconds = FLAGS_max_time, .delay = delay};
 }
 
 // Says what it does in TensorFlow's words. Returns the average in microseconds.
-tarn::Result<double> run_and_say(tarn::BenchmarkRunner& runner, const tarn::RunLimits& limits, tarn::StepStats* stats) {
+tarn::Result<double> run_and_say(tarn::BenchmarkRunner& runner, const tarn::BenchmarkLimits& limits,
+                                 tarn::StepStats* stats) {
   tarn::print("Running benchmark for max ", limits.runs, " iterations, max ", tarn::stream_text(limits.seconds),
               " seconds ", stats == nullptr ? "without" : "with", " detailed stat logging, with ",
               tarn::stream_text(limits.delay), "s sleep between inferences\n");
@@ -95,7 +96,7 @@ tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   return options;
 }
 
-void print_settings(const tarn::BenchmarkRunner& runner, const tarn::RunLimits& limits) {
+void print_settings(const tarn::BenchmarkRunner& runner, const tarn::BenchmarkLimits& limits) {
   std::vector<std::string> names, shapes, types;
   for (const tarn::NamedFeed& feed : runner.feeds()) {
     names.push_back(feed.first);
@@ -133,7 +134,7 @@ void print_stats(const tarn::StepStats& stats) {
 }
 
 tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
-  const tarn::RunLimits limits = ::limits();
+  const tarn::BenchmarkLimits limits = ::limits();
   print_settings(runner, limits);
   double warm_up = 0;
   if (FLAGS_warmup_runs > 0) {
@@ -158,10 +159,10 @@ tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
 }
 
 tarn::Status benchmark_as_json(tarn::BenchmarkRunner& runner) {
-  tarn::RunLimits most = limits();
+  tarn::BenchmarkLimits most = limits();
   // Time alone ends it, unless runs were counted on the command line.
   bool are_counted = tarn::flag_was_given("num_runs") || tarn::flag_was_given("max_num_runs");
-  if (!are_counted) most.runs = tarn::RunLimits::kNoLimit;
+  if (!are_counted) most.runs = tarn::BenchmarkLimits::kNoLimit;
   tarn::BenchmarkLabels labels{.graph = FLAGS_graph, .model = FLAGS_benchmark_name, .variant = FLAGS_variant};
   labels.executor = FLAGS_executor;
   labels.threads = FLAGS_num_threads;

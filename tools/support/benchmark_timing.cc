@@ -46,7 +46,7 @@ void wait_seconds(double seconds) {
   if (seconds > 0) std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 
-Result<std::vector<double>> run_often(BenchmarkRunner& runner, const RunLimits& limits, StepStats* stats) {
+Result<std::vector<double>> run_often(BenchmarkRunner& runner, const BenchmarkLimits& limits, StepStats* stats) {
   std::vector<double> times;
   std::vector<int64_t> step_nanoseconds;
   Clock::time_point begin = Clock::now();
@@ -61,11 +61,12 @@ Result<std::vector<double>> run_often(BenchmarkRunner& runner, const RunLimits& 
   return times;
 }
 
-Result<std::string> benchmark_json(BenchmarkRunner& runner, const RunLimits& limits, const BenchmarkLabels& labels) {
+Result<std::string> benchmark_json(BenchmarkRunner& runner, const BenchmarkLimits& limits,
+                                   const BenchmarkLabels& labels) {
   Clock::time_point begin = Clock::now();
   TARN_RETURN_IF_ERROR(runner.run());
   double first_ms = seconds_since(begin) * 1e3;
-  RunLimits warm_up{.runs = limits.runs, .seconds = limits.seconds / 3};
+  BenchmarkLimits warm_up{.runs = limits.runs, .seconds = limits.seconds / 3};
   TARN_RETURN_IF_ERROR(run_often(runner, warm_up, nullptr).status());
   TARN_ASSIGN_OR_RETURN(std::vector<double> times, run_often(runner, limits, nullptr));
   std::sort(times.begin(), times.end());

@@ -11,7 +11,7 @@
 
 namespace tarn {
 
-struct RunLimits {
+struct BenchmarkLimits {
   static constexpr int kNoLimit = 1 << 30;
   int runs = kNoLimit;
   double seconds = -1;  // <= 0: no limit
@@ -19,7 +19,7 @@ struct RunLimits {
 };
 
 // Runs until a limit is reached; returns the milliseconds of each run. With `stats`, every step is timed for it.
-Result<std::vector<double>> run_often(BenchmarkRunner& runner, const RunLimits& limits, StepStats* stats);
+Result<std::vector<double>> run_often(BenchmarkRunner& runner, const BenchmarkLimits& limits, StepStats* stats);
 
 struct BenchmarkLabels {
   std::string graph;         // its path
@@ -30,7 +30,8 @@ struct BenchmarkLabels {
 };
 // The first run, a third of the time with runs that do not count, the runs that do; then
 // {"kind": "infer", "peer": "tarn", "model": …, "min_ms": …, "median_ms": …, "p90_ms": …, …}.
-Result<std::string> benchmark_json(BenchmarkRunner& runner, const RunLimits& limits, const BenchmarkLabels& labels);
+Result<std::string> benchmark_json(BenchmarkRunner& runner, const BenchmarkLimits& limits,
+                                   const BenchmarkLabels& labels);
 
 void wait_seconds(double seconds);
 
