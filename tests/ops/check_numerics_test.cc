@@ -60,7 +60,7 @@ TEST(Assert, ShowsItsDataAsTensorFlowDoes) {
          "[[[0 1][2 3]][[4...]]...]");
   expect(words({Tensor::from<double>({4}, {1.0 / 3, 1e20, INFINITY, NAN})}, 4), "[0.33333333333333331 1e+20 inf nan]");
   expect(words({*Tensor::zeros(DType::kDouble, {0, 2})}, 3), "[]");
-  expect(words({Tensor::from<float>({3}, {16777216, 1e-7f, 123456792.0f})}, 3), "[16777216 1e-07 123456792]");
+  expect(words({Tensor::from<float>({3}, {16777216.0f, 1e-7f, 123456789.0f})}, 3), "[16777216 1e-07 123456792]");
 }
 
 }  // namespace
