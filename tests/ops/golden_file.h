@@ -49,6 +49,7 @@ auto with_storage(DType dtype, const F& f) {
     case DType::kQUInt8: return f(uint8_t{});
     case DType::kInt8:
     case DType::kQInt8: return f(int8_t{});
+    case DType::kInt16:
     case DType::kQInt16: return f(int16_t{});
     case DType::kQUInt16:
     case DType::kUInt16: return f(uint16_t{});
