@@ -38,7 +38,8 @@ constexpr KernelDef adapted_kernel() {
           []() -> std::unique_ptr<Kernel> { return adapt(std::make_unique<K>(), dtype, layout); }};
 }
 
-// K<T>, through float for half and bfloat16.
+// K<T>, through float for half and bfloat16. Kernel templates that are given to the lists below need names that no
+// other op file has, in unnamed namespaces too: GCC 12 gives lists of equal names one place in memory.
 template <template <class> class K, class T>
 constexpr KernelDef kernel_for() {
   if constexpr (kIsNarrow<T>) {

@@ -57,7 +57,7 @@ bool is_empty(const kernels::Conv2DGeometry& g) {
 }
 
 template <class T>
-class BackpropInputKernel : public Kernel {
+class Conv2DBackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
@@ -89,7 +89,7 @@ class BackpropInputKernel : public Kernel {
 };
 
 template <class T>
-class BackpropFilterKernel : public Kernel {
+class Conv2DBackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
@@ -154,7 +154,7 @@ const OpDef op_Conv2DBackpropInput = {
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .infer = infer_to_input,
-    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
+    .kernels = kFloatingKernels<Conv2DBackpropInputKernel, kInputLayout>,
 };
 const OpDef op_Conv2DBackpropFilter = {
     .name = "Conv2DBackpropFilter",
@@ -165,7 +165,7 @@ const OpDef op_Conv2DBackpropFilter = {
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .infer = infer_to_filter,
-    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
+    .kernels = kFloatingKernels<Conv2DBackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(conv2d_backprop, {&op_Conv2DBackpropInput, kInputDoc, to_input_gradient},

@@ -192,7 +192,7 @@ class Conv3DKernel : public Kernel {
 };
 
 template <class T>
-class BackpropInputKernel : public Kernel {
+class Conv3DBackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
@@ -237,7 +237,7 @@ class BackpropInputKernel : public Kernel {
 };
 
 template <class T>
-class BackpropFilterKernel : public Kernel {
+class Conv3DBackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
@@ -340,7 +340,7 @@ const OpDef op_Conv3DBackpropInputV2 = {
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; dilations: list(int) = [1, 1, 1, 1, 1]; "
         "Tshape: {int32, int64} = int32",
     .infer = infer_to_input,
-    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
+    .kernels = kFloatingKernels<Conv3DBackpropInputKernel, kInputLayout>,
     .kernel_attr = "T",
 };
 const OpDef op_Conv3DBackpropFilterV2 = {
@@ -349,7 +349,7 @@ const OpDef op_Conv3DBackpropFilterV2 = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_filter,
-    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
+    .kernels = kFloatingKernels<Conv3DBackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(conv3d, {&op_Conv3D, kDoc, conv3d_gradient}, {&op_Conv3DBackpropInputV2, kInputDoc, to_input_gradient},

@@ -181,7 +181,7 @@ void backward_filter(ThreadPool& threads, const kernels::Conv2DGeometry& g, int6
 }
 
 template <class T>
-class BackpropInputKernel : public Kernel {
+class DepthwiseBackpropInputKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
@@ -205,7 +205,7 @@ class BackpropInputKernel : public Kernel {
 };
 
 template <class T>
-class BackpropFilterKernel : public Kernel {
+class DepthwiseBackpropFilterKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
@@ -287,7 +287,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropInput = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_input,
-    .kernels = kFloatingKernels<BackpropInputKernel, kInputLayout>,
+    .kernels = kFloatingKernels<DepthwiseBackpropInputKernel, kInputLayout>,
 };
 const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
     .name = "DepthwiseConv2dNativeBackpropFilter",
@@ -295,7 +295,7 @@ const OpDef op_DepthwiseConv2dNativeBackpropFilter = {
     .outputs = "output: T",
     .attrs = kAttrs,
     .infer = infer_to_filter,
-    .kernels = kFloatingKernels<BackpropFilterKernel, kFilterLayout>,
+    .kernels = kFloatingKernels<DepthwiseBackpropFilterKernel, kFilterLayout>,
 };
 
 TARN_OP_FILE(depthwise_conv2d, {&op_DepthwiseConv2dNative, kDoc, depthwise_gradient},

@@ -173,7 +173,7 @@ class PoolKernel : public Kernel {
 };
 
 template <class T>
-class MaxPoolGradKernel : public Kernel {
+class MaxPool3DGradKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_RETURN_IF_ERROR(judge_types(c.attrs()));
@@ -204,7 +204,7 @@ class MaxPoolGradKernel : public Kernel {
 };
 
 template <class T>
-class AvgPoolGradKernel : public Kernel {
+class AvgPool3DGradKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, Window3DAttrs::read(c.attrs()));
@@ -302,7 +302,7 @@ const OpDef op_MaxPool3DGrad = {
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double} = float; "
         "TInput: {half, bfloat16, float, double} = float",
     .infer = infer_max_pool_grad,
-    .kernels = kFloatingKernels<MaxPoolGradKernel, kMaxGradLayout>,
+    .kernels = kFloatingKernels<MaxPool3DGradKernel, kMaxGradLayout>,
     .kernel_attr = "T",
 };
 const OpDef op_AvgPool3D = {
@@ -323,7 +323,7 @@ const OpDef op_AvgPool3DGrad = {
         "ksize: list(int) >= 5; strides: list(int) >= 5; padding: {'SAME', 'VALID'}; "
         "data_format: {'NDHWC', 'NCDHW'} = 'NDHWC'; T: {half, bfloat16, float, double}",
     .infer = infer_avg_pool_grad,
-    .kernels = kFloatingKernels<AvgPoolGradKernel, kAvgGradLayout>,
+    .kernels = kFloatingKernels<AvgPool3DGradKernel, kAvgGradLayout>,
 };
 
 TARN_OP_FILE(pool3d, {&op_MaxPool3D, kMaxDoc, max_pool_gradient},

@@ -111,15 +111,15 @@ class SegmentKernel : public Kernel {
 };
 
 template <class T>
-using SumKernel = SegmentKernel<T, SumOf<T>>;
+using SegmentSumKernel = SegmentKernel<T, SumOf<T>>;
 template <class T>
-using MeanKernel = SegmentKernel<T, MeanOf<T>>;
+using SegmentMeanKernel = SegmentKernel<T, MeanOf<T>>;
 template <class T>
-using ProdKernel = SegmentKernel<T, ProductOf<T>>;
+using SegmentProdKernel = SegmentKernel<T, ProductOf<T>>;
 template <class T>
-using MinKernel = SegmentKernel<T, SmallestOf<T>>;
+using SegmentMinKernel = SegmentKernel<T, SmallestOf<T>>;
 template <class T>
-using MaxKernel = SegmentKernel<T, LargestOf<T>>;
+using SegmentMaxKernel = SegmentKernel<T, LargestOf<T>>;
 
 template <template <class> class K>
 constexpr auto& kKernels = kKernelsFor<K, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
@@ -173,7 +173,7 @@ const OpDef op_SegmentSum = {
     .outputs = "output: T",
     .attrs = kNumberAttrs,
     .infer = infer_segments,
-    .kernels = kKernels<SumKernel>,
+    .kernels = kKernels<SegmentSumKernel>,
 };
 const OpDef op_SegmentMean = {
     .name = "SegmentMean",
@@ -181,7 +181,7 @@ const OpDef op_SegmentMean = {
     .outputs = "output: T",
     .attrs = kNumberAttrs,
     .infer = infer_segments,
-    .kernels = kKernels<MeanKernel>,
+    .kernels = kKernels<SegmentMeanKernel>,
 };
 const OpDef op_SegmentProd = {
     .name = "SegmentProd",
@@ -189,7 +189,7 @@ const OpDef op_SegmentProd = {
     .outputs = "output: T",
     .attrs = kNumberAttrs,
     .infer = infer_segments,
-    .kernels = kKernels<ProdKernel>,
+    .kernels = kKernels<SegmentProdKernel>,
 };
 const OpDef op_SegmentMin = {
     .name = "SegmentMin",
@@ -197,7 +197,7 @@ const OpDef op_SegmentMin = {
     .outputs = "output: T",
     .attrs = kRealAttrs,
     .infer = infer_segments,
-    .kernels = kKernels<MinKernel>,
+    .kernels = kKernels<SegmentMinKernel>,
 };
 const OpDef op_SegmentMax = {
     .name = "SegmentMax",
@@ -205,7 +205,7 @@ const OpDef op_SegmentMax = {
     .outputs = "output: T",
     .attrs = kRealAttrs,
     .infer = infer_segments,
-    .kernels = kKernels<MaxKernel>,
+    .kernels = kKernels<SegmentMaxKernel>,
 };
 
 TARN_OP_FILE(segment, {&op_SegmentSum, kSumDoc, sum_gradient}, {&op_SegmentMean, kMeanDoc, mean_gradient},

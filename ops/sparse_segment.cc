@@ -106,14 +106,14 @@ class SparseSegmentKernel : public Kernel {
 };
 
 template <class T>
-using SumKernel = SparseSegmentKernel<T, Scale::kNone>;
+using SparseSegmentSumKernel = SparseSegmentKernel<T, Scale::kNone>;
 template <class T>
-using MeanKernel = SparseSegmentKernel<T, Scale::kMean>;
+using SparseSegmentMeanKernel = SparseSegmentKernel<T, Scale::kMean>;
 template <class T>
-using SqrtNKernel = SparseSegmentKernel<T, Scale::kSqrtN>;
+using SparseSegmentSqrtNKernel = SparseSegmentKernel<T, Scale::kSqrtN>;
 
-constexpr auto& kSumKernels = kKernelsFor<SumKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
-                                          int16_t, uint16_t, uint32_t, uint64_t>;
+constexpr auto& kSumKernels = kKernelsFor<SparseSegmentSumKernel, float, double, Half, BFloat16, int32_t, int64_t,
+                                          uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>;
 
 // The gradient of data from `each`, which has a row for every segment: each row goes to the rows of data it came from.
 void set_data_gradient(GradContext& c, Wire each) {
@@ -198,7 +198,7 @@ const OpDef op_SparseSegmentMean = {
     .outputs = "output: T",
     .attrs = kMeanAttrs,
     .infer = infer_segments,
-    .kernels = kFloatingKernels<MeanKernel>,
+    .kernels = kFloatingKernels<SparseSegmentMeanKernel>,
 };
 const OpDef op_SparseSegmentSqrtN = {
     .name = "SparseSegmentSqrtN",
@@ -206,7 +206,7 @@ const OpDef op_SparseSegmentSqrtN = {
     .outputs = "output: T",
     .attrs = kMeanAttrs,
     .infer = infer_segments,
-    .kernels = kFloatingKernels<SqrtNKernel>,
+    .kernels = kFloatingKernels<SparseSegmentSqrtNKernel>,
 };
 const OpDef op_SparseSegmentSumWithNumSegments = {
     .name = "SparseSegmentSumWithNumSegments",
@@ -222,7 +222,7 @@ const OpDef op_SparseSegmentMeanWithNumSegments = {
     .outputs = "output: T",
     .attrs = kMeanCountAttrs,
     .infer = infer_segments,
-    .kernels = kFloatingKernels<MeanKernel>,
+    .kernels = kFloatingKernels<SparseSegmentMeanKernel>,
 };
 const OpDef op_SparseSegmentSqrtNWithNumSegments = {
     .name = "SparseSegmentSqrtNWithNumSegments",
@@ -230,7 +230,7 @@ const OpDef op_SparseSegmentSqrtNWithNumSegments = {
     .outputs = "output: T",
     .attrs = kMeanCountAttrs,
     .infer = infer_segments,
-    .kernels = kFloatingKernels<SqrtNKernel>,
+    .kernels = kFloatingKernels<SparseSegmentSqrtNKernel>,
 };
 
 TARN_OP_FILE(sparse_segment, {&op_SparseSegmentSum, kSumDoc, sum_gradient},

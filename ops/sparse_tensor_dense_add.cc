@@ -30,7 +30,7 @@ Status judge(const RunContext& c) {
 }
 
 template <class T>
-class AddKernel : public Kernel {
+class SparseDenseAddKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(3, 0);
@@ -82,8 +82,8 @@ const OpDef op_SparseTensorDenseAdd = {
         "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
         "quint16, uint16, complex128, half, uint32, uint64}; Tindices: {int32, int64}",
     .infer = infer_add,
-    .kernels = kKernelsFor<AddKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                           uint16_t, uint32_t, uint64_t>,
+    .kernels = kKernelsFor<SparseDenseAddKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
+                           int16_t, uint16_t, uint32_t, uint64_t>,
     .kernel_attr = "T",
 };
 
