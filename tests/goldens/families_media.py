@@ -213,9 +213,11 @@ def ctc(g):
         logits = g.floats([5, 3, 4], -3, 3, dtype)
         for merge in (False, True):
             g.add("CTCGreedyDecoder", logits, lengths, merge_repeated=merge, terms=5)
-            g.add("CTCBeamSearchDecoder", logits, i32(5, 3, 4), beam_width=8, top_paths=3, merge_repeated=merge, terms=20)
+            if dtype == F32:  # TensorFlow's of double is no better than float
+                g.add("CTCBeamSearchDecoder", logits, i32(5, 3, 4), beam_width=8, top_paths=3, merge_repeated=merge, terms=20)
         g.add("CTCGreedyDecoder", logits, lengths, blank_index=0, terms=5)
-        g.add("CTCBeamSearchDecoder", logits, i32(5, 4, 2), beam_width=3, top_paths=1, terms=20)
+        if dtype == F32:
+            g.add("CTCBeamSearchDecoder", logits, i32(5, 4, 2), beam_width=3, top_paths=1, terms=20)
 
 
 def example(**features):
