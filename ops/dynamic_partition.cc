@@ -78,7 +78,7 @@ Status partition_gradient(GradContext& c) {
   auto outputs = static_cast<int>(c.attr<int64_t>("num_partitions"));
   for (int i = 0; i < outputs; ++i) wires.push_back(GradContext::slot(parts, i));
   for (int i = 0; i < outputs; ++i) wires.push_back(grad_or_zeros(c, i));
-  Wire stitched = c.op("DynamicStitch", wires);
+  Wire stitched = c.op("DynamicStitch", wires, {{"N", outputs}});
   c.set_grad(0, c.op("Reshape", {stitched, shape_of(c, c.input(0))}));
   return {};
 }

@@ -354,4 +354,4 @@ def csv(g):
     g.add("DecodeCSV", strings(b"1,2,three", b",,", b" 4.5 ,6,\"a \"\"quoted\"\" one, with a comma\""), defaults)
     g.add("DecodeCSV", strings(b"\r\n1;2;x"), defaults, field_delim=";")
     g.add("DecodeCSV", strings(b"1,NA,\"y", b"NA,3,z"), defaults, use_quote_delim=False, na_value="NA")
-    g.add("DecodeCSV", b"a,b,1,c,2", [i32(), np.array(5.0, F64)], select_cols=[2, 4])
+    g.add("DecodeCSV", b"a,b,1,c,2", [i32(), np.array(5.0, F32)], select_cols=[2, 4])

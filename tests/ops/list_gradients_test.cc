@@ -69,6 +69,7 @@ TARN_OP_CASES(list_gradients) {
   for (const char* op : {"DynamicStitch", "ParallelDynamicStitch"}) {
     cases.push_back({.op = op,
                      .label = "two parts",
+                     .attrs = {{"N", 2}},
                      .inputs = {ints({2}, {3, 0}), ints({3}, {1, 4, 2}), uniform({2, 2}), uniform({3, 2}, -1, 1, 2)},
                      .reference = stitched,
                      .dynamic_shape = true});
@@ -100,12 +101,12 @@ std::string refusal(std::string_view op, const AttrMap& attrs, const Tensors& in
 }
 
 TEST(DynamicStitch, RefusesNegativeIndicesAndShapesThatDoNotFit) {
-  EXPECT_NE(refusal("DynamicStitch", {}, {ints({2}, {0, -1}), iota({2})}).find("must not be negative"),
+  EXPECT_NE(refusal("DynamicStitch", {{"N", 1}}, {ints({2}, {0, -1}), iota({2})}).find("must not be negative"),
             std::string::npos);
-  EXPECT_NE(refusal("DynamicStitch", {}, {ints({2}, {0, 1}), iota({3})}).find("data[0]"), std::string::npos);
-  EXPECT_NE(
-      refusal("DynamicStitch", {}, {ints({1}, {0}), ints({1}, {1}), iota({1, 2}), iota({1, 3})}).find("one shape"),
-      std::string::npos);
+  EXPECT_NE(refusal("DynamicStitch", {{"N", 1}}, {ints({2}, {0, 1}), iota({3})}).find("data[0]"), std::string::npos);
+  EXPECT_NE(refusal("DynamicStitch", {{"N", 2}}, {ints({1}, {0}), ints({1}, {1}), iota({1, 2}), iota({1, 3})})
+                .find("one shape"),
+            std::string::npos);
 }
 
 TEST(DynamicPartition, NamesThePartitionThatThereIsNot) {
