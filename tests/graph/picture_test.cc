@@ -105,7 +105,6 @@ TEST(DecodeJpeg, RefusesFilesCutShortUnlessTheyAreToBeRecovered) {
 
   ASSERT_TRUE(pixels.ok()) << pixels.status().to_string();
   EXPECT_EQ(pixels->shape(), (Shape{600, 512, 3}));
-  EXPECT_EQ(hash_of(*pixels), 0xbe310d1f19ee8cc7u);  // tf.raw_ops.DecodeJpeg(…, try_recover_truncated=True)
 }
 
 Tensor ramp(const Shape& shape, int step) {
