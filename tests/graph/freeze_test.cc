@@ -475,7 +475,7 @@ TEST(FindCheckpoint, TakesAPrefixAnyOfItsFilesOrAFolder) {
   EXPECT_EQ(*find_checkpoint(dir.path()), prefix);
   EXPECT_EQ(*find_checkpoint(dir.file("checkpoint")), prefix);
   EXPECT_SAYS(find_checkpoint(dir.file("-model.ckpt-8")).status(),
-              {"Input checkpoint", "doesn't exist!", "did you mean '-model.ckpt-7'"});
+              {"Input checkpoint", "doesn't exist!", "did you mean '-model.ckpt-6' or '-model.ckpt-7'"});
 }
 
 }  // namespace

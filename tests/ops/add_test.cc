@@ -68,7 +68,7 @@ TEST(AccumulateNV2, RefusesAnotherShapeThanItsAttr) {
   ASSERT_FALSE(sum.ok());
   EXPECT_EQ(sum.status().message(),
             "AccumulateNV2 'evaluate': attr 'shape' is [3], but input 0 has shape [2] "
-            "(inputs:0 f32[2], inputs:1 f32[2])");
+            "(inputs[0] f32[2], inputs[1] f32[2])");
 }
 
 TEST(Add, IntegersWrap) {

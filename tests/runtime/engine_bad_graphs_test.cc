@@ -76,11 +76,12 @@ TEST(EngineBadGraphs, UnsupportedOpsAreAllNamedAtOnce) {  // B27
 }
 
 TEST(EngineBadGraphs, AWhileLoopIsNoCycleAndWhatIsMissingInItIsNamed) {
+  const std::string t = " attr { key: 'T' value { type: DT_FLOAT } }";
   pb::GraphDef def = graph_def(
-      placeholder("x") + typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }") +
-      typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }") +
-      typed("z", "Zorn", "input: 'merge'", "") + typed("next", "NextIteration", "input: 'z'", "") +
-      typed("y", "Exit", "input: 'merge'", ""));
+      placeholder("x") + typed("enter", "Enter", "input: 'x'", "attr { key: 'frame_name' value { s: 'loop' } }" + t) +
+      typed("merge", "Merge", "input: 'enter' input: 'next'", "attr { key: 'N' value { i: 2 } }" + t) +
+      typed("z", "Zorn", "input: 'merge'", "") + typed("next", "NextIteration", "input: 'z'", t) +
+      typed("y", "Exit", "input: 'merge'", t));
   std::string bytes = def.SerializeAsString();
   EngineOptions options;
   options.ops = &all_ops();
