@@ -124,6 +124,7 @@ class V1Checkpoint : public CheckpointSource {
 
   Status add_tensor(const pb::SavedSliceMeta& meta, std::map<std::string, Place, std::less<>>& places) {
     if (meta.name().empty()) return data_loss("its name is empty");
+    if (meta.slice_size() == 0) return data_loss("no slice of it is listed");
     TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_proto(meta.type()));
     if (dtype == DType::kResource || dtype == DType::kVariant)
       return unimplemented(dtype_name(dtype), " tensors are not supported");

@@ -112,10 +112,10 @@ Status solve_gradient(GradContext& c) {
 }
 
 Status inverse_gradient(GradContext& c) {
-  // y = x^-1:  dx = -y^T dy y^T;  y = x^-T:  dx = -y^T dy^T y^T = -(y dy y)^T
+  // y = x^-1:  dx = -y^T (dy y^T);  y = x^-T:  dx = -y (dy^T y)
   Wire y = c.output(0), dy = c.grad();
   bool adjoint = c.attr<bool>("adjoint");
-  Wire dx = product(c, y, product(c, dy, y, adjoint, true), true, false);
+  Wire dx = product(c, y, product(c, dy, y, adjoint, !adjoint), !adjoint, false);
   c.set_grad(0, c.op("Neg", {dx}));
   return {};
 }
