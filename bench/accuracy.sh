@@ -13,7 +13,7 @@ Usage: bench/accuracy.sh [--out=DIR] [--data_dir=DIR] [--long_steps=N] [MODEL…
 
   MODEL           beginners, experts, keras_cnn, keras_cnn_batch_norm; these by default (some 20 minutes on 2 cores).
                   experts_long: experts for 20,000 steps of 50 with seeds 1, 2 and 3, whose median must read 99.2 %
-                  of the test digits (half an hour on 2 cores)
+                  of the test digits (some 20 minutes on 2 cores)
   --long_steps=N  experts_long with other than 20,000 steps, to try it; no accuracy is asked for then
   --out=DIR       where the models go (default build/accuracy)
   --data_dir=DIR  folder with MNIST's four .gz files; by default $TARN_DATA/mnist, then data/mnist, then the network

@@ -21,9 +21,9 @@ Result<int64_t> range_size(T start, T limit, T delta) {
                             " and ", limit);
   }
   if constexpr (std::is_floating_point_v<T>) {
-    // As TensorFlow: in double.
-    double size =
-        std::ceil(std::abs((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta)));
+    // As TensorFlow, in T: 0.3f / 0.1f is 3 in float and above 3 in double.
+    T steps = (limit - start) / delta;
+    double size = std::ceil(std::abs(static_cast<double>(steps)));
     if (size > 4e18) return invalid_argument("a range of ", size, " numbers is too long");
     return static_cast<int64_t>(size);
   } else {

@@ -336,14 +336,19 @@ void infer_and_fold(State& state) {
     if (!node.problem.ok()) state.problems.add(node.problem);
   }
   report_unsupported(state);
+  bool inferred = state.problems.empty();
   for (Wire wire : state.fetches) {
     if (is_feed(wire)) continue;
     const WorkNode& node = state.nodes[static_cast<size_t>(wire.node)];
-    bool is_judged = node.op != nullptr && state.problems.empty();
+    bool is_judged = node.op != nullptr && inferred;
     if (is_judged && state.fact(wire).dtype == DType::kResource) {
       state.problems.add(invalid_argument("fetch '", node.name,
                                           "': a resource handle cannot be fetched; fetch what "
                                           "reads it"));
+    }
+    if (is_judged && static_cast<size_t>(wire.slot) < node.facts.size() && state.never_alive(wire)) {
+      state.problems.add(invalid_argument("fetch '", node.name, wire.slot > 0 ? str_cat(":", wire.slot) : "",
+                                          "': its branch is never taken: a constant predicate decides so"));
     }
     if (!is_judged || static_cast<size_t>(wire.slot) < node.facts.size()) continue;
     state.problems.add(invalid_argument("fetch '", node.name, ":", wire.slot,

@@ -218,6 +218,8 @@ def ranges(g):
         for start, limit, delta in [(0, 5, 1), (2, 9, 3), (5, 0, -2), (3, 3, 1)]:
             g.add("Range", np.array(start, dtype), np.array(limit, dtype), np.array(delta, dtype))
     g.add("Range", np.array(0, F32), np.array(1, F32), np.array(0.25, F32))
+    for limit, delta in [(0.3, 0.1), (0.6, 0.2), (3.5, 0.7), (1.2, 0.1)]:  # in double these have one more
+        g.add("Range", np.array(0, F32), np.array(limit, F32), np.array(delta, F32), terms=1, note="divided in T")
     g.add(
         "Range",
         np.array(0, F32),

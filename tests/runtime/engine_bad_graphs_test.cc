@@ -92,6 +92,22 @@ TEST(EngineBadGraphs, AWhileLoopIsNoCycleAndWhatIsMissingInItIsNamed) {
   EXPECT_EQ(engine.status().message(), "'bad.pb': op 'Zorn' is not supported (node 'z')");
 }
 
+TEST(EngineBadGraphs, SwitchesAndViewsWithoutTheirInputsAreNamedThoughOthersReadThem) {
+  auto refusal = [](const std::string& nodes) {
+    auto bytes = std::make_shared<std::string>(graph_def(placeholder("x") + nodes).SerializeAsString());
+    EngineOptions options;
+    options.ops = &all_ops();
+    options.outputs = {"y"};
+    return std::string(Engine::load_bytes(*bytes, bytes, "bad.pb", options).status().message());
+  };
+  const std::string t = kFloatT, y = typed("y", "Identity", "input: 's'", t);
+  EXPECT_EQ(refusal(typed("s", "Switch", "input: 'x'", t) + y),
+            "'bad.pb': Switch 's': expects 2 inputs (data, pred), got 1");
+  EXPECT_EQ(refusal(typed("p", "Identity", "", "attr { key: 'T' value { type: DT_BOOL } }") +
+                    typed("s", "Switch", "input: 'x' input: 'p'", t) + y),
+            "'bad.pb': Identity 'p': expects 1 inputs (input), got 0");
+}
+
 TEST(EngineBadGraphs, UnknownDTypeNumberIsRefused) {  // B30: T = 9999 has no name, so text protos cannot say it
   pb::GraphDef def = graph_def(placeholder("x") + relu("y", "x"));
   (*def.mutable_node(1)->mutable_attr())["T"].set_type(static_cast<pb::DataType>(9999));

@@ -6,6 +6,7 @@
 
 #include "graph/graph_io.h"
 #include "graph/session.h"
+#include "graph/text.h"
 #include "runtime/engine.h"
 #include "tests/support/models.h"
 
@@ -79,6 +80,29 @@ TEST(SessionAndEngine, DifferentInputsGiveDifferentBits) {
   Result<Tensor> b = run_engine(bytes, testing::random_floats({1, 12, 12, 1}, 2), {});
   ASSERT_TRUE(a.ok() && b.ok());
   EXPECT_FALSE(a->identical_to(*b));
+}
+
+TEST(SessionAndEngine, RefuseToFetchWhatAConstantRulesOut) {
+  Result<Graph> graph =
+      graph_from_text("no: bool[] = false\nx: f32[] = Placeholder\ns = Switch(x, no)\ny = Neg(s:1)\nz = Neg(s)\n");
+  ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+  const std::string y = "fetch 'y': its branch is never taken", s1 = "fetch 's:1': its branch is never taken";
+  std::vector<Tensor> out;
+  Tensor x = Tensor::scalar<float>(3);
+  Session session(*graph, SessionOptions{});
+  Status status = session.Run({{"x", x}}, {"y", "z", "s:1"}, &out);
+  EXPECT_NE(status.message().find(y), std::string_view::npos) << status.to_string();
+  EXPECT_NE(status.message().find(s1), std::string_view::npos) << status.to_string();
+  ASSERT_TRUE(session.Run({{"x", x}}, {"z"}, &out).ok());
+  EXPECT_EQ(out[0].item<float>(), -3);
+
+  Result<std::string> bytes = graph_bytes(*graph, GraphFormat::kBinary);
+  ASSERT_TRUE(bytes.ok());
+  EngineOptions options;
+  options.outputs = {"y"};
+  auto engine = Engine::load_bytes(*bytes, nullptr, "model", options);
+  ASSERT_FALSE(engine.ok());
+  EXPECT_NE(engine.status().message().find(y), std::string_view::npos) << engine.status().to_string();
 }
 
 }  // namespace
