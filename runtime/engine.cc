@@ -169,6 +169,9 @@ void Engine::find_table_initializers() {
   }
   for (int n : initializers) {
     int table = source.inputs(n)[0].node;
+    // Functions that were put in place leave an Identity before what they were handed.
+    for (size_t i = 0; i < count && table >= 0 && source.op(table) == "Identity" && !source.inputs(table).empty(); ++i)
+      table = source.inputs(table)[0].node;
     if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
   }
 }

@@ -254,7 +254,7 @@ TEST(DecodeGif, IsAsLargeAsItsLargestFrame) {
     Shape shape;
     std::vector<int> colors;  // of the palette
   };
-  const std::string head = "474946383961", palette = "00810000000000ff000000ff000000ff";
+  const std::string head = "474946383961", palette = "810000000000ff000000ff000000ff";
   const Golden goldens[] = {
       {"smaller than the screen", "04000400|2c00000000020001000002020c55003b", {1, 1, 2, 3}, {1, 2}},
       {"beside it", "04000400|2c01000200020001000002020c55003b", {1, 1, 2, 3}, {0, 0}},
