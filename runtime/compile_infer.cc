@@ -122,7 +122,6 @@ void fold(State& state, WorkNode& node) {
       (node.op->def->control == Control::kNone) && worth_folding(state, node)) {
     EvaluateOptions options;
     options.backends = state.options.backends;
-    options.most_value_bytes = state.options.limits.most_value_bytes;
     Result<std::vector<Tensor>> values = evaluate_node(*node.op, node.name, node.attrs, inputs, options);
     if (!values.ok()) return;  // an error of a value belongs to the run, if it ever comes to that
     for (size_t i = 0; i < node.facts.size(); ++i) {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/op_schema.h"
-#include "runtime/run_limits.h"
 
 namespace tarn {
 
@@ -20,7 +19,6 @@ struct EvaluateOptions {
   FusedEpilogue epilogue = {};
   // Whether kernels see the inputs as constants (and may pack them).
   bool inputs_are_constant = false;
-  int64_t most_value_bytes = RunLimits().most_value_bytes;
 };
 
 // Resolves attrs (dtype attrs follow from the inputs), infers, prepares and runs. Outputs of no-output ops: empty.

@@ -30,6 +30,16 @@ TensorView view_of(const Tensor& tensor) {
   return {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
 }
 
+// " (inputs f32[1,4,4,2], i32[])": what was fed is known by now, to the kernel as to the reader.
+std::string inputs_text(std::span<const TensorView> inputs) {
+  std::vector<std::string> texts;
+  for (const TensorView& input : inputs) {
+    if (input.shape != nullptr) texts.push_back(str_cat(dtype_short_name(input.dtype), input.shape->to_string()));
+  }
+  if (texts.empty()) return "";
+  return str_cat(texts.size() == 1 ? " (input " : " (inputs ", str_join(texts), ")");
+}
+
 // Elements of `from` into memory for as many.
 void copy_values(void* to, const TensorView& from) {
   if (from.dtype == DType::kString) {
@@ -285,7 +295,11 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       context.begin(step);
       Status status = step.kernel->run(context);
       if (status.ok()) return status;
-      return status.with_context(node_label(step.op, step.node)).with_node(step.node);
+      // Of what a graph asserts, it says itself what matters.
+      std::string inputs =
+          step.outputs.empty() ? "" : inputs_text(std::span<const TensorView>(gathered_).first(step.inputs.size()));
+      return Status(status.code(), str_cat(node_label(step.op, step.node), ": ", status.message(), inputs))
+          .with_node(step.node);
     }
     case StepKind::kView: {
       const Slot& from = slot(step.inputs[0]);

@@ -1,5 +1,5 @@
-// Every bad node in a session, in the engine and through the passes; its inputs as constants, as feeds, and with dims or
-// ranks that only the run knows. What is wrong is an error that names the node, and nothing is left of it.
+// Every bad node in a session, in the engine and through the passes; its inputs as constants, as feeds, and with dims
+// or ranks that only the run knows. What is wrong is an error that names the node, and nothing is left of it.
 #include <gtest/gtest.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -104,8 +104,8 @@ class ModelWriter {
   // As the table says; beside these, types and counts as the inputs have them.
   static void set_attrs(const BadOperator& bad, const std::vector<Tensor>& inputs, pb::NodeDef& node) {
     static const OpRegistry kNoOps{std::span<const OpDef* const>()};
-    Result<Graph> graph = graph_from_text(str_cat("y = ", bad.op, " {", bad.attrs, "}\n"),
-                                          {.allow_unknown_ops = true, .ops = &kNoOps});
+    Result<Graph> graph =
+        graph_from_text(str_cat("y = ", bad.op, " {", bad.attrs, "}\n"), {.allow_unknown_ops = true, .ops = &kNoOps});
     ASSERT_TRUE(graph.ok()) << graph.status().to_string();
     AttrMap attrs = graph->node(0).attrs;
     const OpRegistry::Op* op = all_ops().find(bad.op);
@@ -193,14 +193,18 @@ std::string label(const BadOperator& bad, Known known) {
   return str_cat("row ", bad.row, ", ", bad.op, ": ", bad.what, "; ", kHow[static_cast<int>(known)]);
 }
 
-void expect_refusal(const BadOperator& bad, const Result<Tensor>& made, const char* where) {
+void expect_refusal(const BadOperator& bad, Known known, const Result<Tensor>& made, const char* where) {
   ASSERT_FALSE(made.ok()) << where << " gives " << made->to_string();
   std::string message(made.status().message());
   EXPECT_NE(made.status().code(), Code::kInternal) << where << " blames itself: " << message;
   EXPECT_NE(message.find("'y'"), std::string::npos) << where << " does not name the node: " << message;
   EXPECT_NE(message.find(bad.op), std::string::npos) << where << " does not name the op: " << message;
-  for (const std::string& part : bad.says)
+  for (const std::string& part : bad.says) {
+    // Of a shape, what is known of it by then may be enough to refuse it.
+    bool may_miss = part[0] == '[' && (known == Known::kRanks || known == Known::kNothing);
+    if (may_miss) continue;
     EXPECT_NE(message.find(part), std::string::npos) << where << " does not say '" << part << "': " << message;
+  }
 }
 
 // `made`: "f32[0,4]", or with values "i32[1]{0}".
@@ -224,8 +228,8 @@ TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
       Result<Tensor> session = in_session(model), engine = in_engine(model);
 
       if (bad.makes.empty()) {
-        expect_refusal(bad, session, "the session");
-        expect_refusal(bad, engine, "the engine");
+        expect_refusal(bad, known, session, "the session");
+        expect_refusal(bad, known, engine, "the engine");
       } else {
         expect_value(bad, session, "session");
         expect_value(bad, engine, "engine");
