@@ -152,8 +152,7 @@ twice = Cast(added) {SrcT=TYPE, DstT=f32}
       EXPECT_EQ(both(text, {"twice"}, feeds), "f32[2]{2, 0}");
     }
   }
-  EXPECT_EQ(
-      both(R"(
+  EXPECT_EQ(both(R"(
 v: str[2] = {"one", "a long string that lies on the heap"}
 array = TensorArrayV3(two) {dtype=str}
 w0 = TensorArrayWriteV3(array, zero, v, array:1)
@@ -161,8 +160,8 @@ w1 = TensorArrayWriteV3(array, one, v, w0)
 both: i32[2] = {0, 1}
 g = TensorArrayGatherV3(array, both, w1) {dtype=str}
 )",
-           {"g"}),
-      "str[2,2]{'one', 'a long string that lies on the heap', 'one', 'a long string that lies on the heap'}");
+                 {"g"}),
+            "str[2,2]{'one', 'a long string that lies on the heap', 'one', 'a long string that lies on the heap'}");
 }
 
 // for (i = 0; i < n; ++i) out[i] = in[i] * 2
