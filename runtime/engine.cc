@@ -216,6 +216,7 @@ CompileOptions Engine::compile_options() const {
   options.backends = options_.backends;
   options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
   options.services = &offered_;
+  options.limits = options_.limits;
   options.keep_fetches = true;
   return options;
 }
