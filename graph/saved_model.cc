@@ -143,8 +143,8 @@ Status SavedModelBuilder::judge(const Graph& graph, const std::vector<std::strin
       return already_exists("the SavedModel has a graph with the tags ", set_text(tags), " already");
   }
   TARN_RETURN_IF_ERROR(check_signatures(graph, signatures));
-  if (options.main_op.empty()) return {};
-  return graph.find_node(options.main_op).status().with_context("main_op");
+  if (!options.main_op.empty()) TARN_RETURN_IF_ERROR(graph.find_node(options.main_op).status().with_context("main_op"));
+  return expect_fits_proto(graph);
 }
 
 void SavedModelBuilder::add(const Graph& graph, const Collections& collections, const std::vector<std::string>& tags,

@@ -143,6 +143,20 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   return runner;
 }
 
+Result<GraphRunner> GraphRunner::of_graph(Graph graph, std::string name, GraphRunnerOptions options) {
+  GraphRunner runner;
+  runner.path_ = std::move(name);
+  runner.graph_ = std::make_shared<const Graph>(std::move(graph));
+  if (options.executor == ExecutorKind::kSession) {
+    SessionOptions session_options;
+    session_options.threads = options.threads;
+    runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
+    (void)runner.session_->InitializeTables();  // as in load()
+  }
+  runner.options_ = std::move(options);
+  return runner;
+}
+
 Status GraphRunner::choose_signature(const Signatures& signatures) {
   std::string name = options_.signature.empty() ? std::string(kServingDefault) : options_.signature;
   auto found = signatures.find(name);

@@ -42,6 +42,9 @@ class GraphRunner {
   // frozen in memory.
   static Result<GraphRunner> load(const std::string& graph, const std::string& checkpoint, GraphRunnerOptions options);
 
+  // A graph at hand, without variables; `name` is for messages.
+  static Result<GraphRunner> of_graph(Graph graph, std::string name, GraphRunnerOptions options);
+
   // A feed of integers goes into a quantized Placeholder of the same width. Errors name feeds, fetches and nodes, and
   // every op on the way that is not supported.
   Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
