@@ -80,6 +80,17 @@ T cut(float code) {
   return code < kHigh ? static_cast<T>(code) : std::numeric_limits<T>::max();
 }
 
+// As cut(nearbyint(x)), but without a call: where a float's last bit is worth 1, adding rounds.
+template <class T>
+T nearest_even(float x) {
+  constexpr auto kLow = static_cast<float>(kLowestCode<T>), kHigh = static_cast<float>(kHighestCode<T>);
+  constexpr float kRounder = 3 << 22;
+  static_assert(kHigh < 1 << 22);
+  x = x > kLow ? x : kLow;
+  x = x < kHigh ? x : kHigh;
+  return static_cast<T>(static_cast<int32_t>((x + kRounder) - kRounder));
+}
+
 // Calls loop(f) with the function from values to codes, and changes `range` to what the codes then stand for.
 template <class T, class Loop>
 void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop) {
@@ -90,7 +101,7 @@ void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop
       // Rounded once, half to even. That is TensorFlow 2's kernel on x86-64 (oneDNN); its plain one, and TensorFlow
       // 1's, round value and min apart, half away from zero. Either is within a step; chains of such ops show the
       // difference.
-      loop([=](float x) { return cut<T>(std::nearbyint((x - min) * scale)); });
+      loop([=](float x) { return nearest_even<T>((x - min) * scale); });
     } else {
       loop(FloatsToCodes<T>(range));
     }

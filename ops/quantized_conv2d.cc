@@ -81,15 +81,21 @@ class Convolution {
       }
       std::fill_n(to, from * g_.in_c, outside_);
       const uint8_t* codes = image + (i * g_.in_w + left) * g_.in_c;
-      for (int64_t k = from * g_.in_c; k < stop * g_.in_c; ++k) to[k] = difference(codes[k]);
+      write_differences(codes + from * g_.in_c, (stop - from) * g_.in_c, to + from * g_.in_c);
       std::fill_n(to + stop * g_.in_c, (g_.filter_w - stop) * g_.in_c, outside_);
     }
     std::fill(to, end, D{0});
   }
 
  private:
-  D difference(uint8_t code) const {
-    return static_cast<D>(static_cast<uint32_t>(code) - static_cast<uint32_t>(zero_));
+  void write_differences(const uint8_t* codes, int64_t count, D* to) const {
+    if constexpr (sizeof(D) == sizeof(int16_t)) {
+      differences_(codes, count, static_cast<uint16_t>(zero_), to);
+    } else {
+      for (int64_t i = 0; i < count; ++i) {
+        to[i] = static_cast<D>(static_cast<uint32_t>(codes[i]) - static_cast<uint32_t>(zero_));
+      }
+    }
   }
 
   const Conv2DGeometry& g_;
@@ -97,6 +103,7 @@ class Convolution {
   int32_t zero_;
   D outside_;
   int64_t depth_;
+  kernels::CodeDifferences differences_ = kernels::code_differences();
 };
 
 Status convolve(RunContext& c, const Conv2DGeometry& g, int32_t zero, int32_t filter_zero, int32_t* y) {

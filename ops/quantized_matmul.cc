@@ -89,11 +89,20 @@ Status multiply(RunContext& c, const Product& p, int32_t a_zero, int32_t b_zero,
   }
   kernels::pack_codes(p.transpose_b, p.k, p.n, b, p.transpose_b ? p.k : p.n, b_zero, packed);
   const int64_t depth = kernels::code_depth(p.k), rows = block_rows();
+  const kernels::CodeDifferences write_differences = kernels::code_differences();
   c.threads().parallel_for(p.m, kernels::code_tile_rows(), [&](int64_t begin, int64_t end, int thread) {
     auto* differences = reinterpret_cast<int16_t*>(rows_of(thread));
     for (int64_t first = begin; first < end; first += rows) {
       const int64_t count = std::min(rows, end - first);
-      for (int64_t i = 0; i < count; ++i) write_row(p, a, first + i, a_zero, differences + i * depth);
+      for (int64_t i = 0; i < count; ++i) {
+        int16_t* to = differences + i * depth;
+        if (p.transpose_a) {
+          write_row(p, a, first + i, a_zero, to);
+        } else {
+          write_differences(a + (first + i) * p.k, p.k, static_cast<uint16_t>(a_zero), to);
+          if (depth > p.k) to[p.k] = 0;
+        }
+      }
       kernels::code_product(count, p.k, p.n, differences, packed, y + first * p.n, p.n);
     }
   });
