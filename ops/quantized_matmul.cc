@@ -14,8 +14,8 @@ struct Product {
   bool transpose_a = false, transpose_b = false;
   int64_t m = kUnknownDim, k = kUnknownDim, n = kUnknownDim;
 
-  static Result<Product> make(const AttrMap& attrs, const Shape& a, const Shape& b) {
-    Product p{.transpose_a = attrs.get<bool>("transpose_a"), .transpose_b = attrs.get<bool>("transpose_b")};
+  static Result<Product> make(bool transpose_a, bool transpose_b, const Shape& a, const Shape& b) {
+    Product p{.transpose_a = transpose_a, .transpose_b = transpose_b};
     int64_t b_depth = kUnknownDim;
     if (a.has_rank()) {
       p.m = a.dim(p.transpose_a ? 1 : 0);
@@ -38,7 +38,8 @@ Status infer_matmul(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 2, "b"));
   TARN_RETURN_IF_ERROR(expect_range(c, 2, "min_a", "max_a"));
   TARN_RETURN_IF_ERROR(expect_range(c, 4, "min_b", "max_b"));
-  TARN_ASSIGN_OR_RETURN(Product p, Product::make(c.attrs(), c.shape(0), c.shape(1)));
+  TARN_ASSIGN_OR_RETURN(
+      Product p, Product::make(c.attr<bool>("transpose_a"), c.attr<bool>("transpose_b"), c.shape(0), c.shape(1)));
   TARN_RETURN_IF_ERROR(c.set_output(0, Shape{p.m, p.n}));
   return set_range(c, 1);
 }
@@ -114,16 +115,17 @@ class QuantizedMatMulKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_RETURN_IF_ERROR(expect_type(c, "T2", DType::kQUInt8));
     TARN_RETURN_IF_ERROR(expect_type(c, "Toutput", DType::kQInt32));
-    attrs_ = c.attrs();
+    transpose_a_ = c.attr<bool>("transpose_a");
+    transpose_b_ = c.attr<bool>("transpose_b");
     if (!c.input(0).shape.is_fully_known() || !c.input(1).shape.is_fully_known()) return {};
-    TARN_ASSIGN_OR_RETURN(Product p, Product::make(attrs_, c.input(0).shape, c.input(1).shape));
+    TARN_ASSIGN_OR_RETURN(Product p, Product::make(transpose_a_, transpose_b_, c.input(0).shape, c.input(1).shape));
     c.request_scratch(b_bytes(p) + a_bytes(p) * static_cast<size_t>(c.threads()));
     return {};
   }
   Status run(RunContext& c) const override {
     TARN_RETURN_IF_ERROR(expect_rank(c.input(0), 2, "a"));
     TARN_RETURN_IF_ERROR(expect_rank(c.input(1), 2, "b"));
-    TARN_ASSIGN_OR_RETURN(Product p, Product::make(attrs_, *c.input(0).shape, *c.input(1).shape));
+    TARN_ASSIGN_OR_RETURN(Product p, Product::make(transpose_a_, transpose_b_, *c.input(0).shape, *c.input(1).shape));
     TARN_ASSIGN_OR_RETURN(CodeRange a, read_range(c, 2, "min_a", "max_a"));
     TARN_ASSIGN_OR_RETURN(CodeRange b, read_range(c, 4, "min_b", "max_b"));
     TARN_RETURN_IF_ERROR(expect_wide(a, "min_a", "max_a"));
@@ -136,7 +138,7 @@ class QuantizedMatMulKernel : public Kernel {
   }
 
  private:
-  AttrMap attrs_;
+  bool transpose_a_ = false, transpose_b_ = false;
 };
 
 constexpr KernelDef kKernels[] = {portable_kernel<QuantizedMatMulKernel>(DType::kQUInt8)};

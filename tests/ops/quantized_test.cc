@@ -9,6 +9,7 @@
 #include <set>
 
 #include "ops/kernels/code_product.h"
+#include "ops/kernels/float_codes.h"
 #include "tests/ops/eager_gradient.h"
 #include "tests/ops/golden_cases.h"
 #include "tests/ops/harness.h"
@@ -408,6 +409,22 @@ TEST(CodeProduct, GivesTheSameOnEveryInstructionSet) {
 
       EXPECT_EQ(c, want) << isa_name(isa) << ", " << columns << " columns";
     }
+  }
+}
+
+TEST(FloatCodes, GivesTheSameOnEveryInstructionSet) {
+  using namespace kernels;
+  std::vector<float> x = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f, -0.4f, 0.5f, 1.5f, 2.5f, 254.5f, 255.5f, 300};
+  for (int i = 0; i < 61; ++i) x.push_back(static_cast<float>(i) * 4.37f - 3);
+  std::vector<uint8_t> want;
+  for (float value : x) {
+    want.push_back(static_cast<uint8_t>(std::isnan(value) ? 0 : std::nearbyint(std::clamp(value, 0.0f, 255.0f))));
+  }
+  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+    if (!isa_available(isa)) continue;
+    std::vector<uint8_t> got(x.size());
+    float_codes(x.data(), static_cast<int64_t>(x.size()), 0, 1, got.data(), isa);
+    EXPECT_EQ(got, want) << isa_name(isa);
   }
 }
 
