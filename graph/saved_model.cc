@@ -130,6 +130,7 @@ Status SavedModelBuilder::add(const Graph& graph, const Collections& collections
   }
   TARN_RETURN_IF_ERROR(check_signatures(graph, signatures));
   if (!options.main_op.empty()) TARN_RETURN_IF_ERROR(graph.find_node(options.main_op).status().with_context("main_op"));
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::MetaGraphDef meta = export_meta_graph(graph, collections);
   for (const std::string& tag : tags) meta.mutable_meta_info_def()->add_tags(tag);
   if (options.clear_devices) {

@@ -38,10 +38,10 @@ constexpr KernelDef adapted_kernel() {
           []() -> std::unique_ptr<Kernel> { return adapt(std::make_unique<K>(), dtype, layout); }};
 }
 
-// K<T>, through float for half and bfloat16. Kernel templates that are given to the lists below need names that no
-// other op file has, in unnamed namespaces too: GCC 12 gives lists of equal names one place in memory.
+// K<T>, through float for half and bfloat16. `static`, here and in the lists of other headers: what is given to them
+// are templates of unnamed namespaces, which GCC 12 overlooks, and lists over equal names in two files would be one.
 template <template <class> class K, class T>
-constexpr KernelDef kernel_for() {
+static constexpr KernelDef kernel_for() {
   if constexpr (kIsNarrow<T>) {
     return adapted_kernel<K<float>, dtype_of<T>()>();
   } else {
@@ -49,11 +49,11 @@ constexpr KernelDef kernel_for() {
   }
 }
 template <template <class> class K, class... Ts>
-inline constexpr KernelDef kKernelsFor[] = {kernel_for<K, Ts>()...};
+static constexpr KernelDef kKernelsFor[] = {kernel_for<K, Ts>()...};
 
 // The four floating dtypes of a kernel that is written for float and double.
 template <template <class> class K, Layout layout = Layout{}>
-inline constexpr KernelDef kFloatingKernels[] = {
+static constexpr KernelDef kFloatingKernels[] = {
     adapted_kernel<K<float>, DType::kFloat, layout>(),
     adapted_kernel<K<double>, DType::kDouble, layout>(),
     adapted_kernel<K<float>, DType::kHalf, layout>(),

@@ -50,6 +50,23 @@ class AddNKernel : public Kernel {
   }
 };
 
+template <class T>
+class AccumulateKernel : public AddNKernel<T> {
+ public:
+  Status prepare(PrepareContext& c) override {
+    shape_ = c.attr<Shape>("shape");
+    return AddNKernel<T>::prepare(c);
+  }
+  Status run(RunContext& c) const override {
+    const Shape& shape = *c.input(0).shape;
+    if (shape_.is_compatible_with(shape)) return AddNKernel<T>::run(c);
+    return invalid_argument("attr 'shape' is ", shape_.to_string(), ", but input 0 has shape ", shape.to_string());
+  }
+
+ private:
+  Shape shape_;
+};
+
 // Attr shape is what all inputs must have.
 Status infer_accumulate(InferContext& c) {
   Shape shape = c.attr<Shape>("shape");
@@ -133,13 +150,11 @@ const OpDef op_Sub = {
 };
 
 namespace {
-constexpr KernelDef kAddNKernels[] = {
-    portable_kernel<AddNKernel<float>>(DType::kFloat),     portable_kernel<AddNKernel<double>>(DType::kDouble),
-    portable_kernel<AddNKernel<int32_t>>(DType::kInt32),   portable_kernel<AddNKernel<int64_t>>(DType::kInt64),
-    portable_kernel<AddNKernel<uint8_t>>(DType::kUInt8),   portable_kernel<AddNKernel<int8_t>>(DType::kInt8),
-    portable_kernel<AddNKernel<int16_t>>(DType::kInt16),   portable_kernel<AddNKernel<uint16_t>>(DType::kUInt16),
-    portable_kernel<AddNKernel<uint32_t>>(DType::kUInt32), portable_kernel<AddNKernel<uint64_t>>(DType::kUInt64),
-    adapted_kernel<AddNKernel<float>, DType::kHalf>(),     adapted_kernel<AddNKernel<float>, DType::kBFloat16>(),
+template <template <class> class K>
+constexpr KernelDef kSumKernels[] = {
+    kernel_for<K, float>(),   kernel_for<K, double>(),   kernel_for<K, Half>(),     kernel_for<K, BFloat16>(),
+    kernel_for<K, int32_t>(), kernel_for<K, int64_t>(),  kernel_for<K, uint8_t>(),  kernel_for<K, int8_t>(),
+    kernel_for<K, int16_t>(), kernel_for<K, uint16_t>(), kernel_for<K, uint32_t>(), kernel_for<K, uint64_t>(),
 };
 }  // namespace
 
@@ -152,7 +167,7 @@ const OpDef op_AddN = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64, variant}",
     .traits = kCommutative | kAggregate,
     .infer = infer_merged_inputs,
-    .kernels = kAddNKernels,
+    .kernels = kSumKernels<AddNKernel>,
 };
 
 const OpDef op_AccumulateNV2 = {
@@ -164,7 +179,7 @@ const OpDef op_AccumulateNV2 = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; shape: shape",
     .traits = kCommutative | kAggregate,
     .infer = infer_accumulate,
-    .kernels = kAddNKernels,
+    .kernels = kSumKernels<AccumulateKernel>,
 };
 
 TARN_OP_FILE(add, {&op_Add, kAddDoc, add_gradient}, {&op_AddV2, kAddDoc, add_gradient},

@@ -126,17 +126,17 @@ using ElementFunctor = std::conditional_t<kIsNarrow<T>, ThroughFloat<T, F<Comput
 
 // Lists of kernels, one a type, for functors that are templates on it:  .kernels = kUnaryKernels<Neg, float, Half>
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kUnaryKernels[] = {
+static constexpr KernelDef kUnaryKernels[] = {
     portable_kernel<UnaryKernel<Ts, Ts, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kBinaryKernels[] = {
+static constexpr KernelDef kBinaryKernels[] = {
     portable_kernel<BinaryKernel<Ts, Ts, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 // The same with a boolean output.
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kTestKernels[] = {
+static constexpr KernelDef kTestKernels[] = {
     portable_kernel<UnaryKernel<Ts, bool, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 template <template <class> class F, class... Ts>
-inline constexpr KernelDef kCompareKernels[] = {
+static constexpr KernelDef kCompareKernels[] = {
     portable_kernel<BinaryKernel<Ts, bool, ElementFunctor<F, Ts>>>(dtype_of<Ts>())...};
 
 // Integer arithmetic wraps, as two's complement does; signed overflow would be undefined. Floating types pass as is.

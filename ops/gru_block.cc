@@ -1,4 +1,5 @@
 // GRUBlockCell.
+#include <array>
 #include <cmath>
 
 #include "core/op.h"
@@ -18,10 +19,12 @@ bool may_be(int64_t a, int64_t b) {
   return a == b || a == kUnknownDim || b == kUnknownDim;
 }
 
+constexpr int64_t kMostPlanned = int64_t{1} << 40;  // cells; more are for run() to refuse
+constexpr int kInputs = 6;
 Result<Sizes> judge(std::span<const Shape> shapes) {
   constexpr std::string_view kNames[] = {"x", "h_prev", "w_ru", "w_c", "b_ru", "b_c"};
   constexpr int kRanks[] = {2, 2, 2, 2, 1, 1};
-  for (size_t i = 0; i < 6; ++i) {
+  for (size_t i = 0; i < kInputs; ++i) {
     if (!shapes[i].has_rank()) return Sizes{};
     if (shapes[i].rank() == kRanks[i]) continue;
     return invalid_argument("input '", kNames[i], "' must have rank ", kRanks[i], ", has shape ",
@@ -62,11 +65,37 @@ constexpr size_t align_up(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
+// What one step needs: gates [batch, 2 * cells], then r * h_prev [batch, cells], then what the products want.
+struct Scratch {
+  size_t gates, reset, products;
+  size_t bytes() const { return gates + reset + products; }
+
+  static Scratch of(const Sizes& sizes, int threads) {
+    auto [batch, inputs, cells] = sizes;
+    auto count = static_cast<size_t>(batch * cells);
+    return {align_up(2 * count * sizeof(float)), align_up(count * sizeof(float)),
+            std::max({kernels::gemm_scratch_bytes<float>(batch, 2 * cells, inputs, threads),
+                      kernels::gemm_scratch_bytes<float>(batch, 2 * cells, cells, threads),
+                      kernels::gemm_scratch_bytes<float>(batch, cells, inputs, threads),
+                      kernels::gemm_scratch_bytes<float>(batch, cells, cells, threads)})};
+  }
+};
+
 class GruKernel : public Kernel {
  public:
+  Status prepare(PrepareContext& c) override {
+    std::array<Shape, kInputs> shapes;
+    for (int i = 0; i < kInputs; ++i) shapes[static_cast<size_t>(i)] = c.input(i).shape;
+    TARN_ASSIGN_OR_RETURN(Sizes sizes, judge(shapes));
+    Result<int64_t> count = c.output(0).shape.element_count();  // an error if something is unknown
+    bool is_known = count.ok() && *count <= kMostPlanned && sizes.inputs != kUnknownDim;
+    if (is_known && *count > 0) c.request_scratch(Scratch::of(sizes, c.threads()).bytes());
+    return {};
+  }
+
   Status run(RunContext& c) const override {
-    std::vector<Shape> shapes;
-    for (int i = 0; i < c.input_count(); ++i) shapes.push_back(*c.input(i).shape);
+    std::array<Shape, kInputs> shapes;
+    for (int i = 0; i < kInputs; ++i) shapes[static_cast<size_t>(i)] = *c.input(i).shape;
     TARN_ASSIGN_OR_RETURN(Sizes sizes, judge(shapes));
     auto [batch, inputs, cells] = sizes;
     float* out[4];
@@ -79,19 +108,12 @@ class GruKernel : public Kernel {
     const float *x = c.input(0).as<float>(), *h_prev = c.input(1).as<float>(), *w_ru = c.input(2).as<float>(),
                 *w_c = c.input(3).as<float>(), *b_ru = c.input(4).as<float>(), *b_c = c.input(5).as<float>();
     auto [r, u, candidate, h] = out;
-    // Gates [batch, 2 * cells], r * h_prev [batch, cells], then what the products need.
-    size_t gate_bytes = align_up(static_cast<size_t>(2 * count) * sizeof(float));
-    size_t reset_bytes = align_up(static_cast<size_t>(count) * sizeof(float));
-    int threads = c.threads().threads();
-    size_t gemm_bytes = std::max({kernels::gemm_scratch_bytes<float>(batch, 2 * cells, inputs, threads),
-                                  kernels::gemm_scratch_bytes<float>(batch, 2 * cells, cells, threads),
-                                  kernels::gemm_scratch_bytes<float>(batch, cells, inputs, threads),
-                                  kernels::gemm_scratch_bytes<float>(batch, cells, cells, threads)});
-    TARN_ASSIGN_OR_RETURN(void* memory, c.scratch(gate_bytes + reset_bytes + gemm_bytes));
+    Scratch parts = Scratch::of(sizes, c.threads().threads());
+    TARN_ASSIGN_OR_RETURN(void* memory, c.scratch(parts.bytes()));
     auto* bytes = static_cast<char*>(memory);
     auto* gates = static_cast<float*>(memory);
-    auto* reset = reinterpret_cast<float*>(bytes + gate_bytes);
-    void* scratch = bytes + gate_bytes + reset_bytes;
+    auto* reset = reinterpret_cast<float*>(bytes + parts.gates);
+    void* scratch = bytes + parts.gates + parts.reset;
     auto multiply = [&](const float* state, const float* w, const float* bias, int64_t width, float* y) {
       // [x, state] * w + bias, in two halves of w
       kernels::gemm<float>(c.threads(), false, false, batch, width, inputs, x, inputs, w, width, false, y, width, {},

@@ -1,5 +1,6 @@
 // LSTMBlockCell, BlockLSTM and BlockLSTMV2.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/op.h"
@@ -165,10 +166,23 @@ size_t scratch_bytes(const CellSizes& sizes, int threads) {
                   kernels::gemm_scratch_bytes<T>(sizes.batch, 4 * sizes.cells, sizes.cells, threads));
 }
 
-std::vector<Shape> shapes_from(const RunContext& c, int first) {
-  std::vector<Shape> shapes;
-  for (int i = first; i < c.input_count(); ++i) shapes.push_back(*c.input(i).shape);
+constexpr int64_t kMostPlanned = int64_t{1} << 40;  // cells; more are for run() to refuse
+constexpr int kJudged = 8;                          // x and what follows it
+std::array<Shape, kJudged> shapes_from(const RunContext& c, int first) {
+  std::array<Shape, kJudged> shapes;
+  for (int i = 0; i < kJudged; ++i) shapes[static_cast<size_t>(i)] = *c.input(first + i).shape;
   return shapes;
+}
+
+template <class T>
+Status request_scratch(PrepareContext& c, int first, bool has_time, bool use_peephole) {
+  std::array<Shape, kJudged> shapes;
+  for (int i = 0; i < kJudged; ++i) shapes[static_cast<size_t>(i)] = c.input(first + i).shape;
+  TARN_ASSIGN_OR_RETURN(CellSizes sizes, judge_sizes(shapes, has_time, use_peephole));
+  Result<int64_t> count = c.output(0).shape.element_count();  // an error if something is unknown
+  bool is_known = count.ok() && *count <= kMostPlanned && sizes.inputs != kUnknownDim;
+  if (is_known && *count > 0) c.request_scratch(scratch_bytes<T>(sizes, c.threads()));
+  return {};
 }
 
 Status infer_cell(InferContext& c) {
@@ -215,7 +229,7 @@ class CellKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     options_ = CellOptions<T>::read(c.attrs(), false);
-    return {};
+    return request_scratch<T>(c, 0, false, options_.use_peephole);
   }
   Status run(RunContext& c) const override {
     TARN_ASSIGN_OR_RETURN(CellSizes sizes, judge_sizes(shapes_from(c, 0), false, options_.use_peephole));
@@ -236,7 +250,7 @@ class SequenceKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     options_ = CellOptions<T>::read(c.attrs(), kIsV2);
-    return {};
+    return request_scratch<T>(c, 1, true, options_.use_peephole);
   }
   Status run(RunContext& c) const override {
     TARN_ASSIGN_OR_RETURN(CellSizes sizes, judge_sizes(shapes_from(c, 1), true, options_.use_peephole));

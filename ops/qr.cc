@@ -1,6 +1,6 @@
 // Qr.
 #include "core/op.h"
-#include "ops/eigen.h"
+#include "ops/decompositions.h"
 #include "ops/matrices.h"
 
 namespace tarn {
@@ -32,12 +32,7 @@ class QrKernel : public Kernel {
       return {};
     }
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      Eigen::HouseholderQR<RowMatrix<T>> qr(row_matrix<T>(x.as<T>() + i * m * n, m, n));
-      auto basis = mutable_row_matrix<T>(q.as<T>() + i * m * inner, m, inner);
-      basis.setIdentity();
-      basis = qr.householderQ() * basis.eval();
-      auto upper = mutable_row_matrix<T>(r.as<T>() + i * inner * n, inner, n);
-      upper = qr.matrixQR().topRows(inner).template triangularView<Eigen::Upper>();
+      householder_qr(x.as<T>() + i * m * n, m, n, inner, q.as<T>() + i * m * inner, r.as<T>() + i * inner * n);
       return {};
     });
   }

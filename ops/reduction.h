@@ -153,7 +153,7 @@ using ElementReducer = std::conditional_t<kIsNarrow<T>, ReducedInFloat<T, R<Comp
 
 // Reducers are templates on the element type.
 template <template <class> class R, class... Ts>
-inline constexpr KernelDef kReductionKernels[] = {
+static constexpr KernelDef kReductionKernels[] = {
     portable_kernel<ReductionKernel<Ts, Ts, ElementReducer<R, Ts>>>(dtype_of<Ts>())...};
 
 // Sums of float are carried in double and sums of integers in 64 bits, which wrap.

@@ -2,6 +2,7 @@
 #include "core/op.h"
 #include "ops/gradients.h"
 #include "ops/reshaping.h"
+#include "ops/support/arguments.h"
 
 namespace tarn {
 namespace {
@@ -37,7 +38,8 @@ Result<Shape> squeezed(const Shape& input, std::span<const int64_t> dims) {
   for (int64_t dim : dims) {
     TARN_ASSIGN_OR_RETURN(int axis, resolve_axis(dim, input.rank(), "squeeze_dims"));
     if (input.dim(axis) != 1 && input.dim(axis) != kUnknownDim) {
-      return invalid_argument("can not squeeze dim ", dim, ", expected a dimension of 1, got ", input.dim(axis));
+      return invalid_argument("can not squeeze dim ", dim, " of squeeze_dims, expected a dimension of 1, got ",
+                              input.dim(axis));
     }
     drop[axis] = true;
   }
@@ -62,6 +64,7 @@ Status infer_squeeze(InferContext& c) {
 class ReshapeKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
+    TARN_RETURN_IF_ERROR(expect_rank(c.input(1), 1, "shape"));
     TARN_ASSIGN_OR_RETURN(Shape output, reshaped(*c.input(0).shape, IntList::of(c.input(1))));
     return c.forward(0, 0, output);
   }

@@ -216,6 +216,7 @@ CompileOptions Engine::compile_options() const {
   options.backends = options_.backends;
   options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
   options.services = &offered_;
+  options.limits = options_.limits;
   options.keep_fetches = true;
   return options;
 }
@@ -356,10 +357,10 @@ Status EngineContext::run() {
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  environment.limits = engine_->options_.limits;
   if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
   environment.on_step = on_step_;
   environment.user = on_step_user_;
-  environment.limits = engine_->options_.limits;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
   has_run_ = true;
   return {};

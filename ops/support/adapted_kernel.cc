@@ -198,12 +198,14 @@ class AdaptedKernel : public Kernel {
  public:
   AdaptedKernel(std::unique_ptr<Kernel> kernel, DType dtype, const Layout& layout) : kernel_(std::move(kernel)) {
     how_.layout = layout;
+    for (Operand operand : layout.inputs) moves_ = moves_ || operand != Operand::kPlain;
+    for (Operand operand : layout.outputs) moves_ = moves_ || operand != Operand::kPlain;
     if (is_narrow(dtype)) how_.narrow = dtype;
   }
 
   Status prepare(PrepareContext& c) override {
     std::string format = c.attrs().get_or<std::string>("data_format", "");
-    how_.channels_first = format == "NCHW" || format == "NCDHW";
+    how_.channels_first = moves_ && (format == "NCHW" || format == "NCDHW");
     adapts_ = how_.channels_first || how_.narrow != DType::kInvalid;
     if (!adapts_) return kernel_->prepare(c);
     adapt_attrs(c.attrs());
@@ -274,6 +276,7 @@ class AdaptedKernel : public Kernel {
   Adaptation how_;
   AttrMap attrs_;
   std::vector<Tensor> values_;
+  bool moves_ = false;  // it has operands whose channels it wants last; a kernel that has none looks at data_format
   bool adapts_ = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -70,6 +71,35 @@ TEST(EngineBinary, HasNoProtobufBoostGflagsOrGradients) {
     EXPECT_EQ(lines_with(libraries, "libc.so"), 1) << "ldd read nothing: " << libraries;
     for (std::string_view library : kLibraries) EXPECT_EQ(lines_with(libraries, library), 0) << libraries;
   }
+}
+
+// Lists and functions over what is in an unnamed namespace must be the file's own: GCC gives some of them (those over
+// template template arguments) weak linkage, and then two files that use one name share whatever the linker saw first.
+std::string shared_unnamed_symbols(const std::string& objects) {
+  return output_of("nm --defined-only '" + objects + "' 2>&1 | awk '$2 ~ /^[uVvWw]$/ && /_GLOBAL__N_1/' | c++filt");
+}
+
+TEST(OpObjects, ShareNothingOfUnnamedNamespaces) {
+  std::string library = binary("../lib/libtarn_ops.a");
+  ASSERT_TRUE(std::filesystem::exists(library));
+  EXPECT_GT(lines_with(output_of("nm -C '" + library + "' 2>&1"), "(anonymous namespace)"), 100) << "nm read nothing";
+  EXPECT_EQ(shared_unnamed_symbols(library), "");
+}
+
+TEST(OpObjects, TheSameLookFindsThemInAFileThatHasThem) {
+#ifdef __clang__
+  GTEST_SKIP() << "clang gives such lists internal linkage";
+#endif
+  std::string folder = ::testing::TempDir() + "unnamed", object = folder + "/list.o";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/list.cc")
+      << "template <template <class> class F> inline constexpr int kList[] = {F<int>::kX};\n"
+         "namespace { template <class T> struct Of { static constexpr int kX = 1; }; }\n"
+         "const int* list() { return kList<Of>; }\n";
+  std::string said = output_of("c++ -std=c++20 -c '" + folder + "/list.cc' -o '" + object + "' 2>&1");
+  ASSERT_TRUE(std::filesystem::exists(object)) << said;
+  EXPECT_EQ(lines_with(shared_unnamed_symbols(object), "kList"), 1) << shared_unnamed_symbols(object);
+  std::filesystem::remove_all(folder);
 }
 
 TEST(EngineBinary, TheSameLookFindsThemWhereTheyAre) {

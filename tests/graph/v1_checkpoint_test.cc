@@ -183,7 +183,7 @@ TEST_F(V1Checkpoint, HostileHeadersAreRefused) {  // 100, 101, 105, 107
   EXPECT_SAYS(with([](pb::SavedSliceMeta& meta) { meta.mutable_shape()->set_unknown_rank(true); }), {"tensor 'w'"});
   EXPECT_SAYS(with([](pb::SavedSliceMeta& meta) { meta.set_name(""); }), {"its name is empty"});
   EXPECT_SAYS(with([](pb::SavedSliceMeta& meta) { *meta.add_slice() = meta.slice(0); }), {"listed twice"});
-  EXPECT_SAYS(with([](pb::SavedSliceMeta& meta) { meta.clear_slice(); }), {"is no slice that the header lists"});
+  EXPECT_SAYS(with([](pb::SavedSliceMeta& meta) { meta.clear_slice(); }), {"no slice of it is listed"});
   V1File future = two_tensors();
   future.header.mutable_meta()->mutable_versions()->set_min_consumer(1'000'000);
   EXPECT_SAYS(status_of(future), {"needs a reader of format version 1000000"});

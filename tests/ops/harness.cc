@@ -272,7 +272,8 @@ Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DTy
       const AttrSpec* spec = op.schema.find_attr(arg.type_attr);
       const AttrValue* given = op_case.attrs.find(arg.type_attr);
       const auto& types = spec->allowed_types;
-      wanted = types.empty() || std::find(types.begin(), types.end(), dtype) != types.end() ? dtype : types[0];
+      auto allows = [&](DType type) { return std::find(types.begin(), types.end(), type) != types.end(); };
+      wanted = types.empty() || allows(dtype) ? dtype : allows(DType::kFloat) ? DType::kFloat : types[0];
       if (given != nullptr && given->is<DType>()) wanted = given->as<DType>();
     }
     if (wanted != DType::kInvalid) bound.inputs[i] = cast_input(op_case.inputs[i], wanted);

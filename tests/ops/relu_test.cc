@@ -46,9 +46,10 @@ TEST(Relu, NamesOpAndTypesWhenThereIsNoKernel) {
   auto y = evaluate_op(op_table(), "Relu", {}, std::vector<Tensor>{x});
 
   ASSERT_FALSE(y.ok());
-  EXPECT_EQ(y.status().message(),
-            "Relu 'evaluate': op Relu has no kernel for T = qint8 (there is float, double, half, bfloat16, int32, int64, "
-            "uint8, int8, int16, uint16, uint32, uint64)");
+  EXPECT_EQ(
+      y.status().message(),
+      "Relu 'evaluate': op Relu has no kernel for T = qint8 (there is float, double, half, bfloat16, int32, int64, "
+      "uint8, int8, int16, uint16, uint32, uint64)");
 }
 
 }  // namespace

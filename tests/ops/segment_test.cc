@@ -18,13 +18,13 @@ Tensor merge_rows(const Tensor& data, const std::vector<int64_t>& rows, const st
   Shape shape{segments};
   for (int d = id_rank; d < data.shape().rank(); ++d) shape.add_dim(data.shape().dim(d));
   auto inner = static_cast<size_t>(segments == 0 ? 0 : shape.elements() / segments);
-  Tensor y = *Tensor::zeros(DType::kDouble, shape);
+  Tensor y = *Tensor::zeros(DType::kDouble, shape), wide = to_double(data);
   for (size_t segment = 0; segment < static_cast<size_t>(segments); ++segment) {
     for (size_t k = 0; k < inner; ++k) {
       std::vector<double> values;
       for (size_t i = 0; i < ids.size(); ++i) {
         if (ids[i] == static_cast<int64_t>(segment)) {
-          values.push_back(data.flat<double>()[static_cast<size_t>(rows[i]) * inner + k]);
+          values.push_back(wide.flat<double>()[static_cast<size_t>(rows[i]) * inner + k]);
         }
       }
       y.mutable_flat<double>()[segment * inner + k] = values.empty() ? empty : merge(values);

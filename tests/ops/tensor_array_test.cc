@@ -152,8 +152,7 @@ twice = Cast(added) {SrcT=TYPE, DstT=f32}
       EXPECT_EQ(both(text, {"twice"}, feeds), "f32[2]{2, 0}");
     }
   }
-  EXPECT_EQ(
-      both(R"(
+  EXPECT_EQ(both(R"(
 v: str[2] = {"one", "a long string that lies on the heap"}
 array = TensorArrayV3(two) {dtype=str}
 w0 = TensorArrayWriteV3(array, zero, v, array:1)
@@ -161,8 +160,8 @@ w1 = TensorArrayWriteV3(array, one, v, w0)
 both: i32[2] = {0, 1}
 g = TensorArrayGatherV3(array, both, w1) {dtype=str}
 )",
-           {"g"}),
-      "str[2,2]{'one', 'a long string that lies on the heap', 'one', 'a long string that lies on the heap'}");
+                 {"g"}),
+            "str[2,2]{'one', 'a long string that lies on the heap', 'one', 'a long string that lies on the heap'}");
 }
 
 // for (i = 0; i < n; ++i) out[i] = in[i] * 2
@@ -302,6 +301,10 @@ const Mistake kMistakes[] = {
      "s: f32[] = 1\nw = TensorArrayWriteV3(array, zero, s, array:1)\nu = TensorArrayWriteV3(array, one, s, w)\nv = "
      "TensorArrayConcatV3(array, u) {dtype=f32}\n",
      "v", "index 0 is a scalar"},
+    {"MoreRowsThanCanBeCounted",
+     "many: i32[] = 4194304\nbig = TensorArrayV3(many) {dtype=f32, element_shape=shape[4398046511104]}\nv = "
+     "TensorArrayConcatV3(big, big:1) {dtype=f32}\n",
+     "v", "the elements have more than 2^63 rows in all"},
     {"NoHandle", "h = VarHandleOp {dtype=f32, shape=shape[2]}\nv = TensorArraySizeV3(h, array:1)\n", "v",
      "is a handle on a variable, which this op does not take"},
 };
