@@ -1,6 +1,7 @@
 // QuantizeV2.
 #include "core/op.h"
 #include "ops/elementwise.h"
+#include "ops/kernels/float_codes.h"
 #include "ops/quantized.h"
 #include "ops/support/array.h"
 
@@ -80,7 +81,15 @@ T cut(float code) {
   return code < kHigh ? static_cast<T>(code) : std::numeric_limits<T>::max();
 }
 
-// Calls loop(f) with the function from values to codes, and changes `range` to what the codes then stand for.
+// One value after the other.
+template <class T, class Code>
+auto each(const Code& code) {
+  return [=](const float* values, int64_t count, T* codes) {
+    for (int64_t i = 0; i < count; ++i) codes[i] = code(values[i]);
+  };
+}
+
+// Calls loop(f) with the function f(values, count, codes), and changes `range` to what the codes then stand for.
 template <class T, class Loop>
 void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop) {
   const float min = range.min, max = range.max;
@@ -90,16 +99,17 @@ void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop
       // Rounded once, half to even. That is TensorFlow 2's kernel on x86-64 (oneDNN); its plain one, and TensorFlow
       // 1's, round value and min apart, half away from zero. Either is within a step; chains of such ops show the
       // difference.
-      loop([=](float x) { return cut<T>(std::nearbyint((x - min) * scale)); });
+      loop([=](const float* x, int64_t n, T* codes) { kernels::float_codes(x, n, min, scale, codes); });
     } else {
-      loop(FloatsToCodes<T>(range));
+      loop(each<T>(FloatsToCodes<T>(range)));
     }
   } else if (attrs.mode == Mode::kMinCombined) {
     if constexpr (std::is_signed_v<T>) {
       constexpr auto kHalf = static_cast<float>((kCodeSteps<T> + 1) / 2);
-      loop([=](float x) { return cut<T>(std::round((std::max(std::min(x, max), min) - min) * scale - kHalf)); });
+      loop(each<T>(
+          [=](float x) { return cut<T>(std::round((std::max(std::min(x, max), min) - min) * scale - kHalf)); }));
     } else {
-      loop([=](float x) { return cut<T>((std::max(std::min(x, max), min) - min) * scale + 0.5f); });
+      loop(each<T>([=](float x) { return cut<T>((std::max(std::min(x, max), min) - min) * scale + 0.5f); }));
     }
   } else {
     constexpr float kNone = std::numeric_limits<float>::max();
@@ -109,9 +119,9 @@ void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop
     const float low = lowest / factor, high = highest / factor;
     range = {low, high};
     if (attrs.ties_to_even) {
-      loop([=](float x) { return cut<T>(std::nearbyint(std::max(std::min(x, high), low) * factor)); });
+      loop(each<T>([=](float x) { return cut<T>(std::nearbyint(std::max(std::min(x, high), low) * factor)); }));
     } else {
-      loop([=](float x) { return cut<T>(std::round(std::max(std::min(x, high), low) * factor)); });
+      loop(each<T>([=](float x) { return cut<T>(std::round(std::max(std::min(x, high), low) * factor)); }));
     }
   }
 }
@@ -143,11 +153,11 @@ class QuantizeKernel : public Kernel {
                             widened(lows.as<float>()[slice], highs.as<float>()[slice], attrs_.minimum_range));
       const float* from = x.as<float>() + slice * inner;
       T* to = y.as<T>() + slice * inner;
-      with_encoder<T>(attrs_, range, [&](const auto& code) {
+      with_encoder<T>(attrs_, range, [&](const auto& encode) {
         for (int64_t block = 0; block < outer; ++block) {
           const int64_t start = block * slices * inner;
           c.threads().parallel_for(inner, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
-            for (int64_t i = start + begin; i < start + end; ++i) to[i] = code(from[i]);
+            encode(from + start + begin, end - begin, to + start + begin);
           });
         }
       });

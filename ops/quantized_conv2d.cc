@@ -12,14 +12,16 @@ namespace {
 using kernels::Conv2DGeometry;
 
 // The op has no data_format: it is NHWC.
-Result<Conv2DGeometry> geometry_of(const AttrMap& attrs, const Shape& input, const Shape& filter, Shape& output) {
+Result<WindowAttrs> read_window(const AttrMap& attrs) {
   AttrMap with_format = attrs;
   with_format.set("data_format", "NHWC");
   TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(with_format));
-  if (window.dilation_h != 1 || window.dilation_w != 1) {
-    return unimplemented("QuantizedConv2D has no dilations, attr 'dilations' is ", window.dilation_h, " and ",
-                         window.dilation_w);
-  }
+  if (window.dilation_h == 1 && window.dilation_w == 1) return window;
+  return unimplemented("QuantizedConv2D has no dilations, attr 'dilations' is ", window.dilation_h, " and ",
+                       window.dilation_w);
+}
+
+Result<Conv2DGeometry> geometry_of(const WindowAttrs& window, const Shape& input, const Shape& filter, Shape& output) {
   TARN_ASSIGN_OR_RETURN(Conv2DGeometry g, conv_geometry(window, input, filter));
   TARN_ASSIGN_OR_RETURN(output, conv_output(window, g));
   // Half of what the windows reach beyond the image. It may be negative: windows that leave some of the image out are
@@ -34,8 +36,9 @@ Result<Conv2DGeometry> geometry_of(const AttrMap& attrs, const Shape& input, con
 Status infer_conv(InferContext& c) {
   TARN_RETURN_IF_ERROR(expect_range(c, 2, "min_input", "max_input"));
   TARN_RETURN_IF_ERROR(expect_range(c, 4, "min_filter", "max_filter"));
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, read_window(c.attrs()));
   Shape output;
-  TARN_RETURN_IF_ERROR(geometry_of(c.attrs(), c.shape(0), c.shape(1), output).status());
+  TARN_RETURN_IF_ERROR(geometry_of(window, c.shape(0), c.shape(1), output).status());
   TARN_RETURN_IF_ERROR(c.set_output(0, output));
   return set_range(c, 1);
 }
@@ -80,16 +83,24 @@ class Convolution {
         continue;
       }
       std::fill_n(to, from * g_.in_c, outside_);
-      const uint8_t* codes = image + (i * g_.in_w + left) * g_.in_c;
-      for (int64_t k = from * g_.in_c; k < stop * g_.in_c; ++k) to[k] = difference(codes[k]);
+      if (stop > from) {
+        const uint8_t* codes = image + (i * g_.in_w + left + from) * g_.in_c;
+        write_differences(codes, (stop - from) * g_.in_c, to + from * g_.in_c);
+      }
       std::fill_n(to + stop * g_.in_c, (g_.filter_w - stop) * g_.in_c, outside_);
     }
     std::fill(to, end, D{0});
   }
 
  private:
-  D difference(uint8_t code) const {
-    return static_cast<D>(static_cast<uint32_t>(code) - static_cast<uint32_t>(zero_));
+  void write_differences(const uint8_t* codes, int64_t count, D* to) const {
+    if constexpr (sizeof(D) == sizeof(int16_t)) {
+      differences_(codes, count, static_cast<uint16_t>(zero_), to);
+    } else {
+      for (int64_t i = 0; i < count; ++i) {
+        to[i] = static_cast<D>(static_cast<uint32_t>(codes[i]) - static_cast<uint32_t>(zero_));
+      }
+    }
   }
 
   const Conv2DGeometry& g_;
@@ -97,6 +108,7 @@ class Convolution {
   int32_t zero_;
   D outside_;
   int64_t depth_;
+  kernels::CodeDifferences differences_ = kernels::code_differences();
 };
 
 Status convolve(RunContext& c, const Conv2DGeometry& g, int32_t zero, int32_t filter_zero, int32_t* y) {
@@ -143,16 +155,16 @@ class QuantizedConv2DKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_RETURN_IF_ERROR(expect_type(c, "Tfilter", DType::kQUInt8));
     TARN_RETURN_IF_ERROR(expect_type(c, "out_type", DType::kQInt32));
-    attrs_ = c.attrs();
+    TARN_ASSIGN_OR_RETURN(window_, read_window(c.attrs()));
     if (!c.input(0).shape.is_fully_known() || !c.input(1).shape.is_fully_known()) return {};
     Shape output;
-    TARN_ASSIGN_OR_RETURN(Conv2DGeometry g, geometry_of(attrs_, c.input(0).shape, c.input(1).shape, output));
+    TARN_ASSIGN_OR_RETURN(Conv2DGeometry g, geometry_of(window_, c.input(0).shape, c.input(1).shape, output));
     c.request_scratch(filter_bytes(g) + patch_bytes(g) * static_cast<size_t>(c.threads()));
     return {};
   }
   Status run(RunContext& c) const override {
     Shape shape;
-    TARN_ASSIGN_OR_RETURN(Conv2DGeometry g, geometry_of(attrs_, *c.input(0).shape, *c.input(1).shape, shape));
+    TARN_ASSIGN_OR_RETURN(Conv2DGeometry g, geometry_of(window_, *c.input(0).shape, *c.input(1).shape, shape));
     TARN_ASSIGN_OR_RETURN(CodeRange input, read_range(c, 2, "min_input", "max_input"));
     TARN_ASSIGN_OR_RETURN(CodeRange filter, read_range(c, 4, "min_filter", "max_filter"));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
@@ -163,7 +175,7 @@ class QuantizedConv2DKernel : public Kernel {
   }
 
  private:
-  AttrMap attrs_;
+  WindowAttrs window_;
 };
 
 constexpr KernelDef kKernels[] = {portable_kernel<QuantizedConv2DKernel>(DType::kQUInt8)};

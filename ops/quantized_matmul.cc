@@ -14,8 +14,8 @@ struct Product {
   bool transpose_a = false, transpose_b = false;
   int64_t m = kUnknownDim, k = kUnknownDim, n = kUnknownDim;
 
-  static Result<Product> make(const AttrMap& attrs, const Shape& a, const Shape& b) {
-    Product p{.transpose_a = attrs.get<bool>("transpose_a"), .transpose_b = attrs.get<bool>("transpose_b")};
+  static Result<Product> make(bool transpose_a, bool transpose_b, const Shape& a, const Shape& b) {
+    Product p{.transpose_a = transpose_a, .transpose_b = transpose_b};
     int64_t b_depth = kUnknownDim;
     if (a.has_rank()) {
       p.m = a.dim(p.transpose_a ? 1 : 0);
@@ -38,7 +38,8 @@ Status infer_matmul(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(1, 2, "b"));
   TARN_RETURN_IF_ERROR(expect_range(c, 2, "min_a", "max_a"));
   TARN_RETURN_IF_ERROR(expect_range(c, 4, "min_b", "max_b"));
-  TARN_ASSIGN_OR_RETURN(Product p, Product::make(c.attrs(), c.shape(0), c.shape(1)));
+  TARN_ASSIGN_OR_RETURN(
+      Product p, Product::make(c.attr<bool>("transpose_a"), c.attr<bool>("transpose_b"), c.shape(0), c.shape(1)));
   TARN_RETURN_IF_ERROR(c.set_output(0, Shape{p.m, p.n}));
   return set_range(c, 1);
 }
@@ -89,11 +90,20 @@ Status multiply(RunContext& c, const Product& p, int32_t a_zero, int32_t b_zero,
   }
   kernels::pack_codes(p.transpose_b, p.k, p.n, b, p.transpose_b ? p.k : p.n, b_zero, packed);
   const int64_t depth = kernels::code_depth(p.k), rows = block_rows();
+  const kernels::CodeDifferences write_differences = kernels::code_differences();
   c.threads().parallel_for(p.m, kernels::code_tile_rows(), [&](int64_t begin, int64_t end, int thread) {
     auto* differences = reinterpret_cast<int16_t*>(rows_of(thread));
     for (int64_t first = begin; first < end; first += rows) {
       const int64_t count = std::min(rows, end - first);
-      for (int64_t i = 0; i < count; ++i) write_row(p, a, first + i, a_zero, differences + i * depth);
+      for (int64_t i = 0; i < count; ++i) {
+        int16_t* to = differences + i * depth;
+        if (p.transpose_a) {
+          write_row(p, a, first + i, a_zero, to);
+        } else {
+          write_differences(a + (first + i) * p.k, p.k, static_cast<uint16_t>(a_zero), to);
+          if (depth > p.k) to[p.k] = 0;
+        }
+      }
       kernels::code_product(count, p.k, p.n, differences, packed, y + first * p.n, p.n);
     }
   });
@@ -105,16 +115,17 @@ class QuantizedMatMulKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_RETURN_IF_ERROR(expect_type(c, "T2", DType::kQUInt8));
     TARN_RETURN_IF_ERROR(expect_type(c, "Toutput", DType::kQInt32));
-    attrs_ = c.attrs();
+    transpose_a_ = c.attr<bool>("transpose_a");
+    transpose_b_ = c.attr<bool>("transpose_b");
     if (!c.input(0).shape.is_fully_known() || !c.input(1).shape.is_fully_known()) return {};
-    TARN_ASSIGN_OR_RETURN(Product p, Product::make(attrs_, c.input(0).shape, c.input(1).shape));
+    TARN_ASSIGN_OR_RETURN(Product p, Product::make(transpose_a_, transpose_b_, c.input(0).shape, c.input(1).shape));
     c.request_scratch(b_bytes(p) + a_bytes(p) * static_cast<size_t>(c.threads()));
     return {};
   }
   Status run(RunContext& c) const override {
     TARN_RETURN_IF_ERROR(expect_rank(c.input(0), 2, "a"));
     TARN_RETURN_IF_ERROR(expect_rank(c.input(1), 2, "b"));
-    TARN_ASSIGN_OR_RETURN(Product p, Product::make(attrs_, *c.input(0).shape, *c.input(1).shape));
+    TARN_ASSIGN_OR_RETURN(Product p, Product::make(transpose_a_, transpose_b_, *c.input(0).shape, *c.input(1).shape));
     TARN_ASSIGN_OR_RETURN(CodeRange a, read_range(c, 2, "min_a", "max_a"));
     TARN_ASSIGN_OR_RETURN(CodeRange b, read_range(c, 4, "min_b", "max_b"));
     TARN_RETURN_IF_ERROR(expect_wide(a, "min_a", "max_a"));
@@ -127,7 +138,7 @@ class QuantizedMatMulKernel : public Kernel {
   }
 
  private:
-  AttrMap attrs_;
+  bool transpose_a_ = false, transpose_b_ = false;
 };
 
 constexpr KernelDef kKernels[] = {portable_kernel<QuantizedMatMulKernel>(DType::kQUInt8)};

@@ -10,10 +10,13 @@ namespace {
 using kernels::Pool2DGeometry;
 
 // The ops have no data_format: they are NHWC.
-Result<Pool2DGeometry> geometry_of(const AttrMap& attrs, const Shape& input, Shape& output) {
+Result<WindowAttrs> read_window(const AttrMap& attrs) {
   AttrMap with_format = attrs;
   with_format.set("data_format", "NHWC");
-  TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(with_format));
+  return WindowAttrs::read(with_format);
+}
+
+Result<Pool2DGeometry> geometry_of(const WindowAttrs& window, const Shape& input, Shape& output) {
   TARN_ASSIGN_OR_RETURN(Pool2DGeometry g, pool_geometry(window, input, "input"));
   TARN_ASSIGN_OR_RETURN(output, pool_output(window, g));
   return g;
@@ -21,8 +24,9 @@ Result<Pool2DGeometry> geometry_of(const AttrMap& attrs, const Shape& input, Sha
 
 Status infer_pool(InferContext& c) {
   TARN_RETURN_IF_ERROR(expect_range(c, 1, "min_input", "max_input"));
+  TARN_ASSIGN_OR_RETURN(WindowAttrs window, read_window(c.attrs()));
   Shape output;
-  TARN_RETURN_IF_ERROR(geometry_of(c.attrs(), c.shape(0), output).status());
+  TARN_RETURN_IF_ERROR(geometry_of(window, c.shape(0), output).status());
   TARN_RETURN_IF_ERROR(c.set_output(0, output));
   return set_range(c, 1);
 }
@@ -52,12 +56,12 @@ template <class T, template <class> class F>
 class QuantizedPoolKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
-    attrs_ = c.attrs();
+    TARN_ASSIGN_OR_RETURN(window_, read_window(c.attrs()));
     return {};
   }
   Status run(RunContext& c) const override {
     Shape shape;
-    TARN_ASSIGN_OR_RETURN(Pool2DGeometry g, geometry_of(attrs_, *c.input(0).shape, shape));
+    TARN_ASSIGN_OR_RETURN(Pool2DGeometry g, geometry_of(window_, *c.input(0).shape, shape));
     TARN_ASSIGN_OR_RETURN(CodeRange range, read_range(c, 1, "min_input", "max_input"));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count > 0) pool(c.threads(), g, c.input(0).as<T>(), y.as<T>());
@@ -96,7 +100,7 @@ class QuantizedPoolKernel : public Kernel {
     });
   }
 
-  AttrMap attrs_;
+  WindowAttrs window_;
 };
 
 constexpr KernelDef kMaxKernels[] = {

@@ -8,18 +8,30 @@
 namespace tarn::kernels {
 namespace {
 
+using Product = void (*)(int64_t rows, int64_t pairs, int64_t n, const int16_t* a, const int16_t* packed, int32_t* c,
+                         int64_t ldc);
 struct Flavour {
   int64_t panel_width, tile_rows;
-  void (*panels)(int64_t rows, int64_t pairs, int64_t n, const int16_t* a, const int16_t* packed, int32_t* c,
-                 int64_t ldc);
+  Product panels, dots;
+  CodeDifferences differences;
 };
 
 Flavour flavour_of([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512) return {avx512::kPanelWidth, avx512::kTileRows, avx512::code_panels};
-  if (isa == Isa::kAvx2) return {avx2::kPanelWidth, avx2::kTileRows, avx2::code_panels};
+  if (isa == Isa::kAvx512) {
+    return {avx512::kPanelWidth, avx512::kTileRows, avx512::code_panels, avx512::code_dots, avx512::code_differences};
+  }
+  if (isa == Isa::kAvx2) {
+    return {avx2::kPanelWidth, avx2::kTileRows, avx2::code_panels, avx2::code_dots, avx2::code_differences};
+  }
 #endif
-  return {portable::kPanelWidth, portable::kTileRows, portable::code_panels};
+  return {portable::kPanelWidth, portable::kTileRows, portable::code_panels, portable::code_dots,
+          portable::code_differences};
+}
+
+// So few columns that they are packed, and multiplied, one by one.
+bool are_few(int64_t n, int64_t panel_width) {
+  return n <= panel_width / 4;
 }
 
 int64_t difference(const uint8_t* b, int64_t ldb, bool transpose, int64_t k, int64_t n, int64_t zero) {
@@ -32,15 +44,22 @@ int64_t code_tile_rows(Isa isa) {
   return flavour_of(isa).tile_rows;
 }
 
-// Panels of columns, in each the pairs of k one after another, in each the columns: b[k, n], b[k + 1, n].
-size_t packed_codes_bytes(int64_t k, int64_t n, Isa isa) {
-  const int64_t width = flavour_of(isa).panel_width;
-  return static_cast<size_t>((n + width - 1) / width * width * code_depth(k)) * sizeof(int16_t);
+CodeDifferences code_differences(Isa isa) {
+  return flavour_of(isa).differences;
 }
 
+size_t packed_codes_bytes(int64_t k, int64_t n, Isa isa) {
+  const int64_t width = flavour_of(isa).panel_width;
+  const int64_t columns = are_few(n, width) ? n : (n + width - 1) / width * width;
+  return static_cast<size_t>(columns * code_depth(k)) * sizeof(int16_t);
+}
+
+// Panels of columns, in each the pairs of k one after another, in each the columns: b[k, n], b[k + 1, n]. Few columns
+// are panels of one.
 void pack_codes(bool transpose_b, int64_t k, int64_t n, const uint8_t* b, int64_t ldb, int32_t zero, int16_t* packed,
                 Isa isa) {
-  const int64_t width = flavour_of(isa).panel_width, depth = code_depth(k);
+  const int64_t panel_width = flavour_of(isa).panel_width, depth = code_depth(k);
+  const int64_t width = are_few(n, panel_width) ? 1 : panel_width;
   for (int64_t column = 0; column < n; column += width) {
     const int64_t columns = std::min(width, n - column);
     for (int64_t i = 0; i < depth; i += 2, packed += 2 * width) {
@@ -57,7 +76,9 @@ void pack_codes(bool transpose_b, int64_t k, int64_t n, const uint8_t* b, int64_
 
 void code_product(int64_t rows, int64_t k, int64_t n, const int16_t* a, const int16_t* packed_b, int32_t* c,
                   int64_t ldc, Isa isa) {
-  flavour_of(isa).panels(rows, code_depth(k) / 2, n, a, packed_b, c, ldc);
+  const Flavour flavour = flavour_of(isa);
+  const Product product = are_few(n, flavour.panel_width) ? flavour.dots : flavour.panels;
+  product(rows, code_depth(k) / 2, n, a, packed_b, c, ldc);
 }
 
 void code_product_wide(int64_t k, int64_t n, const int32_t* a, const uint8_t* b, int64_t k_step, int64_t n_step,

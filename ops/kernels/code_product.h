@@ -2,7 +2,7 @@
 //   c[m, n] = sum over k of (a[m, k] - a_zero) * (b[k, n] - b_zero)
 //
 //   pack_codes(false, k, n, b, n, b_zero, packed);                             // packed_codes_bytes(k, n)
-//   for (row …) a_rows[row * code_depth(k) + i] = a[row, i] - a_zero;          // depth padded with zeros
+//   for (row …) code_differences()(a + row * k, k, a_zero, a_rows + row * code_depth(k));   // a zero after an odd k
 //   code_product(rows, k, n, a_rows, packed, c, n);
 //
 // The caller writes the rows of A: a convolution writes patches of its image, some tens at a time, and shares them out
@@ -26,6 +26,10 @@ constexpr bool differences_fit(int64_t zero) {
 constexpr int64_t code_depth(int64_t k) {
   return k + k % 2;
 }
+
+// n differences from `zero`, which fit. The function that suits `isa`: it is called for many short rows.
+using CodeDifferences = void (*)(const uint8_t* from, int64_t n, uint16_t zero, int16_t* to);
+CodeDifferences code_differences(Isa isa = best_isa());
 
 size_t packed_codes_bytes(int64_t k, int64_t n, Isa isa = best_isa());
 

@@ -31,26 +31,25 @@ TARN_INLINE VU multiply_pairs(VU a, VU b) {
 #endif
 }
 
-template <int kRows>
+template <int kRows, int kVectors>
 TARN_TARGET void code_tile(int64_t pairs, const int16_t* a, int64_t a_stride, const int16_t* b, int32_t* c, int64_t ldc,
                            int64_t columns) {
-  VU sums[kRows][2] = {};
+  VU sums[kRows][kVectors] = {};
   for (int64_t pair = 0; pair < pairs; ++pair) {
-    VU left, right;
-    __builtin_memcpy(&left, b, sizeof(VU));
-    __builtin_memcpy(&right, b + 2 * kWidth, sizeof(VU));
+    VU terms_b[kVectors];
+    __builtin_memcpy(terms_b, b, sizeof(terms_b));
     b += 2 * kPanelWidth;
     TARN_UNROLL
     for (int row = 0; row < kRows; ++row) {
       uint32_t both;
       __builtin_memcpy(&both, a + row * a_stride + 2 * pair, sizeof(both));
-      const VU terms = both - VU{};
-      sums[row][0] += multiply_pairs(terms, left);
-      sums[row][1] += multiply_pairs(terms, right);
+      const VU terms_a = both - VU{};
+      TARN_UNROLL
+      for (int v = 0; v < kVectors; ++v) sums[row][v] += multiply_pairs(terms_a, terms_b[v]);
     }
   }
   for (int row = 0; row < kRows; ++row) {
-    if (columns == kPanelWidth) {
+    if (columns == kVectors * kWidth) {
       __builtin_memcpy(c + row * ldc, sums[row], sizeof(sums[row]));
     } else {
       __builtin_memcpy(c + row * ldc, sums[row], (size_t)columns * sizeof(int32_t));
@@ -58,22 +57,74 @@ TARN_TARGET void code_tile(int64_t pairs, const int16_t* a, int64_t a_stride, co
   }
 }
 
+template <int kVectors>
+TARN_TARGET void code_panel(int64_t rows, int64_t pairs, int64_t columns, const int16_t* a, const int16_t* panel,
+                            int32_t* c, int64_t ldc) {
+  const int64_t stride = 2 * pairs;
+  int64_t row = 0;
+  for (; row + kTileRows <= rows; row += kTileRows) {
+    code_tile<kTileRows, kVectors>(pairs, a + row * stride, stride, panel, c + row * ldc, ldc, columns);
+  }
+  for (; row + 3 <= rows; row += 3) {
+    code_tile<3, kVectors>(pairs, a + row * stride, stride, panel, c + row * ldc, ldc, columns);
+  }
+  for (; row < rows; ++row) {
+    code_tile<1, kVectors>(pairs, a + row * stride, stride, panel, c + row * ldc, ldc, columns);
+  }
+}
+
 TARN_TARGET void code_panels(int64_t rows, int64_t pairs, int64_t n, const int16_t* a, const int16_t* packed,
                              int32_t* c, int64_t ldc) {
-  const int64_t stride = 2 * pairs;
   for (int64_t column = 0; column < n; column += kPanelWidth) {
     const int64_t columns = n - column < kPanelWidth ? n - column : kPanelWidth;
-    const int16_t* panel = packed + column * stride;
-    int64_t row = 0;
-    for (; row + kTileRows <= rows; row += kTileRows) {
-      code_tile<kTileRows>(pairs, a + row * stride, stride, panel, c + row * ldc + column, ldc, columns);
+    const int16_t* panel = packed + column * 2 * pairs;
+    if (columns > kWidth) {
+      code_panel<2>(rows, pairs, columns, a, panel, c + column, ldc);
+    } else {
+      code_panel<1>(rows, pairs, columns, a, panel, c + column, ldc);
     }
-    for (; row + 3 <= rows; row += 3) {
-      code_tile<3>(pairs, a + row * stride, stride, panel, c + row * ldc + column, ldc, columns);
+  }
+}
+
+// A few columns only, each packed by itself: lanes are terms then, and most of a panel would be empty.
+TARN_TARGET void code_dots(int64_t rows, int64_t pairs, int64_t n, const int16_t* a, const int16_t* packed, int32_t* c,
+                           int64_t ldc) {
+  const int64_t stride = 2 * pairs;
+  for (int64_t row = 0; row < rows; ++row) {
+    const int16_t* a_row = a + row * stride;
+    for (int64_t column = 0; column < n; ++column) {
+      const int16_t* b = packed + column * stride;
+      VU sums{};
+      int64_t k = 0;
+      for (; k + 2 * kWidth <= stride; k += 2 * kWidth) {
+        VU terms_a, terms_b;
+        __builtin_memcpy(&terms_a, a_row + k, sizeof(VU));
+        __builtin_memcpy(&terms_b, b + k, sizeof(VU));
+        sums += multiply_pairs(terms_a, terms_b);
+      }
+      uint32_t sum = 0;
+      for (int lane = 0; lane < kWidth; ++lane) sum += sums[lane];
+      for (; k < stride; ++k) sum += (uint32_t)((int32_t)a_row[k] * b[k]);
+      c[row * ldc + column] = (int32_t)sum;
     }
-    for (; row < rows; ++row) {
-      code_tile<1>(pairs, a + row * stride, stride, panel, c + row * ldc + column, ldc, columns);
-    }
+  }
+}
+
+// Whole vectors, the last of which overlaps the one before. `to` and `from` do not overlap.
+TARN_TARGET void code_differences(const uint8_t* from, int64_t n, uint16_t zero, int16_t* to) {
+  constexpr int kCodes = 2 * kWidth;
+  typedef uint8_t Codes __attribute__((vector_size(kCodes)));
+  typedef uint16_t Wide __attribute__((vector_size(2 * kCodes)));
+  if (n < kCodes) {
+    for (int64_t i = 0; i < n; ++i) to[i] = (int16_t)(uint16_t)(from[i] - zero);
+    return;
+  }
+  for (int64_t i = 0; i < n; i += kCodes) {
+    const int64_t at = i + kCodes <= n ? i : n - kCodes;
+    Codes codes;
+    __builtin_memcpy(&codes, from + at, sizeof(codes));
+    const Wide wide = __builtin_convertvector(codes, Wide) - zero;
+    __builtin_memcpy(to + at, &wide, sizeof(wide));
   }
 }
 

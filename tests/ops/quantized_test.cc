@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "ops/kernels/code_product.h"
+#include "ops/kernels/float_codes.h"
 #include "tests/ops/eager_gradient.h"
 #include "tests/ops/golden_cases.h"
 #include "tests/ops/harness.h"
@@ -273,6 +275,85 @@ TEST(Quantized, ArithmeticBroadcastsWhereTensorFlowDoesNot) {
   EXPECT_EQ(difference((*z)[0], to_dtype(doubles({2, 3}, {10, 20, 30, 80, 100, 120}), DType::kQInt32), 0), "");
 }
 
+// The same bytes as another dtype of the size.
+Tensor as_dtype(const Tensor& x, DType dtype) {
+  Tensor y = *Tensor::zeros(dtype, x.shape());
+  std::memcpy(y.mutable_data(), x.data(), static_cast<size_t>(x.element_count()) * dtype_size(dtype));
+  return y;
+}
+
+// Ops that only move elements do with codes what they do with plain integers. These are the dtypes that TensorFlow
+// registers kernels for, or any.
+TEST(Quantized, CodesPassThroughOpsThatMoveElements) {
+  using enum DType;
+  const std::pair<DType, DType> all[] = {
+      {kUInt8, kQUInt8}, {kInt8, kQInt8}, {kUInt16, kQUInt16}, {kInt16, kQInt16}, {kInt32, kQInt32}};
+  const auto vector = [](std::vector<int32_t> values) {
+    return Tensor::from<int32_t>({static_cast<int64_t>(values.size())}, values);
+  };
+  const auto scalar = [](int32_t value) { return Tensor::scalar(value); };
+  struct Case {
+    const char* op;
+    std::vector<Tensor> inputs;  // double: codes
+    AttrMap attrs = {};
+  };
+  const Tensor x = iota({2, 3, 4}), matrix = iota({4, 4});
+  const Tensor one_code = doubles({}, {7});
+  const Case cases[] = {
+      {"Identity", {x}},
+      {"Reshape", {x, vector({4, 6})}},
+      {"ExpandDims", {x, scalar(1)}},
+      {"Squeeze", {iota({2, 1, 3})}},
+      {"Concat", {scalar(1), x, x}},
+      {"ConcatV2", {x, x, scalar(0)}},
+      {"Pack", {x, x}},
+      {"Unpack", {x}, {{"num", int64_t{2}}}},
+      {"Gather", {x, vector({1, 0, 1})}},
+      {"GatherV2", {x, vector({2, 0}), scalar(1)}},
+      {"GatherNd", {x, Tensor::from<int32_t>({2, 2}, {0, 1, 1, 2})}},
+      {"Slice", {x, vector({0, 1, 1}), vector({2, 2, -1})}},
+      {"StridedSlice", {x, vector({0, 2}), vector({2, 0}), vector({1, -1})}},
+      {"Split", {scalar(2), x}, {{"num_split", int64_t{2}}}},
+      {"SplitV", {x, vector({1, 3}), scalar(2)}, {{"num_split", int64_t{2}}}},
+      {"Transpose", {x, vector({2, 0, 1})}},
+      {"Pad", {matrix, Tensor::from<int32_t>({2, 2}, {1, 0, 2, 1})}},
+      {"PadV2", {matrix, Tensor::from<int32_t>({2, 2}, {1, 0, 2, 1}), one_code}},
+      {"MirrorPad", {matrix, Tensor::from<int32_t>({2, 2}, {1, 0, 2, 1})}, {{"mode", "REFLECT"}}},
+      {"Fill", {vector({2, 3}), one_code}},
+      {"Equal", {matrix, matrix}},
+      {"NotEqual", {matrix, one_code}},
+      {"DynamicStitch", {vector({1, 0}), vector({2}), iota({2, 3}), iota({1, 3})}, {{"N", int64_t{2}}}},
+      {"SparseToDense", {vector({1, 3}), vector({5}), iota({2}), one_code}},
+      {"ZerosLike", {x}},
+      {"BroadcastTo", {one_code, vector({2, 2})}},
+      {"Tile", {x, vector({1, 2, 1})}},
+      {"SpaceToDepth", {iota({1, 2, 2, 4})}, {{"block_size", int64_t{2}}}},
+      {"DepthToSpace", {iota({1, 2, 2, 4})}, {{"block_size", int64_t{2}}}},
+  };
+  for (const Case& c : cases) {
+    for (const auto& [plain, quantized] : all) {
+      Result<Tensors> results[2] = {invalid_argument("not run"), invalid_argument("not run")};
+      for (int i = 0; i < 2; ++i) {
+        Tensors inputs = c.inputs;
+        for (Tensor& input : inputs) {
+          if (input.dtype() != kDouble) continue;
+          input = to_dtype(input, plain);
+          if (i == 1) input = as_dtype(input, quantized);
+        }
+        results[i] = run(c.op, c.attrs, inputs);
+      }
+      EXPECT_TRUE(results[0].ok()) << c.op << ": " << results[0].status().to_string();
+      if (!results[0].ok()) continue;
+      EXPECT_TRUE(results[1].ok()) << c.op << " " << dtype_name(quantized) << ": " << results[1].status().to_string();
+      for (size_t i = 0; results[1].ok() && i < results[0]->size(); ++i) {
+        const Tensor& want = (*results[0])[i];
+        EXPECT_TRUE((*results[1])[i].identical_to(want.dtype() == plain ? as_dtype(want, quantized) : want))
+            << c.op << " " << dtype_name(quantized);
+      }
+    }
+  }
+}
+
 // A float range goes through codes and back within half a step, in every mode and type.
 TEST(Quantized, DequantizeUndoesQuantize) {
   Tensor x = to_dtype(uniform({200}, -1.5, 2.5, 8), DType::kFloat);
@@ -296,36 +377,54 @@ TEST(Quantized, DequantizeUndoesQuantize) {
   }
 }
 
+// For a panel with a rest, a whole one with a rest, and so few columns that they are taken one by one.
 TEST(CodeProduct, GivesTheSameOnEveryInstructionSet) {
   using namespace kernels;
-  constexpr int64_t kRows = 29, kDepth = 53, kColumns = 71;
-  const Tensor a = codes({kRows, kDepth}, DType::kUInt8, 1), b = codes({kDepth, kColumns}, DType::kUInt8, 2);
-  std::vector<int32_t> want;
-  for (int64_t row = 0; row < kRows; ++row) {
-    for (int64_t column = 0; column < kColumns; ++column) {
-      int32_t sum = 0;
-      for (int64_t k = 0; k < kDepth; ++k) {
-        sum += (a.flat<uint8_t>()[static_cast<size_t>(row * kDepth + k)] - 300) *
-               (b.flat<uint8_t>()[static_cast<size_t>(k * kColumns + column)] + 20);
+  constexpr int64_t kRows = 29, kDepth = 153, kZero = 300, kOtherZero = -20;
+  for (int64_t columns : {int64_t{71}, int64_t{33}, int64_t{7}, int64_t{2}}) {
+    const Tensor a = codes({kRows, kDepth}, DType::kUInt8, 1), b = codes({kDepth, columns}, DType::kUInt8, 2);
+    const uint8_t *a_codes = a.flat<uint8_t>().data(), *b_codes = b.flat<uint8_t>().data();
+    std::vector<int32_t> want;
+    for (int64_t row = 0; row < kRows; ++row) {
+      for (int64_t column = 0; column < columns; ++column) {
+        int64_t sum = 0;
+        for (int64_t k = 0; k < kDepth; ++k) {
+          sum += (a_codes[row * kDepth + k] - kZero) * (b_codes[k * columns + column] - kOtherZero);
+        }
+        want.push_back(static_cast<int32_t>(sum));
       }
-      want.push_back(sum);
+    }
+    const int64_t depth = code_depth(kDepth);
+    for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      if (!isa_available(isa)) continue;
+      std::vector<int16_t> rows(static_cast<size_t>(kRows * depth));
+      std::vector<int16_t> packed(packed_codes_bytes(kDepth, columns, isa) / sizeof(int16_t));
+      std::vector<int32_t> c(want.size());
+
+      for (int64_t row = 0; row < kRows; ++row) {
+        code_differences(isa)(a_codes + row * kDepth, kDepth, kZero, rows.data() + row * depth);
+      }
+      pack_codes(false, kDepth, columns, b_codes, columns, kOtherZero, packed.data(), isa);
+      code_product(kRows, kDepth, columns, rows.data(), packed.data(), c.data(), columns, isa);
+
+      EXPECT_EQ(c, want) << isa_name(isa) << ", " << columns << " columns";
     }
   }
-  const int64_t depth = code_depth(kDepth);
-  std::vector<int16_t> rows(static_cast<size_t>(kRows * depth));
-  for (int64_t row = 0; row < kRows; ++row) {
-    for (int64_t k = 0; k < kDepth; ++k) {
-      rows[static_cast<size_t>(row * depth + k)] =
-          static_cast<int16_t>(a.flat<uint8_t>()[static_cast<size_t>(row * kDepth + k)] - 300);
-    }
+}
+
+TEST(FloatCodes, GivesTheSameOnEveryInstructionSet) {
+  using namespace kernels;
+  std::vector<float> x = {NAN, INFINITY, -INFINITY, 1e30f, -1e30f, -0.4f, 0.5f, 1.5f, 2.5f, 254.5f, 255.5f, 300};
+  for (int i = 0; i < 61; ++i) x.push_back(static_cast<float>(i) * 4.37f - 3);
+  std::vector<uint8_t> want;
+  for (float value : x) {
+    want.push_back(static_cast<uint8_t>(std::isnan(value) ? 0 : std::nearbyint(std::clamp(value, 0.0f, 255.0f))));
   }
   for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
     if (!isa_available(isa)) continue;
-    std::vector<int16_t> packed(packed_codes_bytes(kDepth, kColumns, isa) / sizeof(int16_t));
-    std::vector<int32_t> c(want.size());
-    pack_codes(false, kDepth, kColumns, b.flat<uint8_t>().data(), kColumns, -20, packed.data(), isa);
-    code_product(kRows, kDepth, kColumns, rows.data(), packed.data(), c.data(), kColumns, isa);
-    EXPECT_EQ(c, want) << isa_name(isa);
+    std::vector<uint8_t> got(x.size());
+    float_codes(x.data(), static_cast<int64_t>(x.size()), 0, 1, got.data(), isa);
+    EXPECT_EQ(got, want) << isa_name(isa);
   }
 }
 
