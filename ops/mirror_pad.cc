@@ -276,7 +276,8 @@ const OpDef op_MirrorPadGrad = {
     .outputs = "output: T",
     .attrs = "T: type; Tpaddings: {int32, int64} = int32; mode: {'REFLECT', 'SYMMETRIC'}",
     .infer = infer_grad,
-    .kernels = kKernelsFor<MirrorPadGradKernel, float, double, Half, BFloat16, int32_t, int64_t>,
+    .kernels = kKernelsFor<MirrorPadGradKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
+                           int16_t, uint16_t>,
 };
 
 TARN_OP_FILE(mirror_pad, {&op_MirrorPad, kPadDoc, pad_gradient}, {&op_MirrorPadGrad, kGradDoc, grad_gradient})

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <optional>
@@ -276,6 +277,89 @@ TEST_P(BadOperators, ComeOutOfThePassesAsBadAsTheyWere) {
       if (frozen.ok()) judge(frozen->graph, "freezing");
     }
   }
+}
+
+// Row 92. Whoever watches the file would see it opened.
+TEST(FileOperators, AreRefusedAtLoadAndOpenNone) {
+  std::string read = ::testing::TempDir() + "bad_operators_read",
+              written = ::testing::TempDir() + "bad_operators_written";
+  std::ofstream(read) << "secret";
+  std::remove(written.c_str());
+  int watch = inotify_init1(IN_NONBLOCK);
+  ASSERT_GE(watch, 0);
+  ASSERT_GE(inotify_add_watch(watch, read.c_str(), IN_OPEN | IN_ACCESS), 0);
+  for (const char* op : {"ReadFile", "WriteFile"}) {
+    for (Known known : {Known::kConstants, Known::kFeeds}) {
+      std::string path = op == std::string_view("ReadFile") ? read : written;
+      BadOperator bad{92, "a file", op, {str_cat("str[]{", "\"", path, "\"", "}")}, "", {}};
+      if (op == std::string_view("WriteFile")) bad.inputs.push_back("str[]{\"overwritten\"}");
+      SCOPED_TRACE(label(bad, known));
+      Model model = ModelWriter(bad, known).take();
+      EngineOptions options;
+      options.outputs = {"y:0"};
+
+      auto engine = Engine::load_bytes(model.bytes, nullptr, "bad.pb", options);
+      Result<Tensor> session = in_session(model);
+
+      ASSERT_FALSE(engine.ok());
+      expect_refusal(bad, known, engine.status(), "the engine");
+      expect_refusal(bad, known, session, "the session");
+    }
+  }
+  char events[4096];
+  EXPECT_LT(::read(watch, events, sizeof(events)), 0) << "the file was opened";
+  EXPECT_FALSE(std::ifstream(written).good()) << "a file was written";
+  close(watch);
+  std::remove(read.c_str());
+}
+
+// A kernel may write over an input that it reads at another input too only if it may write over both.
+TEST(ValueReadTwice, IsNotWrittenOverBeforeItIsRead) {
+  const std::string text =
+      "x: f32[2] = Placeholder\nindices: i32[2,1] = {1, 0}\nsize: i32[1] = {2}\nv = Relu(x)\n"
+      "y = SparseTensorDenseAdd(indices, v, size, v)\n";
+  Result<Graph> graph = graph_from_text(text);
+  ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+
+  Result<Tensor> y = run_session(*graph, {{"x", Tensor::from<float>({2}, {1, 10})}});
+
+  ASSERT_TRUE(y.ok()) << y.status().to_string();
+  EXPECT_EQ(y->to_string(), "f32[2]{11, 11}");
+}
+
+// Whatever a run may have: what is refused is refused at load where it is known by then, and names node and bytes.
+TEST(RunLimits, BoundTheBytesOfAValueAndOfARun) {
+  const std::string fill = "n: i32[1] = Placeholder\none: f32[] = 1\nv = Fill(n, one)\ny = Neg(v)\n";
+  auto run = [&](const std::string& text, const Feeds& feeds, RunLimits limits) -> std::string {
+    Result<Graph> graph = graph_from_text(text);
+    if (!graph.ok()) return graph.status().to_string();
+    Session session(*graph, {.threads = 1, .limits = limits});
+    std::vector<Tensor> out;
+    Status status = session.Run(feeds, {"y"}, &out);
+    return status.ok() ? out[0].shape().to_string() : status.to_string();
+  };
+  Feeds thousand = {{"n", Tensor::from<int32_t>({1}, {1000})}};
+
+  EXPECT_EQ(run(fill, thousand, {}), "[1000]");
+  EXPECT_EQ(run(fill, thousand, {.most_value_bytes = 3999}),
+            "ResourceExhausted: Fill 'v': an output of f32[1000] needs 4000 bytes, more than the 3999 that a value may "
+            "have (inputs i32[1], f32[])");
+  std::string both = run(fill, thousand, {.most_bytes = 6000});  // each for itself is not too large
+  EXPECT_NE(both.find("Neg 'y': an output of f32[1000] needs 4000 bytes; the run has 4"), std::string::npos) << both;
+  EXPECT_NE(both.find("may have 6000"), std::string::npos) << both;
+
+  // The same where all is known before.
+  const std::string planned =
+      "x: f32[1000] = Placeholder\nv = Relu(x)\nw = MatMul(c, r)\ny = AddV2(v, s)\ns = Sum(w, a)\n"
+      "a: i32[2] = {0, 1}\nc: f32[50,1] = Reshape(b, cs)\nr: f32[1,50] = Reshape(b, rs)\n"
+      "b: f32[50] = Placeholder\ncs: i32[2] = {50, 1}\nrs: i32[2] = {1, 50}\n";
+  Feeds feeds = {{"x", *Tensor::zeros(DType::kFloat, {1000})}, {"b", *Tensor::zeros(DType::kFloat, {50})}};
+  EXPECT_EQ(run(planned, feeds, {}), "[1000]");
+  EXPECT_EQ(run(planned, feeds, {.most_value_bytes = 9999}),
+            "ResourceExhausted: MatMul 'w': an output of f32[50,50] needs 10000 bytes, more than the 9999 that a value "
+            "may have");
+  std::string arena = run(planned, feeds, {.most_bytes = 9999});
+  EXPECT_NE(arena.find("more than the 9999 that a run may have; most of them MatMul 'w'"), std::string::npos) << arena;
 }
 
 INSTANTIATE_TEST_SUITE_P(Windows, BadOperators, ::testing::Values(testing::bad_windows));
