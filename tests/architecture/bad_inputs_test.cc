@@ -36,7 +36,8 @@ TEST(BadInputs, EveryTestThatThePageNamesIsThere) {
   for (std::sregex_iterator it(page.begin(), page.end(), row), end; it != end; ++it) rows.insert(std::stoi((*it)[1]));
   for (std::sregex_iterator it(page.begin(), page.end(), named), end; it != end; ++it) {
     std::string name = (*it)[1].str();
-    if (name != "Suite.Name" && name != "x.test") EXPECT_TRUE(tests.contains(name)) << name;
+    if (name == "Suite.Name" || name == "x.test") continue;
+    EXPECT_TRUE(tests.contains(name)) << name;
   }
 
   std::set<int> expected = {118};
