@@ -3,6 +3,7 @@
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/support/tensor_list.h"
 
 namespace tarn {
 namespace {
@@ -48,6 +49,11 @@ class AddNKernel : public Kernel {
     });
     return {};
   }
+};
+
+class AddListsKernel : public Kernel {
+ public:
+  Status run(RunContext& c) const override { return add_lists(c); }
 };
 
 template <class T>
@@ -111,6 +117,7 @@ constexpr std::string_view kAccumulateDoc = R"(The sum of all inputs, element by
   Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AccumulateNV2.)";
 constexpr std::string_view kAddNDoc = R"(The sum of all inputs, element by element.
   inputs  N tensors T[...] of one shape   returns  T[...], the same shape
+  Tensor lists (T = variant) of as many elements each are added element by element.
   Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AddN.)";
 
 }  // namespace
@@ -152,9 +159,19 @@ const OpDef op_Sub = {
 namespace {
 template <template <class> class K>
 constexpr KernelDef kSumKernels[] = {
-    kernel_for<K, float>(),   kernel_for<K, double>(),   kernel_for<K, Half>(),     kernel_for<K, BFloat16>(),
-    kernel_for<K, int32_t>(), kernel_for<K, int64_t>(),  kernel_for<K, uint8_t>(),  kernel_for<K, int8_t>(),
-    kernel_for<K, int16_t>(), kernel_for<K, uint16_t>(), kernel_for<K, uint32_t>(), kernel_for<K, uint64_t>(),
+    kernel_for<K, float>(),
+    kernel_for<K, double>(),
+    kernel_for<K, Half>(),
+    kernel_for<K, BFloat16>(),
+    kernel_for<K, int32_t>(),
+    kernel_for<K, int64_t>(),
+    kernel_for<K, uint8_t>(),
+    kernel_for<K, int8_t>(),
+    kernel_for<K, int16_t>(),
+    kernel_for<K, uint16_t>(),
+    kernel_for<K, uint32_t>(),
+    kernel_for<K, uint64_t>(),
+    portable_kernel<AddListsKernel>(DType::kVariant),
 };
 }  // namespace
 

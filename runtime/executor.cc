@@ -143,7 +143,7 @@ Context::Context(std::shared_ptr<const Program> program)
       gathered_(static_cast<size_t>(program_->most_inputs)),
       fetch_views_(program_->fetches.size()),
       step_dead_(program_->has_branches ? program_->steps.size() : 0, 0),
-      iterations_(program_->loops.size(), 0) {
+      iterations_(program_->loops.size() + 1, 0) {
   for (size_t v = 0; v < slots_.size(); ++v) {
     const Value& value = program_->values[v];
     if (value.kind == ValueKind::kConstant) slots_[v].view = view_of(value.fact.value);
@@ -371,11 +371,11 @@ Result<bool> Context::next_iteration(int index, const RunLimits& limits) {
                                    ", but the loop goes on"));
   }
   int64_t iteration = ++iterations_[static_cast<size_t>(index)];
-  if (++iterations_in_all_ >= limits.most_iterations) {
-    bool is_only = iteration == iterations_in_all_;
+  if (++iterations_.back() >= limits.most_iterations) {
+    bool is_only = iteration == iterations_.back();
     return here(
         resource_exhausted("it does not end after ", iteration, " iterations, ",
-                           is_only ? "" : str_cat("with those of the run's other loops ", iterations_in_all_, ", "),
+                           is_only ? "" : str_cat("with those of the run's other loops ", iterations_.back(), ", "),
                            "the most that are allowed"));
   }
   for (const Loop::Carried& carried : loop.carried) {
@@ -404,7 +404,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
     slots_[v].view = given;
   }
   TARN_RETURN_IF_ERROR(allocate());
-  iterations_in_all_ = 0;
+  iterations_.back() = 0;
   FlushDenormals flush;
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;

@@ -18,8 +18,7 @@ namespace tarn {
 
 // What ends a run that would go on for ever.
 struct RunLimits {
-  // Of all loops of a run together, so that loops within loops are no way around it: some ten seconds of a loop that
-  // does nothing.
+  // Of all loops of a run together, nested ones too: some ten seconds of a loop that does nothing.
   int64_t most_iterations = 100'000'000;
   int64_t timeout_ms = 0;  // of a run, looked at between steps; 0: none
 };
@@ -91,8 +90,7 @@ class Context {
   std::vector<TensorView> gathered_;  // the running step's inputs
   std::vector<TensorView> fetch_views_;
   std::vector<char> step_dead_;
-  std::vector<int64_t> iterations_;  // by loop: those that are over since it was entered
-  int64_t iterations_in_all_ = 0;    // of the run
+  std::vector<int64_t> iterations_;  // by loop: those that are over since it was entered; last, of all in this run
 };
 
 }  // namespace tarn
