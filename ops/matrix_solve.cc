@@ -1,21 +1,13 @@
 // MatrixSolve and MatrixInverse, by LU decomposition with partial pivoting.
 #include "core/op.h"
-#include "ops/eigen.h"
+#include "ops/adapted_kernel.h"
+#include "ops/decompositions.h"
 #include "ops/matrices.h"
 
 namespace tarn {
 namespace {
 
-// The decomposition of x, or of its transpose. A pivot of 0 or NaN: not invertible.
-template <class T>
-Result<Eigen::PartialPivLU<RowMatrix<T>>> decompose(const T* x, int64_t n, bool adjoint, int64_t i) {
-  Eigen::PartialPivLU<RowMatrix<T>> lu(n);
-  if (adjoint) {
-    lu.compute(row_matrix<T>(x, n, n).adjoint());
-  } else {
-    lu.compute(row_matrix<T>(x, n, n));
-  }
-  if (lu.matrixLU().diagonal().cwiseAbs().minCoeff() > T(0)) return lu;
+Status not_invertible(int64_t i) {
   return invalid_argument("matrix ", i, " is not invertible");
 }
 
@@ -54,9 +46,8 @@ class SolveKernel : public Kernel {
     if (y.count == 0) return {};
     int64_t n = matrices.rows, k = shape.dim(-1);
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      TARN_ASSIGN_OR_RETURN(auto lu, decompose<T>(a.as<T>() + i * n * n, n, adjoint_, i));
-      mutable_row_matrix<T>(y.as<T>() + i * n * k, n, k) = lu.solve(row_matrix<T>(b.as<T>() + i * n * k, n, k));
-      return {};
+      const T* rhs = b.as<T>() + i * n * k;
+      return lu_solve(a.as<T>() + i * n * n, n, adjoint_, rhs, k, y.as<T>() + i * n * k) ? Status() : not_invertible(i);
     });
   }
 
@@ -78,9 +69,8 @@ class InverseKernel : public Kernel {
     if (y.count == 0) return {};
     int64_t n = matrices.rows;
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      TARN_ASSIGN_OR_RETURN(auto lu, decompose<T>(x.as<T>() + i * n * n, n, adjoint_, i));
-      mutable_row_matrix<T>(y.as<T>() + i * n * n, n, n) = lu.inverse();
-      return {};
+      T* to = y.as<T>() + i * n * n;
+      return lu_solve(x.as<T>() + i * n * n, n, adjoint_, nullptr, n, to) ? Status() : not_invertible(i);
     });
   }
 
@@ -92,11 +82,6 @@ constexpr KernelDef kSolveKernels[] = {
     portable_kernel<SolveKernel<float>>(DType::kFloat),
     portable_kernel<SolveKernel<double>>(DType::kDouble),
 };
-constexpr KernelDef kInverseKernels[] = {
-    portable_kernel<InverseKernel<float>>(DType::kFloat),
-    portable_kernel<InverseKernel<double>>(DType::kDouble),
-};
-
 Wire product(GradContext& c, Wire x, Wire y, bool adj_x, bool adj_y) {
   return c.op("BatchMatMulV2", {x, y}, {{"adj_x", adj_x}, {"adj_y", adj_y}});
 }
@@ -146,7 +131,7 @@ const OpDef op_MatrixInverse = {
     .outputs = "output: T",
     .attrs = "adjoint: bool = false; T: {double, float, half, complex64, complex128}",
     .infer = infer_square,
-    .kernels = kInverseKernels,
+    .kernels = kKernelsFor<InverseKernel, float, double, Half>,
 };
 
 TARN_OP_FILE(matrix_solve, {&op_MatrixSolve, kSolveDoc, solve_gradient},

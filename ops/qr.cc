@@ -1,6 +1,7 @@
 // Qr.
 #include "core/op.h"
-#include "ops/eigen.h"
+#include "ops/adapted_kernel.h"
+#include "ops/decompositions.h"
 #include "ops/matrices.h"
 
 namespace tarn {
@@ -32,23 +33,13 @@ class QrKernel : public Kernel {
       return {};
     }
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      Eigen::HouseholderQR<RowMatrix<T>> qr(row_matrix<T>(x.as<T>() + i * m * n, m, n));
-      auto basis = mutable_row_matrix<T>(q.as<T>() + i * m * inner, m, inner);
-      basis.setIdentity();
-      basis = qr.householderQ() * basis.eval();
-      auto upper = mutable_row_matrix<T>(r.as<T>() + i * inner * n, inner, n);
-      upper = qr.matrixQR().topRows(inner).template triangularView<Eigen::Upper>();
+      householder_qr(x.as<T>() + i * m * n, m, n, inner, q.as<T>() + i * m * inner, r.as<T>() + i * inner * n);
       return {};
     });
   }
 
  private:
   bool full_ = false;
-};
-
-constexpr KernelDef kKernels[] = {
-    portable_kernel<QrKernel<float>>(DType::kFloat),
-    portable_kernel<QrKernel<double>>(DType::kDouble),
 };
 
 constexpr std::string_view kDoc = R"(Orthogonal and upper triangular factors of each matrix: x = q * r.
@@ -64,7 +55,7 @@ const OpDef op_Qr = {
     .outputs = "q: T, r: T",
     .attrs = "full_matrices: bool = false; T: {double, float, half, complex64, complex128}",
     .infer = infer_qr,
-    .kernels = kKernels,
+    .kernels = kKernelsFor<QrKernel, float, double, Half>,
 };
 
 TARN_OP_FILE(qr, {&op_Qr, kDoc, nullptr, "TensorFlow 1.x has it for some shapes only"})

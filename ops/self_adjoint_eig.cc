@@ -1,6 +1,6 @@
 // SelfAdjointEigV2.
 #include "core/op.h"
-#include "ops/eigen.h"
+#include "ops/decompositions.h"
 #include "ops/matrices.h"
 
 namespace tarn {
@@ -32,14 +32,9 @@ class EigKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(TensorView v, c.output(1, vectors_shape(matrices, compute_v_)));
     if (x.count == 0) return {};
     return for_each_matrix(c, matrices, [&](int64_t i) -> Status {
-      Eigen::SelfAdjointEigenSolver<RowMatrix<T>> eig(row_matrix<T>(x.as<T>() + i * n * n, n, n),
-                                                      compute_v_ ? Eigen::ComputeEigenvectors : Eigen::EigenvaluesOnly);
-      if (eig.info() != Eigen::Success) {
-        return invalid_argument("no eigenvalues were found of matrix ", i, " of 'input'");
-      }
-      mutable_row_matrix<T>(e.as<T>() + i * n, 1, n) = eig.eigenvalues().transpose();
-      if (compute_v_) mutable_row_matrix<T>(v.as<T>() + i * n * n, n, n) = eig.eigenvectors();
-      return {};
+      T* vectors = compute_v_ ? v.as<T>() + i * n * n : nullptr;
+      if (eigenvalues(x.as<T>() + i * n * n, n, e.as<T>() + i * n, vectors)) return {};
+      return invalid_argument("no eigenvalues were found of matrix ", i, " of 'input'");
     });
   }
 

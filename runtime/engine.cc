@@ -170,6 +170,9 @@ void Engine::find_table_initializers() {
   }
   for (int n : initializers) {
     int table = source.inputs(n)[0].node;
+    // Functions that were put in place leave an Identity before what they were handed.
+    for (size_t i = 0; i < count && table >= 0 && source.op(table) == "Identity" && !source.inputs(table).empty(); ++i)
+      table = source.inputs(table)[0].node;
     if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
   }
 }
@@ -217,6 +220,7 @@ CompileOptions Engine::compile_options() const {
   options.backends = options_.backends;
   options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
   options.services = &offered_;
+  options.limits = options_.limits;
   options.keep_fetches = true;
   return options;
 }

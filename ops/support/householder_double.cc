@@ -1,0 +1,9 @@
+#include "ops/support/householder_impl.h"
+
+namespace tarn {
+
+void householder_qr(const double* x, int64_t m, int64_t n, int64_t inner, double* q, double* r) {
+  eigen_qr(x, m, n, inner, q, r);
+}
+
+}  // namespace tarn
