@@ -159,21 +159,28 @@ const OpDef op_Sub = {
 };
 
 namespace {
-template <template <class> class K>
-constexpr KernelDef kSumKernels[] = {
-    kernel_for<K, float>(),
-    kernel_for<K, double>(),
-    kernel_for<K, Half>(),
-    kernel_for<K, BFloat16>(),
-    kernel_for<K, int32_t>(),
-    kernel_for<K, int64_t>(),
-    kernel_for<K, uint8_t>(),
-    kernel_for<K, int8_t>(),
-    kernel_for<K, int16_t>(),
-    kernel_for<K, uint16_t>(),
-    kernel_for<K, uint32_t>(),
-    kernel_for<K, uint64_t>(),
+constexpr KernelDef kAddNKernels[] = {
+    kernel_for<AddNKernel, float>(),
+    kernel_for<AddNKernel, double>(),
+    kernel_for<AddNKernel, Half>(),
+    kernel_for<AddNKernel, BFloat16>(),
+    kernel_for<AddNKernel, int32_t>(),
+    kernel_for<AddNKernel, int64_t>(),
+    kernel_for<AddNKernel, uint8_t>(),
+    kernel_for<AddNKernel, int8_t>(),
+    kernel_for<AddNKernel, int16_t>(),
+    kernel_for<AddNKernel, uint16_t>(),
+    kernel_for<AddNKernel, uint32_t>(),
+    kernel_for<AddNKernel, uint64_t>(),
     portable_kernel<AddListsKernel>(DType::kVariant),
+};
+constexpr KernelDef kAccumulateKernels[] = {
+    kernel_for<AccumulateKernel, float>(),    kernel_for<AccumulateKernel, double>(),
+    kernel_for<AccumulateKernel, Half>(),     kernel_for<AccumulateKernel, BFloat16>(),
+    kernel_for<AccumulateKernel, int32_t>(),  kernel_for<AccumulateKernel, int64_t>(),
+    kernel_for<AccumulateKernel, uint8_t>(),  kernel_for<AccumulateKernel, int8_t>(),
+    kernel_for<AccumulateKernel, int16_t>(),  kernel_for<AccumulateKernel, uint16_t>(),
+    kernel_for<AccumulateKernel, uint32_t>(), kernel_for<AccumulateKernel, uint64_t>(),
 };
 }  // namespace
 
@@ -186,7 +193,7 @@ const OpDef op_AddN = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64, variant}",
     .traits = kCommutative | kAggregate,
     .infer = infer_merged_inputs,
-    .kernels = kSumKernels<AddNKernel>,
+    .kernels = kAddNKernels,
 };
 
 const OpDef op_AccumulateNV2 = {
@@ -198,7 +205,7 @@ const OpDef op_AccumulateNV2 = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; shape: shape",
     .traits = kCommutative | kAggregate,
     .infer = infer_accumulate,
-    .kernels = kSumKernels<AccumulateKernel>,
+    .kernels = kAccumulateKernels,
 };
 
 TARN_OP_FILE(add, {&op_Add, kAddDoc, add_gradient}, {&op_AddV2, kAddDoc, add_gradient},
