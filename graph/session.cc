@@ -154,6 +154,10 @@ void Session::extend_checkpoint(const std::string& prefix, std::vector<NamedTens
   checkpoints_->extend(prefix, std::move(extra));
 }
 
+void Session::allow_checkpoint_writes(bool allowed) {
+  checkpoints_->allow_writes(allowed);
+}
+
 Session::SeedState Session::seed_state() const {
   return seeds_->get();
 }
@@ -216,6 +220,7 @@ Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std
   options.only_faster = options_.only_faster;
   options.threads = pool_.threads();
   options.services = &services_;
+  options.limits = options_.limits;
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(GraphSource(*graph_), request, options));
   signature->program = std::move(program);
   return signature;

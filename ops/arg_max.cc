@@ -4,6 +4,7 @@
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
+#include "ops/support/arguments.h"
 
 namespace tarn {
 namespace {
@@ -72,6 +73,7 @@ class ArgKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &dimension = c.input(1);
+    TARN_RETURN_IF_ERROR(expect_scalar(dimension, "dimension"));
     int64_t axis = dimension.dtype == DType::kInt32 ? dimension.item<int32_t>() : dimension.item<int64_t>();
     TARN_ASSIGN_OR_RETURN(int dim, judge_axis(axis, x.shape->rank()));
     int64_t size = x.shape->dim(dim);

@@ -35,7 +35,7 @@ struct NumberFormat {
     }
     if (format.fill.size() > 1 || (!format.fill.empty() && std::strchr(" +-0#", format.fill[0]) == nullptr) ||
         (!format.fill.empty() && format.fill[0] == '\0')) {
-      return invalid_argument("Fill string must be one of ' ', '+', '-', '0', '#', not ", quoted(format.fill));
+      return invalid_argument("attr 'fill' must be one of ' ', '+', '-', '0', '#', not ", quoted(format.fill));
     }
     format.precision = static_cast<int>(precision);
     format.width = static_cast<int>(width);

@@ -80,6 +80,8 @@ class AssignUpdateKernel : public Kernel {
       for (int64_t i = begin; i < end; ++i) {
         if constexpr (std::is_floating_point_v<T>) {
           v[i] = sign > 0 ? v[i] + x[i] : v[i] - x[i];
+        } else if constexpr (kIsNarrow<T>) {
+          v[i] = narrowed<T>(sign > 0 ? widened(v[i]) + widened(x[i]) : widened(v[i]) - widened(x[i]));
         } else {  // wraps
           uint64_t a = static_cast<uint64_t>(v[i]), b = static_cast<uint64_t>(x[i]);
           v[i] = static_cast<T>(sign > 0 ? a + b : a - b);
@@ -96,6 +98,8 @@ template <int sign>
 constexpr KernelDef kUpdateKernels[] = {
     portable_kernel<AssignUpdateKernel<float, sign>>(DType::kFloat),
     portable_kernel<AssignUpdateKernel<double, sign>>(DType::kDouble),
+    portable_kernel<AssignUpdateKernel<Half, sign>>(DType::kHalf),
+    portable_kernel<AssignUpdateKernel<BFloat16, sign>>(DType::kBFloat16),
     portable_kernel<AssignUpdateKernel<int32_t, sign>>(DType::kInt32),
     portable_kernel<AssignUpdateKernel<int64_t, sign>>(DType::kInt64),
     portable_kernel<AssignUpdateKernel<uint8_t, sign>>(DType::kUInt8),

@@ -230,7 +230,9 @@ constexpr KernelDef kKernels[] = {
     portable_kernel<IntegerKernel<int64_t, kBroadcasts>>(DType::kInt64),
     adapted_kernel<BatchMatMulKernel<float, kBroadcasts>, DType::kHalf>(),
     adapted_kernel<BatchMatMulKernel<float, kBroadcasts>, DType::kBFloat16>(),
+    portable_kernel<IntegerKernel<int16_t, kBroadcasts>>(DType::kInt16),  // of V2 alone
 };
+constexpr size_t kFirstVersionKernels = 6;
 
 struct ProductGrads {
   Wire x, y;
@@ -283,7 +285,7 @@ const OpDef op_BatchMatMul = {
         "T: {bfloat16, half, float, double, int32, int64, complex64, complex128}; adj_x: bool = false; "
         "adj_y: bool = false",
     .infer = infer<false>,
-    .kernels = kKernels<false>,
+    .kernels = std::span(kKernels<false>).first<kFirstVersionKernels>(),
 };
 const OpDef op_BatchMatMulV2 = {
     .name = "BatchMatMulV2",

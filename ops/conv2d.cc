@@ -3,6 +3,7 @@
 
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
+#include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/window.h"
 
@@ -95,7 +96,67 @@ class Conv2DKernel : public Kernel {
   kernels::PackedMatrix<T> packed_;
 };
 
+// Integers are not hot: plain loops, sums that wrap.
+class IntegerConv2DKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
+    epilogue_ = c.epilogue();
+    return {};
+  }
+  Status run(RunContext& c) const override {
+    const TensorView &x = c.input(0), &filter = c.input(1);
+    TARN_ASSIGN_OR_RETURN(kernels::Conv2DGeometry g, conv_geometry(window_, *x.shape, *filter.shape));
+    TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
+    const auto* bias = epilogue_.has_bias ? c.input(2).as<int32_t>() : nullptr;
+    int64_t work = std::max<int64_t>(1, std::min(g.filter_depth(), kElementsPerRange));
+    c.threads().parallel_for(y.count, std::max<int64_t>(1, kElementsPerRange / work),
+                             [&](int64_t begin, int64_t end, int) {
+                               for (int64_t at = begin; at < end; ++at) {
+                                 int32_t sum = window_sum(g, x.as<int32_t>(), filter.as<int32_t>(), at);
+                                 if (bias != nullptr) sum = wrap_add(sum, bias[at % g.out_c]);
+                                 if (epilogue_.activation != Activation::kNone) sum = std::max(sum, 0);
+                                 if (epilogue_.activation == Activation::kRelu6) sum = std::min(sum, 6);
+                                 y.as<int32_t>()[at] = sum;
+                               }
+                             });
+    return {};
+  }
+
+ private:
+  static int32_t window_sum(const kernels::Conv2DGeometry& g, const int32_t* x, const int32_t* filter, int64_t at) {
+    int64_t out = at % g.out_c, pixel = at / g.out_c;
+    int64_t left = pixel % g.out_w * g.stride_w - g.pad_left;
+    int64_t top = pixel / g.out_w % g.out_h * g.stride_h - g.pad_top;
+    int64_t image = pixel / (g.out_w * g.out_h);
+    int32_t sum = 0;
+    for (int64_t i = 0; i < g.filter_h; ++i) {
+      int64_t row = top + i * g.dilation_h;
+      for (int64_t j = 0; j < g.filter_w && row >= 0 && row < g.in_h; ++j) {
+        int64_t column = left + j * g.dilation_w;
+        if (column < 0 || column >= g.in_w) continue;
+        const int32_t* cell = x + ((image * g.in_h + row) * g.in_w + column) * g.in_c;
+        const int32_t* weights = filter + (i * g.filter_w + j) * g.in_c * g.out_c + out;
+        for (int64_t k = 0; k < g.in_c; ++k) sum = wrap_add(sum, wrap_multiply(cell[k], weights[k * g.out_c]));
+      }
+    }
+    return sum;
+  }
+
+  WindowAttrs window_;
+  FusedEpilogue epilogue_;
+};
+
 constexpr Layout kLayout{.inputs = {Operand::kImage}, .outputs = {Operand::kImage}};
+
+constexpr KernelDef kKernels[] = {
+    adapted_kernel<Conv2DKernel<float>, DType::kFloat, kLayout>(),
+    adapted_kernel<Conv2DKernel<double>, DType::kDouble, kLayout>(),
+    adapted_kernel<Conv2DKernel<float>, DType::kHalf, kLayout>(),
+    adapted_kernel<Conv2DKernel<float>, DType::kBFloat16, kLayout>(),
+    adapted_kernel<IntegerConv2DKernel, DType::kInt32, kLayout>(),
+};
 
 Status conv2d_gradient(GradContext& c) {
   return convolution_gradient(c, kConv2DOps);
@@ -122,7 +183,7 @@ const OpDef op_Conv2D = {
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
     .traits = kTakesEpilogue,
     .infer = infer_conv2d,
-    .kernels = kFloatingKernels<Conv2DKernel, kLayout>,
+    .kernels = kKernels,
 };
 
 TARN_OP_FILE(conv2d, {&op_Conv2D, kDoc, conv2d_gradient})

@@ -24,13 +24,14 @@ T remainder(T x, T y) {
   return static_cast<T>(x % y);
 }
 
+// x / y, rounded to T: of half and bfloat16 too, whose whole part is taken after that. 2047 / 682.5 is 3 in half.
 template <class T>
 struct DivideOf {
   T operator()(T x, T y) const {
     if constexpr (std::is_integral_v<T>) {
       return quotient(x, y);
     } else {
-      return x / y;
+      return narrowed<T>(widened(x) / widened(y));
     }
   }
 };
@@ -42,7 +43,7 @@ struct FloorDivideOf {
       T q = quotient(x, y);
       return remainder(x, y) != T(0) && (x < T(0)) != (y < T(0)) ? static_cast<T>(q - 1) : q;
     } else {
-      return std::floor(x / y);
+      return narrowed<T>(std::floor(widened(DivideOf<T>()(x, y))));
     }
   }
 };
@@ -50,13 +51,14 @@ struct FloorDivideOf {
 template <class T>
 struct FloorModOf {
   T operator()(T x, T y) const {
-    T rest;
+    Computed<T> rest, divisor = widened(y);
     if constexpr (std::is_integral_v<T>) {
       rest = remainder(x, y);
     } else {
-      rest = std::fmod(x, y);
+      rest = std::fmod(widened(x), divisor);
     }
-    return rest != T(0) && (rest < T(0)) != (y < T(0)) ? static_cast<T>(rest + y) : rest;
+    bool is_behind = rest != 0 && (rest < 0) != (divisor < 0);
+    return narrowed<T>(is_behind ? static_cast<Computed<T>>(rest + divisor) : rest);
   }
 };
 
@@ -67,7 +69,7 @@ struct TruncateDivideOf {
     if constexpr (std::is_integral_v<T>) {
       return quotient(x, y);
     } else {
-      return std::trunc(x / y);
+      return narrowed<T>(std::trunc(widened(DivideOf<T>()(x, y))));
     }
   }
 };
@@ -78,7 +80,7 @@ struct TruncateModOf {
     if constexpr (std::is_integral_v<T>) {
       return remainder(x, y);
     } else {
-      return std::fmod(x, y);
+      return narrowed<T>(std::fmod(widened(x), widened(y)));
     }
   }
 };
@@ -110,16 +112,16 @@ constexpr KernelDef kDivisionKernels[] = {
     portable_kernel<IntegerDivisionKernel<uint16_t, F>>(DType::kUInt16),
     portable_kernel<IntegerDivisionKernel<uint32_t, F>>(DType::kUInt32),
     portable_kernel<IntegerDivisionKernel<uint64_t, F>>(DType::kUInt64),
-    portable_kernel<BinaryKernel<Half, Half, ElementFunctor<F, Half>>>(DType::kHalf),
-    portable_kernel<BinaryKernel<BFloat16, BFloat16, ElementFunctor<F, BFloat16>>>(DType::kBFloat16),
+    portable_kernel<BinaryKernel<Half, Half, F<Half>>>(DType::kHalf),
+    portable_kernel<BinaryKernel<BFloat16, BFloat16, F<BFloat16>>>(DType::kBFloat16),
 };
 
 template <template <class> class F>
 constexpr KernelDef kRemainderKernels[] = {
     portable_kernel<BinaryKernel<float, float, F<float>>>(DType::kFloat),
     portable_kernel<BinaryKernel<double, double, F<double>>>(DType::kDouble),
-    portable_kernel<BinaryKernel<Half, Half, ElementFunctor<F, Half>>>(DType::kHalf),
-    portable_kernel<BinaryKernel<BFloat16, BFloat16, ElementFunctor<F, BFloat16>>>(DType::kBFloat16),
+    portable_kernel<BinaryKernel<Half, Half, F<Half>>>(DType::kHalf),
+    portable_kernel<BinaryKernel<BFloat16, BFloat16, F<BFloat16>>>(DType::kBFloat16),
     portable_kernel<IntegerDivisionKernel<int32_t, F>>(DType::kInt32),
     portable_kernel<IntegerDivisionKernel<int64_t, F>>(DType::kInt64),
 };

@@ -1,5 +1,6 @@
 // MatrixSolve and MatrixInverse, by LU decomposition with partial pivoting.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/decompositions.h"
 #include "ops/matrices.h"
 
@@ -81,11 +82,6 @@ constexpr KernelDef kSolveKernels[] = {
     portable_kernel<SolveKernel<float>>(DType::kFloat),
     portable_kernel<SolveKernel<double>>(DType::kDouble),
 };
-constexpr KernelDef kInverseKernels[] = {
-    portable_kernel<InverseKernel<float>>(DType::kFloat),
-    portable_kernel<InverseKernel<double>>(DType::kDouble),
-};
-
 Wire product(GradContext& c, Wire x, Wire y, bool adj_x, bool adj_y) {
   return c.op("BatchMatMulV2", {x, y}, {{"adj_x", adj_x}, {"adj_y", adj_y}});
 }
@@ -135,7 +131,7 @@ const OpDef op_MatrixInverse = {
     .outputs = "output: T",
     .attrs = "adjoint: bool = false; T: {double, float, half, complex64, complex128}",
     .infer = infer_square,
-    .kernels = kInverseKernels,
+    .kernels = kKernelsFor<InverseKernel, float, double, Half>,
 };
 
 TARN_OP_FILE(matrix_solve, {&op_MatrixSolve, kSolveDoc, solve_gradient},

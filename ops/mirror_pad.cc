@@ -1,4 +1,6 @@
 // MirrorPad, and MirrorPadGrad, which folds the padding back.
+#include <algorithm>
+
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
@@ -22,8 +24,8 @@ Status judge_padding(int d, int64_t dim, int64_t before, int64_t behind, int64_t
   if (dim == kUnknownDim || (before <= most && behind <= most)) return {};
   // An empty dim has nothing to mirror; nothing is asked of it by no padding.
   if (dim == 0 && before == 0 && behind == 0) return {};
-  return invalid_argument("paddings of dim ", d, ", ", before, " and ", behind, ", must be at most ", most,
-                          ": the dim has ", dim,
+  return invalid_argument("paddings of dim ", d, ", ", before, " and ", behind, ", must be at most ",
+                          std::max<int64_t>(0, most), ": the dim has ", dim,
                           offset == 1 ? " elements, and REFLECT leaves the edge out" : " elements");
 }
 
@@ -274,7 +276,8 @@ const OpDef op_MirrorPadGrad = {
     .outputs = "output: T",
     .attrs = "T: type; Tpaddings: {int32, int64} = int32; mode: {'REFLECT', 'SYMMETRIC'}",
     .infer = infer_grad,
-    .kernels = kKernelsFor<MirrorPadGradKernel, float, double, Half, BFloat16, int32_t, int64_t>,
+    .kernels = kKernelsFor<MirrorPadGradKernel, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
+                           int16_t, uint16_t>,
 };
 
 TARN_OP_FILE(mirror_pad, {&op_MirrorPad, kPadDoc, pad_gradient}, {&op_MirrorPadGrad, kGradDoc, grad_gradient})

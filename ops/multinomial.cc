@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/support/array.h"
 #include "ops/support/philox.h"
@@ -110,11 +111,6 @@ class MultinomialKernel : public Kernel {
   uint64_t seed_ = 0, seed2_ = 0;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<MultinomialKernel<float>>(DType::kFloat),
-    portable_kernel<MultinomialKernel<double>>(DType::kDouble),
-};
-
 constexpr std::string_view kDoc = R"(Draws classes with the probabilities softmax(logits).
   logits  T[batch, classes]   num_samples  int32, a scalar   returns  output_dtype[batch, num_samples]
   The same draws as TensorFlow's on one thread for the same seed and seed2, on any number of threads here: TensorFlow's
@@ -135,7 +131,7 @@ const OpDef op_Multinomial = {
         "uint32, uint64}; output_dtype: {int32, int64} = int64",
     .traits = kStateful,
     .infer = infer_multinomial,
-    .kernels = kKernels,
+    .kernels = kKernelsFor<MultinomialKernel, float, double, Half, BFloat16>,
     .needs = ServiceId::kResources,
 };
 

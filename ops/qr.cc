@@ -1,5 +1,6 @@
 // Qr.
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/decompositions.h"
 #include "ops/matrices.h"
 
@@ -41,11 +42,6 @@ class QrKernel : public Kernel {
   bool full_ = false;
 };
 
-constexpr KernelDef kKernels[] = {
-    portable_kernel<QrKernel<float>>(DType::kFloat),
-    portable_kernel<QrKernel<double>>(DType::kDouble),
-};
-
 constexpr std::string_view kDoc = R"(Orthogonal and upper triangular factors of each matrix: x = q * r.
   input  T[..., M, N]   returns  q  T[..., M, P], r  T[..., P, N], with P = min(M, N), or M for full_matrices
   By Householder reflections: r's diagonal may be negative.   Source: TensorFlow linalg_ops Qr.)";
@@ -59,7 +55,7 @@ const OpDef op_Qr = {
     .outputs = "q: T, r: T",
     .attrs = "full_matrices: bool = false; T: {double, float, half, complex64, complex128}",
     .infer = infer_qr,
-    .kernels = kKernels,
+    .kernels = kKernelsFor<QrKernel, float, double, Half>,
 };
 
 TARN_OP_FILE(qr, {&op_Qr, kDoc, nullptr, "TensorFlow 1.x has it for some shapes only"})

@@ -47,7 +47,9 @@ Result<int64_t> range_size(T start, T limit, T delta) {
     if (size > INT64_MAX) return invalid_argument("a range of ", size, " numbers is too long");
     return static_cast<int64_t>(size);
   } else {
-    double size = std::ceil((static_cast<double>(limit) - static_cast<double>(start)) / static_cast<double>(delta));
+    // As TensorFlow, in T: 0.3f / 0.1f is 3 in float and above 3 in double.
+    T steps = (limit - start) / delta;
+    double size = std::ceil(static_cast<double>(steps));
     if (!(size < 4e18)) return invalid_argument("a range of ", start, " ... ", limit, " by ", delta, " is too long");
     return static_cast<int64_t>(size);
   }

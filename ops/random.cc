@@ -8,6 +8,7 @@
 #include "ops/elementwise.h"
 #include "ops/kernels/random_uniform.h"
 #include "ops/support/array.h"
+#include "ops/support/half.h"
 #include "ops/support/philox.h"
 #include "ops/support/random_stream.h"
 
@@ -17,6 +18,14 @@ namespace {
 // The low 23 bits are the mantissa of a number in [1, 2).
 float uniform_float(uint32_t word) {
   return std::bit_cast<float>(0x3F800000u | (word & 0x7FFFFFu)) - 1.0f;
+}
+
+// Likewise of the low 10 or 7 bits.
+float uniform_narrow(uint32_t word, Half) {
+  return half_to_float(static_cast<uint16_t>(0x3C00u | (word & 0x3FFu))) - 1.0f;
+}
+float uniform_narrow(uint32_t word, BFloat16) {
+  return bfloat16_to_float(static_cast<uint16_t>(0x3F80u | (word & 0x7Fu))) - 1.0f;
 }
 
 double uniform_double(uint32_t high, uint32_t low) {
@@ -45,11 +54,13 @@ void normal_pair(uint32_t a, uint32_t b, uint32_t c, uint32_t d, double* out) {
 template <class T>
 struct Uniform {
   using Element = T;
-  static constexpr int kGroup = sizeof(T) == 4 ? 4 : 2;
+  static constexpr int kGroup = sizeof(T) <= 4 ? 4 : 2;
   static constexpr uint64_t kBlocks = 1;
   void operator()(Philox& random, T* out) const {
     Philox::Block w = random.next();
-    if constexpr (sizeof(T) == 4) {
+    if constexpr (kIsNarrow<T>) {  // exact
+      for (int i = 0; i < 4; ++i) out[i] = narrowed<T>(uniform_narrow(w[static_cast<size_t>(i)], T()));
+    } else if constexpr (sizeof(T) == 4) {
       for (int i = 0; i < 4; ++i) out[i] = uniform_float(w[static_cast<size_t>(i)]);
     } else {
       out[0] = uniform_double(w[0], w[1]);
@@ -62,7 +73,7 @@ template <class T>
 struct UniformInt {
   using Element = T;
   using Unsigned = std::make_unsigned_t<T>;
-  static constexpr int kGroup = sizeof(T) == 4 ? 4 : 2;
+  static constexpr int kGroup = sizeof(T) <= 4 ? 4 : 2;
   static constexpr uint64_t kBlocks = 1;
   Unsigned low, range;
   void operator()(Philox& random, T* out) const {
@@ -75,19 +86,22 @@ struct UniformInt {
   }
 };
 
+// Of half and bfloat16 they are floats, rounded.
 template <class T>
 struct Normal {
   using Element = T;
-  static constexpr int kGroup = sizeof(T) == 4 ? 4 : 2;
+  static constexpr int kGroup = sizeof(T) <= 4 ? 4 : 2;
   static constexpr uint64_t kBlocks = 1;
   void operator()(Philox& random, T* out) const {
     Philox::Block w = random.next();
-    if constexpr (sizeof(T) == 4) {
-      normal_pair(w[0], w[1], out);
-      normal_pair(w[2], w[3], out + 2);
+    Computed<T> drawn[kGroup];
+    if constexpr (sizeof(T) <= 4) {
+      normal_pair(w[0], w[1], drawn);
+      normal_pair(w[2], w[3], drawn + 2);
     } else {
-      normal_pair(w[0], w[1], w[2], w[3], out);
+      normal_pair(w[0], w[1], w[2], w[3], drawn);
     }
+    for (int i = 0; i < kGroup; ++i) out[i] = narrowed<T>(drawn[i]);
   }
 };
 
@@ -95,22 +109,22 @@ struct Normal {
 template <class T>
 struct Truncated {
   using Element = T;
-  static constexpr int kGroup = sizeof(T) == 4 ? 4 : 2;
+  static constexpr int kGroup = sizeof(T) <= 4 ? 4 : 2;
   static constexpr uint64_t kBlocks = kGroup * 256 / 4;  // far more than a group ever needs
   void operator()(Philox& random, T* out) const {
     int filled = 0;
     while (filled < kGroup) {
       Philox::Block w = random.next();
       for (int half = 0; half < 2 && filled < kGroup; ++half) {
-        T pair[2];
-        if constexpr (sizeof(T) == 4) {
+        Computed<T> pair[2];
+        if constexpr (sizeof(T) <= 4) {
           normal_pair(w[static_cast<size_t>(2 * half)], w[static_cast<size_t>(2 * half + 1)], pair);
         } else {
           if (half == 1) break;
           normal_pair(w[0], w[1], w[2], w[3], pair);
         }
-        for (T x : pair) {
-          if (std::abs(x) < T(2) && filled < kGroup) out[filled++] = x;
+        for (Computed<T> x : pair) {
+          if (std::abs(x) < 2 && filled < kGroup) out[filled++] = narrowed<T>(x);
         }
       }
     }
@@ -212,6 +226,8 @@ class UniformIntKernel : public RandomKernel {
 constexpr KernelDef kUniformKernels[] = {
     portable_kernel<DistributionKernel<Uniform<float>>>(DType::kFloat),
     portable_kernel<DistributionKernel<Uniform<double>>>(DType::kDouble),
+    portable_kernel<DistributionKernel<Uniform<Half>>>(DType::kHalf),
+    portable_kernel<DistributionKernel<Uniform<BFloat16>>>(DType::kBFloat16),
 };
 constexpr KernelDef kUniformIntKernels[] = {
     portable_kernel<UniformIntKernel<int32_t>>(DType::kInt32),
@@ -220,10 +236,14 @@ constexpr KernelDef kUniformIntKernels[] = {
 constexpr KernelDef kNormalKernels[] = {
     portable_kernel<DistributionKernel<Normal<float>>>(DType::kFloat),
     portable_kernel<DistributionKernel<Normal<double>>>(DType::kDouble),
+    portable_kernel<DistributionKernel<Normal<Half>>>(DType::kHalf),
+    portable_kernel<DistributionKernel<Normal<BFloat16>>>(DType::kBFloat16),
 };
 constexpr KernelDef kTruncatedKernels[] = {
     portable_kernel<DistributionKernel<Truncated<float>>>(DType::kFloat),
     portable_kernel<DistributionKernel<Truncated<double>>>(DType::kDouble),
+    portable_kernel<DistributionKernel<Truncated<Half>>>(DType::kHalf),
+    portable_kernel<DistributionKernel<Truncated<BFloat16>>>(DType::kBFloat16),
 };
 
 constexpr std::string_view kUniformDoc = R"(Random numbers, uniform in [0, 1).

@@ -7,12 +7,18 @@
 namespace tarn {
 namespace {
 
+template <class T>
+Status too_long(T start, T limit, T delta) {
+  return invalid_argument("a range from start = ", start, " to limit = ", limit, " by delta = ", delta, " is too long");
+}
+
 // How many numbers from start on, delta apart, come before limit.
 template <class T>
 Result<int64_t> range_size(T start, T limit, T delta) {
   if constexpr (std::is_floating_point_v<T>) {
     if (!std::isfinite(start) || !std::isfinite(limit) || !std::isfinite(delta)) {
-      return invalid_argument("range of ", start, " … ", limit, " by ", delta, " has no end");
+      return invalid_argument("a range from start = ", start, " to limit = ", limit, " by delta = ", delta,
+                              " has no end");
     }
   }
   if (delta == T(0)) return invalid_argument("input 'delta' must not be 0");
@@ -24,7 +30,7 @@ Result<int64_t> range_size(T start, T limit, T delta) {
     // As TensorFlow, in T: 0.3f / 0.1f is 3 in float and above 3 in double.
     T steps = (limit - start) / delta;
     double size = std::ceil(std::abs(static_cast<double>(steps)));
-    if (size > 4e18) return invalid_argument("a range of ", size, " numbers is too long");
+    if (size > 4e18) return too_long(start, limit, delta);
     return static_cast<int64_t>(size);
   } else {
     auto low = static_cast<uint64_t>(delta > 0 ? start : limit),
@@ -32,7 +38,7 @@ Result<int64_t> range_size(T start, T limit, T delta) {
     uint64_t span = high - low;
     uint64_t step = delta > 0 ? static_cast<uint64_t>(delta) : uint64_t{0} - static_cast<uint64_t>(delta);
     uint64_t size = span / step + (span % step != 0 ? 1 : 0);
-    if (size > INT64_MAX) return invalid_argument("a range of ", size, " numbers is too long");
+    if (size > INT64_MAX) return too_long(start, limit, delta);
     return static_cast<int64_t>(size);
   }
 }
@@ -70,7 +76,11 @@ class RangeKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
     for (int i = 0; i < 3; ++i) {
-      if (c.input(i).count != 1) return invalid_argument("start, limit and delta must be scalars");
+      constexpr std::string_view kNames[] = {"start", "limit", "delta"};
+      if (c.input(i).count != 1 || c.input(i).shape->rank() > 1) {
+        return invalid_argument("input ", quoted(kNames[i]), " must be a scalar, has shape ",
+                                c.input(i).shape->to_string());
+      }
     }
     T start = c.input(0).item<T>(), delta = c.input(2).item<T>();
     TARN_ASSIGN_OR_RETURN(int64_t size, range_size(start, c.input(1).item<T>(), delta));

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/resize.h"
@@ -165,8 +166,6 @@ class BilinearGradKernel : public Kernel {
 
 template <class... Ts>
 constexpr KernelDef kKernels[] = {portable_kernel<BilinearKernel<Ts>>(dtype_of<Ts>())...};
-template <class... Ts>
-constexpr KernelDef kGradKernels[] = {portable_kernel<BilinearGradKernel<Ts>>(dtype_of<Ts>())...};
 
 Status bilinear_gradient(GradContext& c) {
   constexpr std::string_view kKept[] = {"align_corners", "half_pixel_centers"};
@@ -207,7 +206,7 @@ const OpDef op_ResizeBilinearGrad = {
     .outputs = "output: T",
     .attrs = "T: {float, bfloat16, half, double}; align_corners: bool = false; half_pixel_centers: bool = false",
     .infer = infer_grad,
-    .kernels = kGradKernels<float, double>,
+    .kernels = kKernelsFor<BilinearGradKernel, float, double, Half, BFloat16>,
 };
 
 TARN_OP_FILE(resize_bilinear, {&op_ResizeBilinear, kDoc, bilinear_gradient},

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "core/op.h"
+#include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/resize.h"
@@ -93,8 +94,6 @@ class NearestGradKernel : public Kernel {
 };
 
 constexpr KernelDef kKernels[] = {portable_kernel<NearestKernel>()};
-template <class... Ts>
-constexpr KernelDef kGradKernels[] = {portable_kernel<NearestGradKernel<Ts>>(dtype_of<Ts>())...};
 
 // The height and width of `wire`, int32.
 Wire image_size(GradContext& c, Wire wire) {
@@ -151,7 +150,7 @@ const OpDef op_ResizeNearestNeighborGrad = {
         "T: {uint8, int8, int32, half, float, double, bfloat16}; align_corners: bool = false; "
         "half_pixel_centers: bool = false",
     .infer = infer_resize,
-    .kernels = kGradKernels<float, double, int32_t, uint8_t, int8_t>,
+    .kernels = kKernelsFor<NearestGradKernel, float, double, Half, BFloat16, int32_t, uint8_t, int8_t>,
 };
 
 TARN_OP_FILE(resize_nearest_neighbor, {&op_ResizeNearestNeighbor, kDoc, nearest_gradient},

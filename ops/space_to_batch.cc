@@ -22,7 +22,9 @@ class Block {
   Result<int64_t> volume() const {
     int64_t product = 1;
     for (int64_t i = 0; i < count_; ++i) {
-      TARN_ASSIGN_OR_RETURN(product, checked_multiply(product, (*this)[i]));
+      Result<int64_t> next = checked_multiply(product, (*this)[i]);
+      if (!next.ok()) return next.status().with_context("block_shape");
+      product = *next;
     }
     return product;
   }

@@ -23,10 +23,16 @@ struct Format {
 };
 
 // `dim` / `by`, unknown if dim is.
-Result<int64_t> divided(int64_t dim, int64_t by, std::string_view name) {
+Result<int64_t> divided(int64_t dim, int64_t by, std::string_view name, int64_t block) {
   if (dim == kUnknownDim) return dim;
-  if (dim % by != 0) return invalid_argument("the ", name, ", ", dim, ", must be a multiple of ", by);
-  return dim / by;
+  if (dim % by == 0) return dim / by;
+  return invalid_argument("the ", name, ", ", dim, ", must be a multiple of ", by, ": attr 'block_size' is ", block);
+}
+
+Result<int64_t> area_of(int64_t block) {
+  Result<int64_t> area = checked_multiply(block, block);
+  if (!area.ok()) return area.status().with_context("attr 'block_size'");
+  return area;
 }
 
 Result<int64_t> multiplied(int64_t dim, int64_t by) {
@@ -37,9 +43,9 @@ Result<int64_t> multiplied(int64_t dim, int64_t by) {
 Result<Shape> deep_shape(const Shape& shape, const Format& format) {
   Shape output = shape;
   int h = format.height_dim(), channels = format.channel_dim();
-  TARN_ASSIGN_OR_RETURN(int64_t height, divided(shape.dim(h), format.block, "height"));
-  TARN_ASSIGN_OR_RETURN(int64_t width, divided(shape.dim(h + 1), format.block, "width"));
-  TARN_ASSIGN_OR_RETURN(int64_t area, checked_multiply(format.block, format.block));
+  TARN_ASSIGN_OR_RETURN(int64_t height, divided(shape.dim(h), format.block, "height", format.block));
+  TARN_ASSIGN_OR_RETURN(int64_t width, divided(shape.dim(h + 1), format.block, "width", format.block));
+  TARN_ASSIGN_OR_RETURN(int64_t area, area_of(format.block));
   TARN_ASSIGN_OR_RETURN(int64_t depth, multiplied(shape.dim(channels), area));
   output.set_dim(h, height);
   output.set_dim(h + 1, width);
@@ -50,10 +56,10 @@ Result<Shape> deep_shape(const Shape& shape, const Format& format) {
 Result<Shape> wide_shape(const Shape& shape, const Format& format) {
   Shape output = shape;
   int h = format.height_dim(), channels = format.channel_dim();
+  TARN_ASSIGN_OR_RETURN(int64_t area, area_of(format.block));
   TARN_ASSIGN_OR_RETURN(int64_t height, multiplied(shape.dim(h), format.block));
   TARN_ASSIGN_OR_RETURN(int64_t width, multiplied(shape.dim(h + 1), format.block));
-  TARN_ASSIGN_OR_RETURN(int64_t area, checked_multiply(format.block, format.block));
-  TARN_ASSIGN_OR_RETURN(int64_t depth, divided(shape.dim(channels), area, "number of channels"));
+  TARN_ASSIGN_OR_RETURN(int64_t depth, divided(shape.dim(channels), area, "number of channels", format.block));
   output.set_dim(h, height);
   output.set_dim(h + 1, width);
   output.set_dim(channels, depth);

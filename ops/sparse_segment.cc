@@ -33,7 +33,10 @@ Result<int64_t> count_segments(const IntList& ids, int64_t given) {
     }
   }
   if (given != kUnknownDim) return given;
-  return ids.size() == 0 ? 0 : ids[ids.size() - 1] + 1;
+  if (ids.size() == 0) return 0;
+  int64_t last = ids[ids.size() - 1];
+  if (last == INT64_MAX) return invalid_argument("segment_ids[", ids.size() - 1, "] = ", last, " is too large");
+  return last + 1;
 }
 
 Status infer_segments(InferContext& c) {

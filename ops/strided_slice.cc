@@ -53,7 +53,8 @@ Status plan_dim(int64_t dim, int d, int i, const Bounds& bounds, const Masks& ma
     if (!bounds.begin) return {};
     int64_t index = (*bounds.begin)[i];
     if (index < -dim || index >= dim) {
-      return invalid_argument("slice index ", index, " of dimension ", d, " is out of bounds for size ", dim);
+      return invalid_argument("begin[", i, "]: slice index ", index, " of dimension ", d, " is out of bounds for size ",
+                              dim);
     }
     plan.begin[d] = index < 0 ? index + dim : index;
     plan.stride[d] = 1;
@@ -76,7 +77,8 @@ Status plan_dim(int64_t dim, int d, int i, const Bounds& bounds, const Masks& ma
 Status make_plan(const Shape& input, const Bounds& bounds, const Masks& masks, Plan& plan) {
   if (bounds.count > kMostSpecs) return invalid_argument("begin has ", bounds.count, " elements, at most ", kMostSpecs);
   if ((masks.ellipsis & (masks.ellipsis - 1)) != 0)
-    return invalid_argument("multiple ellipses in slice spec not allowed");
+    return invalid_argument("attr 'ellipsis_mask' is ", masks.ellipsis,
+                            ": multiple ellipses in slice spec not allowed");
   // How many dims of the input the specs besides the ellipsis take.
   int taken = 0;
   bool has_ellipsis = false;

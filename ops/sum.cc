@@ -14,7 +14,8 @@ struct MeanOf : SumOf<T> {
   // Of nothing: NaN, as TensorFlow gives; integers have none and get 0.
   static T finish(Acc acc, int64_t count) {
     if constexpr (std::is_integral_v<T>) {
-      return count == 0 ? T(0) : static_cast<T>(static_cast<int64_t>(acc) / count);
+      using Wide = std::conditional_t<std::is_signed_v<T>, int64_t, uint64_t>;
+      return count == 0 ? T(0) : static_cast<T>(static_cast<Wide>(acc) / static_cast<Wide>(count));
     } else {
       return count == 0 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(acc / static_cast<double>(count));
     }

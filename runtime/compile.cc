@@ -17,6 +17,13 @@ Status not_fed(const WorkNode& node) {
                           ")");
 }
 
+// What a run may not take the memory for.
+Status size_problem(const State& state, std::string_view op, std::string_view node, const Fact& fact) {
+  Status status = judge_value_size(fact.dtype, fact.shape, state.options.limits.most_value_bytes);
+  if (status.ok()) return status;
+  return status.with_context(node_label(op, node)).with_node(std::string(node));
+}
+
 // Turns scheduled units into steps over value slots.
 class Lowering {
  public:
@@ -42,6 +49,7 @@ class Lowering {
     std::vector<char> hands_on(program_->steps.size());
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
     plan_values(*program_, hands_on, reuse_, kept);
+    TARN_RETURN_IF_ERROR(check_arena());
     finish_stats();
     return std::move(program_);
   }
@@ -301,21 +309,38 @@ class Lowering {
     }
   }
 
-  // Shapes are judged, sizes are not: a file can declare 2^62 floats. Below this limit no sum of sizes overflows.
+  // Shapes are judged, sizes are not: a file can declare 2^62 floats.
   void check_sizes() {
-    constexpr int64_t kMostBytes = int64_t{1} << 40;
     for (const Step& step : program_->steps) {
       for (int out : step.outputs) {
         const Value& value = program_->values[static_cast<size_t>(out)];
         if (value.kind != ValueKind::kPlanned) continue;
-        Result<int64_t> count = value.fact.shape.element_count();
-        if (count.ok() && *count <= kMostBytes / static_cast<int64_t>(dtype_size(value.fact.dtype))) continue;
-        state_.problems.add(resource_exhausted(node_label(step.op, step.node), ": an output of ",
-                                               value.fact.to_string(), " is larger than any memory (", kMostBytes,
-                                               " bytes)")
-                                .with_node(step.node));
+        state_.problems.add(size_problem(state_, step.op, step.node, value.fact));
       }
     }
+  }
+
+  // Which value takes most of an arena that is too large.
+  Status check_arena() const {
+    auto most = static_cast<size_t>(std::clamp<int64_t>(state_.options.limits.most_bytes, 0, kMostValueBytes));
+    if (program_->stats.arena_bytes <= most) return {};
+    const Step* largest = nullptr;
+    size_t largest_bytes = 0;
+    for (const Step& step : program_->steps) {
+      size_t bytes = step.scratch_bytes;
+      for (int out : step.outputs) {
+        const Value& value = program_->values[static_cast<size_t>(out)];
+        if (value.kind != ValueKind::kPlanned) continue;
+        bytes += static_cast<size_t>(value.fact.shape.elements()) * dtype_size(value.fact.dtype);
+      }
+      if (largest != nullptr && bytes <= largest_bytes) continue;
+      largest = &step;
+      largest_bytes = bytes;
+    }
+    return resource_exhausted("the values of a run need ", program_->stats.arena_bytes, " bytes, more than the ", most,
+                              " that a run may have; most of them ", node_label(largest->op, largest->node), ", ",
+                              largest_bytes, " bytes")
+        .with_node(largest->node);
   }
 
   // --- kernels ----------------------------------------------------------------------------------------------------
@@ -443,6 +468,10 @@ Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileR
     }
     Result<const KernelDef*> kernel = find_kernel(*node.op, node.attrs, options.backends);
     if (!kernel.ok()) state.problems.add(kernel.status().with_context(node_label(node.op_name, node.name)));
+    for (const Fact& fact : node.facts) {
+      if (!fact.is_ref && !fact.has_value() && fact.shape.is_fully_known())
+        state.problems.add(size_problem(state, node.op_name, node.name, fact));
+    }
   }
   TARN_RETURN_IF_ERROR(state.problems.to_status(""));
   std::vector<Fact> facts;

@@ -10,6 +10,7 @@
 #include "core/backend_kernel.h"
 #include "runtime/node_source.h"
 #include "runtime/program.h"
+#include "runtime/run_limits.h"
 
 namespace tarn {
 
@@ -40,6 +41,7 @@ struct CompileOptions {
   // from (dequantized weights).
   size_t most_folded_bytes = 1 << 16;
   size_t most_folded_growth = 4;
+  RunLimits limits = {};  // of the runs to come: what is known to be too large is refused now
 };
 
 // Errors list every node that has no op or kernel here, all at once. Schedules writers of a variable after every reader

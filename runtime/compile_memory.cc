@@ -139,8 +139,13 @@ class Planner {
         continue;
       // Nothing else this step reads or writes may live there.
       bool alone = true;
-      for (int other : step.inputs) {
-        if (other == in) continue;
+      for (size_t k = 0; k < step.inputs.size(); ++k) {
+        int other = step.inputs[k];
+        if (other == in) {  // read at other inputs too: only if those may be written over as well
+          auto pair = std::make_pair(static_cast<int>(k), o);
+          alone = alone && std::find(reuse_[s].begin(), reuse_[s].end(), pair) != reuse_[s].end();
+          continue;
+        }
         for (int root : roots(other)) alone = alone && group_[static_cast<size_t>(root)] != root_group;
       }
       for (int other : step.outputs) alone = alone && group_[static_cast<size_t>(other)] != root_group;

@@ -176,6 +176,9 @@ void Engine::find_table_initializers() {
   }
   for (int n : initializers) {
     int table = source.inputs(n)[0].node;
+    // Functions that were put in place leave an Identity before what they were handed.
+    for (size_t i = 0; i < count && table >= 0 && source.op(table) == "Identity" && !source.inputs(table).empty(); ++i)
+      table = source.inputs(table)[0].node;
     if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
   }
 }
@@ -223,6 +226,7 @@ CompileOptions Engine::compile_options() const {
   options.backends = options_.backends;
   options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
   options.services = &offered_;
+  options.limits = options_.limits;
   options.keep_fetches = true;
   return options;
 }
@@ -363,10 +367,10 @@ Status EngineContext::run() {
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  environment.limits = engine_->options_.limits;
   if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
   environment.on_step = on_step_;
   environment.user = on_step_user_;
-  environment.limits = engine_->options_.limits;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
   has_run_ = true;
   return {};

@@ -1,5 +1,7 @@
 #include "runtime/evaluate.h"
 
+#include "runtime/run_limits.h"
+
 namespace tarn {
 namespace {
 
@@ -33,6 +35,7 @@ class EvaluateContext : public RunContext {
   }
   Result<TensorView> output(int i, const Shape& shape) override {
     auto slot = static_cast<size_t>(i);
+    TARN_RETURN_IF_ERROR(judge_value_size(output_dtypes_[slot], shape, RunLimits().most_value_bytes));
     TARN_ASSIGN_OR_RETURN(outputs_[slot], Tensor::allocate(output_dtypes_[slot], shape));
     output_shapes_[slot] = shape;
     Tensor& tensor = outputs_[slot];
@@ -48,6 +51,8 @@ class EvaluateContext : public RunContext {
   void set_output(int output, Tensor tensor) override { outputs_[static_cast<size_t>(output)] = std::move(tensor); }
   Result<void*> scratch(size_t bytes) override {
     if (scratch_ == nullptr || scratch_->bytes() < bytes) {
+      TARN_RETURN_IF_ERROR(
+          judge_value_size(DType::kUInt8, Shape{static_cast<int64_t>(bytes)}, RunLimits().most_value_bytes));
       TARN_ASSIGN_OR_RETURN(scratch_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
     }
     return scratch_->data();

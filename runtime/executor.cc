@@ -30,6 +30,16 @@ TensorView view_of(const Tensor& tensor) {
   return {tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()};
 }
 
+// " (inputs f32[1,4,4,2], i32[])": what was fed is known by now, to the kernel as to the reader.
+std::string inputs_text(std::span<const TensorView> inputs) {
+  std::vector<std::string> texts;
+  for (const TensorView& input : inputs) {
+    if (input.shape != nullptr) texts.push_back(str_cat(dtype_short_name(input.dtype), input.shape->to_string()));
+  }
+  if (texts.empty()) return "";
+  return str_cat(texts.size() == 1 ? " (input " : " (inputs ", str_join(texts), ")");
+}
+
 // Elements of `from` into memory for as many.
 void copy_values(void* to, const TensorView& from) {
   if (from.dtype == DType::kString) {
@@ -127,7 +137,8 @@ class Context::StepContext : public RunContext {
   Result<void*> scratch(size_t bytes) override {
     if (bytes <= step_->scratch_bytes) return static_cast<std::byte*>(owner_.arena_->data()) + step_->scratch_offset;
     if (owner_.extra_scratch_ == nullptr || owner_.extra_scratch_->bytes() < bytes) {
-      TARN_ASSIGN_OR_RETURN(owner_.extra_scratch_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+      TARN_ASSIGN_OR_RETURN(owner_.extra_scratch_, owner_.take_memory(DType::kUInt8, Shape{static_cast<int64_t>(bytes)},
+                                                                      std::move(owner_.extra_scratch_)));
     }
     return owner_.extra_scratch_->data();
   }
@@ -177,13 +188,30 @@ void Context::place(int value) {
                       planned.fact.shape.elements()};
 }
 
+Result<std::shared_ptr<Buffer>> Context::take_memory(DType dtype, const Shape& shape, std::shared_ptr<Buffer> old) {
+  TARN_RETURN_IF_ERROR(judge_value_size(dtype, shape, limits_.most_value_bytes));
+  if (old != nullptr) dynamic_bytes_ -= old->bytes();
+  old.reset();
+  int64_t count = shape.elements();
+  size_t bytes = static_cast<size_t>(count) * (dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype));
+  size_t held = dynamic_bytes_ + program_->stats.arena_bytes;
+  if (held + bytes > static_cast<size_t>(limits_.most_bytes)) {
+    return resource_exhausted("an output of ", dtype_short_name(dtype), shape.to_string(), " needs ", bytes,
+                              " bytes; the run has ", held, " already and may have ", limits_.most_bytes);
+  }
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, Buffer::allocate(dtype, count));
+  dynamic_bytes_ += bytes;
+  return buffer;
+}
+
 Result<TensorView> Context::dynamic_output(int value, const Shape& shape) {
   Slot& to = slot(value);
   DType dtype = program_->values[static_cast<size_t>(value)].fact.dtype;
+  TARN_RETURN_IF_ERROR(judge_value_size(dtype, shape, limits_.most_value_bytes));
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
   size_t element = dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype);
   if (to.buffer == nullptr || to.buffer->bytes() < static_cast<size_t>(count) * element || to.buffer.use_count() > 1) {
-    TARN_ASSIGN_OR_RETURN(to.buffer, Buffer::allocate(dtype, count));
+    TARN_ASSIGN_OR_RETURN(to.buffer, take_memory(dtype, shape, std::move(to.buffer)));
   }
   to.shape = shape;
   to.view = {dtype, &to.shape, to.buffer->data(), count};
@@ -267,7 +295,11 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       context.begin(step);
       Status status = step.kernel->run(context);
       if (status.ok()) return status;
-      return status.with_context(node_label(step.op, step.node)).with_node(step.node);
+      // Of what a graph asserts, it says itself what matters.
+      std::string inputs =
+          step.outputs.empty() ? "" : inputs_text(std::span<const TensorView>(gathered_).first(step.inputs.size()));
+      return Status(status.code(), str_cat(node_label(step.op, step.node), ": ", status.message(), inputs))
+          .with_node(step.node);
     }
     case StepKind::kView: {
       const Slot& from = slot(step.inputs[0]);
@@ -357,7 +389,7 @@ Status Context::carry(const Loop::Carried& carried, int64_t iteration) {
   return {};
 }
 
-Result<bool> Context::next_iteration(int index, const RunLimits& limits) {
+Result<bool> Context::next_iteration(int index) {
   const Loop& loop = program_->loops[static_cast<size_t>(index)];
   bool goes_on = false;
   for (const Loop::Carried& carried : loop.carried) goes_on = goes_on || !slot(carried.from).dead;
@@ -371,8 +403,12 @@ Result<bool> Context::next_iteration(int index, const RunLimits& limits) {
                                    ", but the loop goes on"));
   }
   int64_t iteration = ++iterations_[static_cast<size_t>(index)];
-  if (iteration >= limits.most_iterations) {
-    return here(resource_exhausted("it does not end after ", iteration, " iterations, the most that are allowed"));
+  if (++iterations_in_all_ >= limits_.most_iterations) {
+    bool is_only = iteration == iterations_in_all_;
+    return here(
+        resource_exhausted("it does not end after ", iteration, " iterations, ",
+                           is_only ? "" : str_cat("with those of the run's other loops ", iterations_in_all_, ", "),
+                           "the most that are allowed"));
   }
   for (const Loop::Carried& carried : loop.carried) {
     Status status = carry(carried, iteration);
@@ -400,23 +436,24 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
     slots_[v].view = given;
   }
   TARN_RETURN_IF_ERROR(allocate());
+  iterations_in_all_ = 0;
   FlushDenormals flush;
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
-  const RunLimits& limits = environment.limits;
-  auto start = limits.timeout_ms > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+  limits_ = environment.limits;
+  auto start = limits_.timeout_ms > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = steps[s];
-    if (limits.timeout_ms > 0 &&
-        std::chrono::steady_clock::now() - start > std::chrono::milliseconds(limits.timeout_ms)) {
-      return Status(Code::kDeadlineExceeded, str_cat("the run has not ended after ", limits.timeout_ms,
+    if (limits_.timeout_ms > 0 &&
+        std::chrono::steady_clock::now() - start > std::chrono::milliseconds(limits_.timeout_ms)) {
+      return Status(Code::kDeadlineExceeded, str_cat("the run has not ended after ", limits_.timeout_ms,
                                                      " ms; it is at ", node_label(step.op, step.node)))
           .with_node(step.node);
     }
     if (step.kind == StepKind::kLoopBegin) {
       begin_loop(step.loop);
     } else if (step.kind == StepKind::kLoopEnd) {
-      TARN_ASSIGN_OR_RETURN(bool again, next_iteration(step.loop, limits));
+      TARN_ASSIGN_OR_RETURN(bool again, next_iteration(step.loop));
       if (again) s = static_cast<size_t>(program_->loops[static_cast<size_t>(step.loop)].begin);
     } else if (environment.on_step == nullptr) {
       TARN_RETURN_IF_ERROR(run_step(step, static_cast<int>(s), fetched, context));

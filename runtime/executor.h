@@ -13,15 +13,9 @@
 #include <vector>
 
 #include "runtime/program.h"
+#include "runtime/run_limits.h"
 
 namespace tarn {
-
-// What ends a run that would go on for ever.
-struct RunLimits {
-  // Of one loop, each time that it is entered: some ten seconds of a loop that does nothing.
-  int64_t most_iterations = 100'000'000;
-  int64_t timeout_ms = 0;  // of a run, looked at between steps; 0: none
-};
 
 struct RunEnvironment {
   ThreadPool* pool = nullptr;
@@ -74,13 +68,15 @@ class Context {
   Status run_fetch(const Step& step, std::span<Tensor> fetched);
   void begin_loop(int index);
   // Carries values on to the next iteration; false: there is none.
-  Result<bool> next_iteration(int index, const RunLimits& limits);
+  Result<bool> next_iteration(int index);
   Status carry(const Loop::Carried& carried, int64_t iteration);
   Status check_count(const Step& step, const TensorView& from, const Shape& planned) const;
   Status refresh_refs(const Step& step, bool uninitialized_ok);
   bool mark_dead(const Step& step, int index);
   void place(int value);  // points a planned slot at its place in the arena
   Result<TensorView> dynamic_output(int value, const Shape& shape);
+  // Memory beside the arena, under the run's limits; what `old` has is given back.
+  Result<std::shared_ptr<Buffer>> take_memory(DType dtype, const Shape& shape, std::shared_ptr<Buffer> old);
   Slot& slot(int value) { return slots_[static_cast<size_t>(value)]; }
 
   std::shared_ptr<const Program> program_;
@@ -90,7 +86,10 @@ class Context {
   std::vector<TensorView> gathered_;  // the running step's inputs
   std::vector<TensorView> fetch_views_;
   std::vector<char> step_dead_;
-  std::vector<int64_t> iterations_;  // by loop: those that are over
+  std::vector<int64_t> iterations_;  // by loop: those that are over since it was entered
+  int64_t iterations_in_all_ = 0;    // of the run
+  RunLimits limits_;                 // of the run that is under way
+  size_t dynamic_bytes_ = 0;         // beside the arena
 };
 
 }  // namespace tarn

@@ -156,7 +156,8 @@ Result<kernels::Conv2DGeometry> conv_geometry(const WindowAttrs& window, const S
   g.out_c = dim_or_unknown(filter, 3);
   int64_t filter_channels = dim_or_unknown(filter, 2);
   if (g.filter_h == 0 || g.filter_w == 0 || filter_channels == 0) {
-    return invalid_argument("filter must have height, width and input channels of at least 1");
+    return invalid_argument("filter must have height, width and input channels of at least 1, has ",
+                            filter.to_string());
   }
   if (g.in_c == kUnknownDim) g.in_c = filter_channels;
   if (filter_channels != kUnknownDim && g.in_c != filter_channels) {

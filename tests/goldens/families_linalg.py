@@ -149,6 +149,8 @@ def segments(g):
         )
     starts, limits, deltas = np.array([0, 5, 8], I32), np.array([3, 5, 12], I32), np.array([1, 2, 3], I32)
     g.add("RaggedRange", starts, limits, deltas)
+    zeros, limits, deltas = np.zeros(4, F32), np.array([0.3, 0.6, 0.6, 3.5], F32), np.array([0.1, 0.1, 0.2, 0.7], F32)
+    g.add("RaggedRange", zeros, limits, deltas, terms=1, note="divided in T")
 
 
 # ---- Recurrent cells -------------------------------------------------------------------------------------------------

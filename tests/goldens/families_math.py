@@ -4,7 +4,7 @@ import numpy as np
 
 from golden import family
 
-F32, F64, I32, I64, U8 = np.float32, np.float64, np.int32, np.int64, np.uint8
+F16, F32, F64, I32, I64, U8 = np.float16, np.float32, np.float64, np.int32, np.int64, np.uint8
 NAN, INF = float("nan"), float("inf")
 
 BROADCASTS = [([3], [3]), ([2, 3], [3]), ([2, 1, 4], [3, 1]), ([], [2, 2]), ([4], []), ([2, 0], [1, 1])]
@@ -72,6 +72,8 @@ def floor_div_mod(g):
         for dtype in floating + [I32, I64]:
             _division(g, op, [dtype], terms=1 if dtype in (F32, F64) else 0)
             g.add(op, np.array(signs[0], dtype), np.array(signs[1], dtype), note="every pair of signs")
+    for op in ("FloorDiv", "TruncateDiv"):
+        g.add(op, np.array([2047, -2047, 7], F16), np.array([682.5, 682.5, 2], F16), note="the quotient is rounded first")
 
 
 @family("math")
@@ -293,6 +295,7 @@ def _reduce(g, op, dtypes, rounded):
 def sums(g):
     _reduce(g, "Sum", [F32, F64, I32, I64], True)
     _reduce(g, "Mean", [F32, F64, I32, I64], True)
+    g.add("Mean", np.array([2**63, 0, 6], np.uint64), np.array([0], I32), note="a sum above 2^63")
     for op in ("Sum", "Mean"):
         g.add(op, np.zeros([2, 0], F32), np.array([1], I32), note="over nothing")
         g.add(op, g.floats([4000], 0, 1), np.array([0], I32), terms=4000)

@@ -52,6 +52,13 @@ def conv2d(g):
 
 
 @family("conv")
+def integer_conv2d(g):
+    for strides, padding in (((1, 1), "SAME"), ((2, 1), "VALID")):
+        x, w = g.ints([2, 5, 4, 3], -9, 9, I32), g.ints([3, 2, 3, 2], -9, 9, I32)
+        g.add("Conv2D", x, w, **_conv_attrs(strides, padding, (1, 1)))
+
+
+@family("conv")
 def conv2d_gradients(g):
     for dtype in (F32, F64):
         for shape, window, strides, padding, dilations in CONVOLUTIONS:

@@ -59,6 +59,12 @@ def to_float(bits):
     return ((bits & np.uint32(0x7FFFFF)) | np.uint32(127 << 23)).view(np.float32) - np.float32(1)
 
 
+def to_narrow(bits, dtype):
+    """The low bits of a word are the mantissa of a number in [1, 2), of as many bits as half or bfloat16 have."""
+    ones, mantissa = (0x3C00, 0x3FF) if dtype == np.float16 else (0x3F80, 0x7F)
+    return (bits.astype(np.uint16) & np.uint16(mantissa) | np.uint16(ones)).view(dtype) - dtype(1)
+
+
 def to_double(high, low):
     mantissa = (high.astype(np.uint64) & np.uint64(0xFFFFF)) << np.uint64(32) | low.astype(np.uint64)
     return (mantissa | np.uint64(1023 << 52)).view(np.float64) - 1.0
@@ -109,6 +115,8 @@ def box_muller(u1, u2, math):
 
 def normals_of(blocks, dtype, math):
     """[n, 4] float32 or [n, 2] float64 normals of n Philox blocks."""
+    if np.dtype(dtype).itemsize == 2:  # TensorFlow's are floats, rounded
+        return normals_of(blocks, np.float32, math).astype(dtype)
     if dtype == np.float32:
         uniform = to_float(blocks)
         s0, c0 = box_muller(uniform[:, 0], uniform[:, 1], math)
@@ -119,7 +127,7 @@ def normals_of(blocks, dtype, math):
 
 
 def per_block(dtype):
-    return 4 if np.dtype(dtype).itemsize == 4 else 2
+    return 4 if np.dtype(dtype).itemsize <= 4 else 2
 
 
 def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0):
@@ -131,8 +139,9 @@ def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0)
         rows = []
         for g in range(groups):
             first = start_block + g * (RESERVED_SAMPLES_PER_OUTPUT * group // 4)
-            candidates = normals_of(philox(seed, seed2, first + np.arange(64)), dtype, math).ravel()
-            rows.append(candidates[np.abs(candidates) < 2.0][:group])
+            wide = np.float64 if dtype == np.float64 else np.float32
+            candidates = normals_of(philox(seed, seed2, first + np.arange(64)), wide, math).ravel()
+            rows.append(candidates[np.abs(candidates) < 2.0][:group].astype(dtype))
         return np.concatenate(rows)[:count]
     blocks = philox(seed, seed2, start_block + np.arange(groups))
     if op == "RandomStandardNormal":
@@ -150,6 +159,8 @@ def draw(op, seed, seed2, dtype, count, start_block, math, minimum=0, maximum=0)
         return np.array([v - wrap if v >= wrap // 2 else v for v in drawn], dtype)
     if dtype == np.float32:
         return to_float(blocks).ravel()[:count]
+    if np.dtype(dtype).itemsize == 2:
+        return to_narrow(blocks, dtype).ravel()[:count]
     pairs = [to_double(blocks[:, 0], blocks[:, 1]), to_double(blocks[:, 2], blocks[:, 3])]
     return np.stack(pairs, -1).ravel()[:count]
 
@@ -226,9 +237,8 @@ def seed_rules():
 
 def bits_of(values):
     width = values.dtype.itemsize
-    return [
-        format(v, "0%dx" % (2 * width)) for v in values.ravel().view(np.uint32 if width == 4 else np.uint64).tolist()
-    ]
+    unsigned = {2: np.uint16, 4: np.uint32, 8: np.uint64}[width]
+    return [format(v, "0%dx" % (2 * width)) for v in values.ravel().view(unsigned).tolist()]
 
 
 def fnv1a64(data):
@@ -245,12 +255,12 @@ def recorded(values, whole):
     return {
         "first": bits[:8],
         "last": bits[-8:],
-        "fnv1a64": fnv1a64(values.astype(values.dtype.newbyteorder("<")).tobytes()),
+        "fnv1a64": fnv1a64(values.tobytes()),  # of a little-endian machine
     }
 
 
 def ulps(a, b):
-    kind = np.int32 if a.dtype.itemsize == 4 else np.int64
+    kind = {2: np.int16, 4: np.int32, 8: np.int64}[a.dtype.itemsize]
     ordered = [
         np.where(x.view(kind) < 0, np.iinfo(kind).min - x.view(kind), x.view(kind)).astype(object)
         for x in (a.ravel(), b.ravel())
@@ -294,6 +304,12 @@ CASES = [
     ("TruncatedNormal", np.float32, (12, 3), [1000], 1, None),
     ("TruncatedNormal", np.float64, (87654321, 1), [3], 3, None),
     ("TruncatedNormal", np.float64, (12, 3), [2, 5], 2, None),
+    *[
+        (op, dtype, (12, 3), shape, 2, None)
+        for op in ("RandomUniform", "RandomStandardNormal", "TruncatedNormal")
+        for dtype in (np.float16, tf.bfloat16.as_numpy_dtype)
+        for shape in ([2, 5], [30])
+    ],
     ("RandomUniformInt", np.int32, (87654321, 1), [3], 3, (0, 10)),
     ("RandomUniformInt", np.int32, (12, 3), [2, 5], 2, (-5, 5)),
     ("RandomUniformInt", np.int32, (12, 3), [1000], 1, (-(2**31), 2**31 - 1)),

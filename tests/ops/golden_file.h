@@ -14,6 +14,7 @@
 
 #include "core/attr.h"
 #include "core/tensor.h"
+#include "ops/support/half.h"
 
 namespace tarn::golden {
 
@@ -21,12 +22,15 @@ using Json = nlohmann::json;
 
 template <class T>
 T number(const Json& value) {
-  if (value.is_string()) {
+  if constexpr (kIsNarrow<T>) {
+    return narrowed<T>(number<float>(value));
+  } else if (value.is_string()) {
     const auto& text = value.get_ref<const std::string&>();
     const double huge = std::numeric_limits<double>::infinity();
     return static_cast<T>(text == "nan" ? std::nan("") : text == "inf" ? huge : -huge);
+  } else {
+    return value.get<T>();
   }
-  return value.get<T>();
 }
 
 template <class T>
@@ -53,6 +57,10 @@ auto with_storage(DType dtype, const F& f) {
     case DType::kQInt16: return f(int16_t{});
     case DType::kQUInt16:
     case DType::kUInt16: return f(uint16_t{});
+    case DType::kUInt32: return f(uint32_t{});
+    case DType::kUInt64: return f(uint64_t{});
+    case DType::kHalf: return f(Half{});
+    case DType::kBFloat16: return f(BFloat16{});
     case DType::kBool: return f(bool{});
     default: ADD_FAILURE() << "a golden has dtype " << dtype_name(dtype); return f(float{});
   }

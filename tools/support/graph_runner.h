@@ -79,6 +79,7 @@ class GraphRunner {
   // The engine of the last signature.
   std::shared_ptr<const Engine> engine_;
   std::vector<std::string> engine_feeds_, engine_fetches_;
+  std::vector<bool> needed_feeds_;  // of engine_feeds_: by an output
 };
 
 // "x=a.npy,y=b.bin": reads the files. Errors name the position, the feed or the file.

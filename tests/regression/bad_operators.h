@@ -1,0 +1,26 @@
+// Nodes whose op a file or a feed asks the impossible of: strides of 0, indices that are not there, sizes beyond any
+// memory (section D of the catalogue of bad inputs, whose rows are named). Each with what must be said of it, or with
+// the shape of what it makes where TensorFlow takes it too.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace tarn::testing {
+
+struct BadOperator {
+  int row;
+  const char* what;
+  const char* op;
+  std::vector<std::string> inputs;  // constants in Tarn's text form
+  std::string attrs;                // likewise; types and counts follow from the inputs
+  std::vector<std::string> says;    // parts of the message besides op and node
+  std::string makes = "";           // "f32[0,4]": accepted, and this comes out of output 0
+};
+
+std::vector<BadOperator> bad_windows();  // convolutions, pools, normalisations, images, blocks
+std::vector<BadOperator> bad_arrays();   // what moves, counts and gathers elements
+std::vector<BadOperator> bad_math();     // what computes, and what an app must not do
+
+}  // namespace tarn::testing
