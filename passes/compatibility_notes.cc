@@ -45,12 +45,15 @@ Of files from elsewhere, so that a few bytes cannot ask for any memory or time; 
 | attrs | functions and lists 16 deep; tensors of rank 254 |
 | constants | 4 GiB of all tensors of a graph (2 GiB of one in the engine), counted before memory is taken |
 | calls of functions | 100 deep, 64 where a SavedModel is opened or frozen; 1,000,000 nodes once written out; a function that calls itself is refused |
+| what a run makes | 4 GiB a value, 16 GiB at a time, constants and feeds aside; judged at load where shapes are known by then |
 | a while loop | 100,000,000 iterations; a deadline if one is asked for |
 | a TensorArray | 4,194,304 elements |
 | a regular expression | 20,000 steps, 1,000 repetitions, 200 levels, 100 groups |
 | a version 1 checkpoint | 4 GiB a file |
 
 ## Differences from TensorFlow that are deliberate
+
+docs/bad_inputs.md says what becomes of damaged and hostile files, docs/quantization.md where the Quantized* ops differ.
 
 Refused here, accepted there: each is a mistake in every file it was seen in, and what TensorFlow makes of it is nobody's intention.
 
@@ -65,7 +68,8 @@ Refused here, accepted there: each is a mistake in every file it was seen in, an
 | FusedBatchNorm with a negative epsilon | an error | infinities |
 | Dequantize with min_range above max_range | an error | values that fall as the codes rise |
 | ops that read or write files (ReadFile, tables from files) | only where the program allows it (`SessionOptions::files`); WriteFile, MatchingFiles, PyFunc, Print and the like are not there | they run |
-| a checkpoint with a repeated key, without shards, without a header, or of an endianness that does not exist | an error | accepted |
+| a bool constant of 2 | an error | true |
+| a checkpoint with a repeated key, with tensors that share bytes, without shards, without a header, or of an endianness that does not exist | an error | accepted |
 | an op that no fetch needs, of a kind that is not here | kept as it is, and written again | the file cannot be imported |
 
 Accepted here, refused there:
