@@ -382,6 +382,9 @@ class Lowering {
     step.kernel = (*def)->make();
     PrepareContext asked = context();
     Status status = step.kernel->prepare(asked);
+    for (const Fact& input : inputs) {
+      if (input.has_value()) state_.source.let_go(input.value);
+    }
     if (!status.ok()) {
       state_.problems.add(Status(status.code(), str_cat(node_label(node.op_name, node.name), ": ", status.message(),
                                                         input_facts_text(node.op->schema, node.attrs, inputs)))
