@@ -43,7 +43,8 @@ double term_magnitude(const std::vector<Tensor>& inputs) {
     if (input.dtype() != DType::kFloat && input.dtype() != DType::kDouble) continue;
     double largest = 1;
     with_storage(input.dtype(), [&](auto zero) {
-      for (const double value : input.flat<decltype(zero)>()) {
+      for (const auto element : input.flat<decltype(zero)>()) {
+        const auto value = static_cast<double>(widened(element));
         if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
       }
     });
@@ -65,7 +66,7 @@ bool close(T got, T expected, int terms, double magnitude) {
     const double absolute = (terms == 1 ? 4.0 : 2.0 * terms) * kEpsilon * magnitude;
     return std::abs(double{got} - double{expected}) <= std::max(relative, absolute);
   } else {
-    return got == expected;
+    return widened(got) == widened(expected);
   }
 }
 
@@ -84,8 +85,8 @@ std::string difference(const Tensor& got, const Json& expected, int terms, doubl
     for (int64_t i = 0; i < got.element_count(); ++i) {
       const T mine = got.flat<T>()[i], theirs = wanted.flat<T>()[i];
       if (close(mine, theirs, terms, magnitude)) continue;
-      return "element " + std::to_string(i) + " is " + std::to_string(mine) + ", TensorFlow's " +
-             std::to_string(theirs);
+      return "element " + std::to_string(i) + " is " + std::to_string(widened(mine)) + ", TensorFlow's " +
+             std::to_string(widened(theirs));
     }
     return "";
   });
