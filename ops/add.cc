@@ -107,8 +107,7 @@ Status add_n_gradient(GradContext& c) {
 
 constexpr std::string_view kAddDoc = R"(x + y, element by element, with broadcasting.
   x, y  T, shapes that broadcast   returns  T
-  Integers wrap around, strings are joined.
-  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Add.)";
+  Integers wrap around.  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Add.)";
 constexpr std::string_view kSubDoc = R"(x - y, element by element, with broadcasting.
   x, y  T, shapes that broadcast   returns  T
   Integers wrap around.  Errors: InvalidArgument if the shapes do not broadcast.  Source: TensorFlow math_ops Sub.)";
@@ -131,8 +130,7 @@ const OpDef op_Add = {
     .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels =
-        kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t, std::string>,
+    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t>,
 };
 const OpDef op_AddV2 = {
     .name = "AddV2",

@@ -25,6 +25,7 @@ _RULES = "Adadelta Adagrad AdagradV2 Adam CenteredRMSProp Ftrl FtrlV2 GradientDe
 LEFT_OUT = {
     **{prefix + rule: (_NARROW, _TRAINING) for prefix in ("Apply", "ResourceApply") for rule in _RULES},
     "ResourceApplyKerasMomentum": (_NARROW, _TRAINING),
+    "Add": (["string"], "StringJoin joins strings, and is what Python's API writes"),
     "MaxPoolGrad": (["uint8", "int8", "int16", "int32", "int64"], _INTEGERS),
     "Conv2DBackpropInput": (["int32"], _INTEGERS),
 }
