@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "core/op_names.h"
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
 
@@ -40,7 +41,7 @@ void report_unsupported(State& state) {
     for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
     std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
     state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
-                                     str_join(some), more, ")", did_you_mean(op, state.options.ops->names())));
+                                     str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names())));
   }
 }
 
