@@ -150,6 +150,8 @@ Result<AnyGraph> read_folder(const std::string& folder, const ReadOptions& optio
                             models.empty() ? " MetaGraphs" : " SavedModels", ": name one of ", str_join(found),
                             count > kMostShown ? ", …" : "");
   }
+  // Says that a graph is missing beside the checkpoint.
+  if (find_checkpoint(folder).ok()) return read_graph_of_checkpoint(folder, options);
   return not_found(quoted(folder),
                    " is a folder without saved_model.pb, 'checkpoint' file or .meta: name the graph file");
 }

@@ -1,4 +1,6 @@
 // AttrValue <-> pb::AttrValue (declared in graph/graph_def.h).
+#include <algorithm>
+
 #include "graph/graph_def.h"
 #include "graph/tensor_proto.h"
 
@@ -41,7 +43,9 @@ class AttrReader {
   }
 
   Result<Tensor> tensor(const pb::TensorProto& proto) {
-    TARN_ASSIGN_OR_RETURN(Tensor tensor, tensor_from_proto(proto, {.max_bytes = tensor_bytes_}));
+    // No constant alone may be larger than the engine takes, nor all together than the graph's limit.
+    int64_t most = std::min(tensor_bytes_, TensorProtoOptions().max_bytes);
+    TARN_ASSIGN_OR_RETURN(Tensor tensor, tensor_from_proto(proto, {.max_bytes = most}));
     tensor_bytes_ -= static_cast<int64_t>(tensor.byte_size());
     return tensor;
   }

@@ -59,7 +59,8 @@ class FileStore : public CheckpointStore {
       }
     }
     TARN_RETURN_IF_ERROR(writer.finish());
-    return delete_parts ? remove_parts(prefixes, destination) : Status();
+    if (delete_parts) remove_parts(prefixes, destination);
+    return {};
   }
 
   Result<Tensor> restore(std::string_view prefix, std::string_view name, std::string_view slice) override {
@@ -70,22 +71,27 @@ class FileStore : public CheckpointStore {
   }
 
  private:
-  // The files of `prefixes`, and their folders if nothing else is in them. The checkpoint itself stays.
-  static Status remove_parts(std::span<const std::string> prefixes, std::string_view destination) {
+  // Whether both name the same files, however the paths are written.
+  static bool is_same_checkpoint(const std::string& a, const std::string& b) {
+    Result<FileStamp> one = file_stamp(checkpoint_index_path(a)), other = file_stamp(checkpoint_index_path(b));
+    return a == b || (one.ok() && other.ok() && one->device == other->device && one->inode == other->inode);
+  }
+
+  // The files of `prefixes`, and their folders if nothing else is in them. The checkpoint itself stays. It is complete:
+  // what cannot be removed is in nobody's way.
+  static void remove_parts(std::span<const std::string> prefixes, std::string_view destination) {
     for (const std::string& prefix : prefixes) {
-      if (prefix == destination) continue;
+      if (is_same_checkpoint(prefix, std::string(destination))) continue;
       std::string dir = path_dir(prefix), stem = path_name(prefix) + ".";
-      TARN_ASSIGN_OR_RETURN(std::vector<std::string> names, list_dir(dir));
+      std::vector<std::string> names = list_dir(dir).value_or({});
       size_t left = names.size();
       for (const std::string& name : names) {
         bool is_part = name == stem + "index" || name.starts_with(stem + "data-");
         if (!is_part) continue;
-        TARN_RETURN_IF_ERROR(remove_file(path_join(dir, name)));
-        --left;
+        if (remove_file(path_join(dir, name)).ok()) --left;
       }
-      if (left == 0 && dir != path_dir(destination)) TARN_RETURN_IF_ERROR(remove_dir(dir));
+      if (left == 0 && dir != path_dir(destination)) (void)remove_dir(dir);
     }
-    return {};
   }
 
   Result<CheckpointReader> reader_of(const std::string& prefix) {
@@ -122,7 +128,13 @@ void ExtendedCheckpointStore::extend(const std::string& prefix, std::vector<Name
   }
 }
 
+Status ExtendedCheckpointStore::check_writes(std::string_view prefix) const {
+  if (writes_allowed_) return {};
+  return failed_precondition("checkpoint ", quoted(prefix), " is not written: nothing is while a model is loaded");
+}
+
 Status ExtendedCheckpointStore::save(std::string_view prefix, std::span<const Entry> entries) {
+  TARN_RETURN_IF_ERROR(check_writes(prefix));
   std::vector<NamedTensor> extra;
   {
     std::lock_guard guard(mutex_);
@@ -135,6 +147,7 @@ Status ExtendedCheckpointStore::save(std::string_view prefix, std::span<const En
 
 Status ExtendedCheckpointStore::merge(std::span<const std::string> prefixes, std::string_view destination,
                                       bool delete_parts) {
+  TARN_RETURN_IF_ERROR(check_writes(destination));
   {
     std::lock_guard guard(mutex_);
     if (extra_.contains(destination)) {

@@ -6,6 +6,7 @@
 // is opened anew when its files were replaced.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,11 +31,16 @@ class ExtendedCheckpointStore : public CheckpointStore {
   Result<Tensor> restore(std::string_view prefix, std::string_view name, std::string_view slice) override {
     return store_->restore(prefix, name, slice);
   }
+  // While not, save() and merge() are refused.
+  void allow_writes(bool allowed) { writes_allowed_ = allowed; }
   // What extends `destination` is in none of the parts, so it would be lost: refused.
   Status merge(std::span<const std::string> prefixes, std::string_view destination, bool delete_parts) override;
 
  private:
+  Status check_writes(std::string_view prefix) const;
+
   std::unique_ptr<CheckpointStore> store_;
+  std::atomic<bool> writes_allowed_ = true;
   std::mutex mutex_;
   std::map<std::string, std::vector<NamedTensor>, std::less<>> extra_;  // by prefix
 };

@@ -7,8 +7,8 @@
 
 #include "core/crc32c.h"
 #include "core/file.h"
-#include "graph/graph_def.h"
 #include "core/histogram.h"
+#include "graph/graph_def.h"
 #include "graph/meta_graph.h"
 #include "proto/event.pb.h"
 
@@ -124,12 +124,14 @@ Status FileWriter::AddHistogram(std::string_view tag, const Tensor& values, int6
 }
 
 Status FileWriter::AddGraph(const Graph& graph) {
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::Event event = event_at(0);
   event.set_graph_def(serialize(export_graph_def(graph)));
   return add(serialize(event));
 }
 
 Status FileWriter::AddMetaGraph(const Graph& graph, const Collections& collections) {
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::Event event = event_at(0);
   event.set_meta_graph_def(serialize(export_meta_graph(graph, collections)));
   return add(serialize(event));

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "core/tensor_name.h"
 #include "graph/assemble.h"
 #include "graph/freeze_inputs.h"
+#include "graph/freeze_state.h"
 #include "graph/functions.h"
 #include "graph/variable_values.h"
 
@@ -22,12 +24,6 @@ constexpr OpPair kReferenceOps[] = {{"RefIdentity", "Identity"}, {"RefSwitch", "
                                     {"RefExit", "Exit"},         {"RefNextIteration", "NextIteration"}};
 // Ops that pass a resource handle on; they stay, with the value's dtype.
 constexpr std::string_view kResourcePassers[] = {"Identity", "Switch", "Merge", "Enter", "Exit", "NextIteration"};
-// What an output depends on from outside the file, besides variables.
-constexpr std::string_view kStatefulSources[] = {
-    "TemporaryVariable",  "AutoReloadVariable", "HashTable",           "HashTableV2", "MutableHashTable",
-    "MutableHashTableV2", "IteratorV2",         "OneShotIterator",     "Iterator",    "FIFOQueue",
-    "FIFOQueueV2",        "PaddingFIFOQueueV2", "RandomShuffleQueueV2"};
-
 std::string_view value_op(std::string_view op) {
   for (const OpPair& pair : kReferenceOps) {
     if (pair.from == op) return pair.to;
@@ -61,12 +57,13 @@ class Freezer {
     TARN_RETURN_IF_ERROR(check_variable_lists());
     needed_ = ancestors(graph_, outputs_);
     find_inputs();
+    keep_tables();
     TARN_RETURN_IF_ERROR(follow_handles());
     for (NodeId id : graph_.ids()) {
       if (is_needed(id)) rewrite(id);
     }
     TARN_RETURN_IF_ERROR(problems_.to_status("freezing"));
-    strip_records();
+    TARN_RETURN_IF_ERROR(strip_records());
     TARN_RETURN_IF_ERROR(fill_in_values(values));
     return assemble();
   }
@@ -83,7 +80,9 @@ class Freezer {
     Problems problems;
     for (const std::string& name : options_.outputs) {
       Result<NodeId> id = graph_.find_node(name);
-      problems.add(id.status());
+      // A node without outputs may be one to be run; of others the slot must be there.
+      bool has_outputs = id.ok() && graph_.node(*id).def != nullptr && !graph_.node(*id).outputs.empty();
+      problems.add(has_outputs ? graph_.find_wire(name).status() : id.status());
       if (id.ok()) outputs_.push_back(*id);
     }
     return problems.to_status("outputs");
@@ -113,7 +112,7 @@ class Freezer {
 
   // Where the frozen graph is fed though this one fed itself; what lies behind is not needed any more.
   void find_inputs() {
-    std::vector<ModelInput> inputs = queue_inputs(graph_, needed_);
+    std::vector<ModelInput> inputs = queue_inputs(graph_, needed_, outputs_);
     if (options_.cut_image_decoding) {
       for (ModelInput& input : image_inputs(graph_, needed_)) {
         notes_.push_back(str_cat(quoted(input.name), " takes the picture in place of ", input.preprocessing));
@@ -122,9 +121,8 @@ class Freezer {
       if (inputs.empty()) warnings_.push_back("no picture is decoded on the way to the outputs: nothing is cut");
     }
     if (inputs.empty()) return;
-    std::vector<NodeId> stops;
     for (ModelInput& input : inputs) {
-      stops.push_back(input.wire.node);
+      stops_.push_back(input.wire.node);
       if (input.preprocessing.empty()) {
         notes_.push_back(str_cat(quoted(input.name), " (", dtype_short_name(input.dtype), input.shape, ") takes what ",
                                  node_label(graph_.node(input.wire.node).op, graph_.node(input.wire.node).name),
@@ -132,9 +130,27 @@ class Freezer {
       }
       inputs_[input.wire.node].push_back(std::move(input));
     }
-    needed_ = ancestors(graph_, outputs_, stops);
+    needed_ = ancestors(graph_, outputs_, stops_);
+    for (const auto& [id, of_node] : inputs_) {
+      for (const ModelInput& input : of_node) {
+        if (input.decoder < 0 || input.decoder == id || !is_needed(input.decoder)) continue;
+        warnings_.push_back(str_cat("the outputs need more of ", quoted(graph_.node(input.decoder).name),
+                                    " than the picture that ", quoted(input.name),
+                                    " takes (its size?): the file is still decoded"));
+      }
+    }
     // A source that another one hides (a queue filled from an iterator) is none.
     std::erase_if(inputs_, [&](const auto& entry) { return !is_needed(entry.first); });
+  }
+
+  void keep_tables() {
+    for (const TableInitializer& kept : keep_table_initializers(graph_, stops_, needed_)) {
+      const std::string &table = graph_.node(kept.table).name, &initializer = graph_.node(kept.initializer).name;
+      notes_.push_back(str_cat("table ", quoted(table), " stays with its initializer ", quoted(initializer),
+                               ", which TensorFlow is to run first"));
+      initializers_.push_back(kept.initializer);
+      filled_tables_.insert(table);
+    }
   }
 
   // Which nodes hold the handle of a frozen variable, and the dtype of what is behind it.
@@ -340,24 +356,35 @@ class Freezer {
 
   // --- what is left -------------------------------------------------------------------------------------------------
   // Rewriting took away uses: strips once more.
-  void strip_records() {
+  Status strip_records() {
     std::unordered_map<std::string_view, size_t> by_name;
     for (size_t i = 0; i < records_.size(); ++i) by_name.emplace(records_[i].name, i);
     std::vector<char> kept(records_.size(), 0);
     std::vector<size_t> stack;
-    for (NodeId output : outputs_) stack.push_back(by_name.at(graph_.node(output).name));
+    auto visit = [&](const std::string& name) {
+      auto found = by_name.find(name);
+      if (found == by_name.end()) return internal_error("freezing left nothing of ", quoted(name));
+      stack.push_back(found->second);
+      return Status();
+    };
+    for (NodeId output : outputs_) TARN_RETURN_IF_ERROR(visit(graph_.node(output).name));
+    for (NodeId initializer : initializers_) TARN_RETURN_IF_ERROR(visit(graph_.node(initializer).name));
     while (!stack.empty()) {
       size_t i = stack.back();
       stack.pop_back();
       if (kept[i] != 0) continue;
       kept[i] = 1;
-      for (const std::string& input : records_[i].inputs) stack.push_back(by_name.at(parse_tensor_name(input)->node));
+      for (const std::string& input : records_[i].inputs) {
+        TARN_ASSIGN_OR_RETURN(TensorName name, parse_tensor_name(input));
+        TARN_RETURN_IF_ERROR(visit(std::string(name.node)));
+      }
     }
     std::vector<NodeRecord> left;
     for (size_t i = 0; i < records_.size(); ++i) {
       if (kept[i] != 0) left.push_back(std::move(records_[i]));
     }
     records_ = std::move(left);
+    return {};
   }
 
   Status fill_in_values(const VariableValues& values) {
@@ -394,7 +421,6 @@ class Freezer {
                                         str_join(shown), lost_updates_.size() > kMostShown ? ", …" : "",
                                         "): the frozen graph has the variables' saved values instead, on every run"));
     }
-    for (const NodeRecord& record : records_) warn_about(record, frozen.warnings);
     AssembleOptions options;
     options.ops = &graph_.ops();
     options.allow_unknown_ops = true;
@@ -402,6 +428,8 @@ class Freezer {
     Problems problems;
     frozen.graph = assemble_graph(std::move(records_), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
+    for (std::string& warning : unfrozen_state(frozen.graph, options_.outputs, filled_tables_))
+      frozen.warnings.push_back(std::move(warning));
     frozen.graph.versions = graph_.versions;
     std::vector<NodeId> ids = frozen.graph.ids();
     bool uses_functions = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
@@ -414,73 +442,22 @@ class Freezer {
     return frozen;
   }
 
-  static void warn_about(const NodeRecord& record, std::vector<std::string>& warnings) {
-    bool stateful =
-        std::find(std::begin(kStatefulSources), std::end(kStatefulSources), record.op) != std::end(kStatefulSources);
-    bool variable = record.op == "VariableV2" || record.op == "Variable" || record.op == "VarHandleOp";
-    if (!stateful && !variable) return;
-    warnings.push_back(
-        str_cat("an output depends on ", quoted(record.name), " (", record.op, "), which is not frozen"));
-  }
-
   const Graph& graph_;
   const FreezeOptions& options_;
-  std::vector<NodeId> outputs_;
+  std::vector<NodeId> outputs_, initializers_, stops_;
   std::vector<bool> needed_;
   std::vector<Handle> handles_;
   std::vector<DType> dtypes_;  // behind the handle that a node holds or takes
   std::vector<NodeRecord> records_;
   std::unordered_map<std::string, NodeId> variable_of_;         // frozen ones, by name
   std::unordered_map<NodeId, std::vector<ModelInput>> inputs_;  // nodes that become Placeholders
+  std::unordered_set<std::string> filled_tables_;
   std::vector<std::string> lost_updates_, notes_, warnings_;
   Problems problems_;
   int variable_count_ = 0;
 };
 
 }  // namespace
-
-VariableValues checkpoint_values(CheckpointReader checkpoint, VariableReadOptions options) {
-  return [=](const Graph& graph, std::span<const NodeId> variables) {
-    return read_variables(graph, variables, checkpoint, options);
-  };
-}
-
-VariableValues session_values(const Session& session) {
-  return [&session](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
-    std::vector<Tensor> values;
-    Problems problems;
-    for (NodeId id : variables) {
-      Result<Tensor> value = session.variable(variable_storage_name(graph.node(id)));
-      problems.add(value.status());
-      if (value.ok()) values.push_back(*std::move(value));
-    }
-    TARN_RETURN_IF_ERROR(problems.to_status("the session"));
-    return values;
-  };
-}
-
-VariableValues initialized_values(CheckpointReader checkpoint, std::vector<std::string> initializer_nodes,
-                                  VariableReadOptions options) {
-  return [=](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
-    Session session(graph);
-    TARN_RETURN_IF_ERROR(restore_variables(graph, checkpoint, options, session));
-    for (const std::string& node : initializer_nodes) {
-      TARN_RETURN_IF_ERROR(session.Run(node).with_context(str_cat("initializer ", quoted(node))));
-    }
-    return session_values(session)(graph, variables);
-  };
-}
-
-VariableValues no_values() {
-  return [](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
-    Problems problems;
-    for (NodeId id : variables) {
-      problems.add(failed_precondition("variable ", quoted(graph.node(id).name),
-                                       " has its value in a checkpoint, and none was given"));
-    }
-    return problems.to_status("");
-  };
-}
 
 Result<FrozenGraph> freeze(const Graph& graph, const FreezeOptions& options, const VariableValues& values) {
   std::vector<NodeId> outputs, needed;

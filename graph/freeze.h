@@ -9,7 +9,8 @@
 // would give (Assign -> Identity of the new value, AssignAdd -> Add, AssignSub -> Sub); one that is only waited for
 // becomes an Identity of the variable's value. Calls of functions, and If and While that are handed variables, are
 // taken apart first (graph/functions.h). What the graph took from queues and iterators becomes Placeholders
-// (graph/freeze_inputs.h). Ops that this binary does not have are kept as they are.
+// (graph/freeze_inputs.h). Tables stay, with the initializers that bring their keys and values (graph/freeze_state.h).
+// Ops that this binary does not have are kept as they are.
 #pragma once
 
 #include <functional>

@@ -124,7 +124,8 @@ bool is_size_of_image(const Node& node) {
 
 }  // namespace
 
-std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed) {
+std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed,
+                                     std::span<const NodeId> outputs) {
   std::vector<ModelInput> inputs;
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
@@ -135,9 +136,10 @@ std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>
     for (const Use& use : graph.uses(id)) {
       if (use.input != Use::kControl && needed[static_cast<size_t>(use.node)]) slots.push_back(use.slot);
     }
+    bool is_output = std::find(outputs.begin(), outputs.end(), id) != outputs.end();
+    if (is_output || slots.empty()) slots.push_back(0);  // or only waited for
     std::sort(slots.begin(), slots.end());
     slots.erase(std::unique(slots.begin(), slots.end()), slots.end());
-    if (slots.empty()) slots.push_back(0);  // an output of the graph itself, or only waited for
     for (int slot : slots) {
       std::string name = slot == 0 ? node.name : graph.unique_name(str_cat(node.name, "_", slot));
       inputs.push_back({{id, slot}, name, element_type(node, *op, slot), element_shape(graph, node, *op, slot)});
@@ -161,7 +163,7 @@ std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>
       bool branches = false;
       for (const Use& use : graph.uses(last)) {
         if (use.input == Use::kControl || !needed[static_cast<size_t>(use.node)]) continue;
-        if (is_size_of_image(graph.node(use.node)) && next == nullptr) continue;
+        if (is_size_of_image(graph.node(use.node))) continue;
         branches |= next != nullptr;
         next = &use;
       }
@@ -173,7 +175,7 @@ std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>
     }
     const Fact& fact = graph.node(last).outputs.empty() ? Fact() : graph.fact({last, 0});
     DType dtype = last == id ? decoder.attrs.get_or<DType>("dtype", DType::kUInt8) : fact.dtype;
-    inputs.push_back({{last, 0}, graph.node(last).name, dtype, fact.shape, text});
+    inputs.push_back({{last, 0}, graph.node(last).name, dtype, fact.shape, text, id});
   }
   return inputs;
 }

@@ -16,11 +16,13 @@ struct ModelInput {
   DType dtype = DType::kInvalid;
   Shape shape = Shape::unknown();
   std::string preprocessing = {};  // see image_inputs()
+  NodeId decoder = -1;             // of a picture: what decodes it
 };
 
-// What `needed` nodes read from queues, iterators and readers: an element's dtype and shape, with the batch dimension
-// that DequeueMany and DequeueUpTo put in front.
-std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed);
+// What `needed` nodes read from queues, iterators and readers, and what of them is among `outputs` (its first output
+// then): an element's dtype and shape, with the batch dimension that DequeueMany and DequeueUpTo put in front.
+std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed,
+                                     std::span<const NodeId> outputs);
 
 // Where pictures come out of DecodeJpeg and its like and the usual preparation (casts, resizing, a mean taken off, a
 // scale): the last wire of it. What was cut off is kept as text, in order, with the numbers that an app needs:

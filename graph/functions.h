@@ -1,5 +1,6 @@
-// Functions put in their place: calls become the nodes of what they call, and functional If and While that are handed
-// variables become Switch, Merge and loop frames. Freezing needs it, since a variable is found by following wires.
+// Functions put in their place, as runtime/inline_calls.h says: calls become the nodes of what they call, and
+// functional If, Case and While that are handed variables become Switch, Merge and loop frames. Freezing needs it,
+// since a variable is found by following wires.
 //
 //   // f(x, w) = MatMul(x, ReadVariableOp(w));   y = StatefulPartitionedCall(x, w) {f=@f}
 //   Result<Graph> flat = inline_functions(graph, {});
@@ -16,7 +17,7 @@
 namespace tarn {
 
 struct InlineOptions {
-  int64_t max_nodes = 1'000'000;  // of the result: a few functions that call each other twice can stand for any number
+  int64_t max_nodes = 1'000'000;  // written out: a few functions that call each other twice can stand for any number
   int max_depth = 64;             // of calls within calls
 };
 

@@ -237,6 +237,30 @@ Result<Graph> import_graph_def(const pb::GraphDef& def, const ImportOptions& opt
   return Importer(def, options).run();
 }
 
+Status expect_fits_proto(const Graph& graph) {
+  constexpr uint64_t kMost = (uint64_t{2} << 30) - 1;
+  uint64_t total = 0;
+  std::vector<std::pair<uint64_t, NodeId>> sizes;
+  for (NodeId id : graph.ids()) {
+    uint64_t bytes = 0;
+    for (const auto& [name, value] : graph.node(id).attrs) {
+      if (value.is<Tensor>()) bytes += value.as<Tensor>().byte_size();
+    }
+    if (bytes == 0) continue;
+    total += bytes;
+    sizes.emplace_back(bytes, id);
+  }
+  if (total <= kMost) return {};
+  size_t shown = std::min<size_t>(3, sizes.size());
+  std::partial_sort(sizes.begin(), sizes.begin() + static_cast<std::ptrdiff_t>(shown), sizes.end(), std::greater<>());
+  std::vector<std::string> largest;
+  for (size_t i = 0; i < shown; ++i) {
+    largest.push_back(str_cat(quoted(graph.node(sizes[i].second).name), " with ", sizes[i].first));
+  }
+  return resource_exhausted("the graph's constants have ", total, " bytes, but a file holds at most ", kMost,
+                            "; the largest: ", str_join(largest));
+}
+
 pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options) {
   pb::GraphDef def;
   def.mutable_node()->Reserve(graph.node_count());

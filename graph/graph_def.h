@@ -44,6 +44,10 @@ struct ExportOptions {
   int producer = 27;
 };
 
+// A protobuf message has less than 2 GiB: ResourceExhausted, naming the largest constants, if those of the graph alone
+// have more. To be asked before export_graph_def(), which cannot hold them either.
+Status expect_fits_proto(const Graph& graph);
+
 // Nodes in the order of Graph::ids(), control inputs after data inputs.
 pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options = {});
 

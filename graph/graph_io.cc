@@ -83,6 +83,7 @@ Result<Graph> parse_graph(std::string bytes, const std::string& source, const Re
 
 Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
   if (format == GraphFormat::kText) return graph_to_text(graph);
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::GraphDef def = export_graph_def(graph);
   if (format == GraphFormat::kPbtxt) return to_pbtxt(def);
   if (size_t size = def.ByteSizeLong(); size > kMostProtoBytes) {

@@ -104,7 +104,10 @@ pb::MetaGraphDef export_meta_graph(const Graph& graph, const Collections& collec
     if (from.outputs.empty()) continue;
     auto* shapes = (*node.mutable_attr())["_output_shapes"].mutable_list();
     shapes->clear_shape();
-    for (const Fact& fact : from.outputs) *shapes->add_shape() = shape_to_proto(fact.shape);
+    // TensorFlow refuses a shape that contradicts its own inference, which takes some handles for vectors
+    // (TensorArrayV3) though its kernels make scalars.
+    for (const Fact& fact : from.outputs)
+      *shapes->add_shape() = shape_to_proto(fact.dtype == DType::kResource ? Shape::unknown() : fact.shape);
   }
   for (const auto& [name, op] : used)
     *meta.mutable_meta_info_def()->mutable_stripped_op_list()->add_op() = op_to_proto(*op);

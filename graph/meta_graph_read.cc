@@ -11,6 +11,8 @@ namespace tarn {
 namespace {
 
 constexpr std::string_view kInitSignature = "__saved_model_init_op";
+// Signatures that name an op to be run, not what a model is asked for.
+constexpr std::string_view kTrainSignature = "__saved_model_train_op";
 
 // "conv1/kernel:0" -> "conv1/kernel".
 std::string without_slot(const std::string& name) {
@@ -93,7 +95,7 @@ SignatureTensor signature_tensor(const pb::TensorInfo& info) {
 Signatures signatures_of(const pb::MetaGraphDef& meta) {
   Signatures signatures;
   for (const auto& [name, def] : meta.signature_def()) {
-    if (name == kInitSignature) continue;
+    if (name == kInitSignature || name == kTrainSignature) continue;
     Signature& signature = signatures[name];
     signature.method = def.method_name();
     for (const auto& [key, info] : def.inputs()) signature.inputs[key] = signature_tensor(info);

@@ -53,7 +53,10 @@ constexpr std::string_view kOutputWords[] = {
     "softmax", "output",       "outputs",    "logits", "prediction", "predictions", "probabilities", "probs",
     "scores",  "final_result", "embeddings", "result", "y_pred",     "logit",       "pred",          "detection_boxes"};
 
-bool is_of_training(const Node& node) {
+// Scopes that no one gives a model; the others might be its name: name_scope("training"), name_scope("eval").
+constexpr std::string_view kSureScopes[] = {"gradients", "save", "restore", "report_uninitialized_variables"};
+
+bool is_of_training(const Node& node, bool only_sure) {
   if (node.op.starts_with("Assign") || node.op.starts_with("Apply") || node.op.starts_with("ResourceApply") ||
       node.op.starts_with("Save") || node.op.starts_with("Restore") || node.op.ends_with("Summary") ||
       node.op.find("CrossEntropy") != std::string::npos || node.op.ends_with("Grad") || node.op == "L2Loss") {
@@ -64,7 +67,9 @@ bool is_of_training(const Node& node) {
     // gradients_1, save_2
     size_t end = word.find_last_not_of("0123456789");
     if (end != std::string::npos && end + 1 < word.size() && word[end] == '_') word.resize(end);
-    if (is_one_of(word, kOtherScopes) || word.starts_with("assign") || word.starts_with("assert")) return true;
+    if (only_sure ? is_one_of(word, kSureScopes) : is_one_of(word, kOtherScopes)) return true;
+    if (word.starts_with("assign") || word.starts_with("assert")) return true;
+    if (only_sure) continue;
     // cross_entropy_loss, softmax_cross_entropy_with_logits_sg, contrastive-loss; but not gloss
     auto holds = [&](std::string_view piece) { return word.find(piece) != std::string::npos; };
     if (holds("cross_entropy") || holds("crossentropy") || (holds("loss") && !holds("gloss"))) return true;
@@ -74,7 +79,8 @@ bool is_of_training(const Node& node) {
 
 class Ranker {
  public:
-  explicit Ranker(const Graph& graph) : graph_(graph) {}
+  // With `only_sure`, scopes that merely sound like training are models too.
+  Ranker(const Graph& graph, bool only_sure) : graph_(graph), only_sure_(only_sure) {}
 
   std::vector<OutputCandidate> run(size_t most) {
     follow();
@@ -123,7 +129,7 @@ class Ranker {
       }
       if (node.is("Enter")) own.in_loop = true;
       if (node.is("Exit")) own.in_loop = false;
-      own.of_model = reaches && !is_of_training(node);
+      own.of_model = reaches && !is_of_training(node, only_sure_);
     }
   }
 
@@ -163,17 +169,20 @@ class Ranker {
     score += std::min(own.depth, 100) / 20;
     std::string reason = node.op;
     if (named) reason += ", named like an output";
+    if (only_sure_) reason += ", in a scope named like training";
     return OutputCandidate{id, node.name, std::move(reason), score};
   }
 
   const Graph& graph_;
+  bool only_sure_;
   std::vector<State> states_;
 };
 
 }  // namespace
 
 std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most) {
-  return Ranker(graph).run(most);
+  std::vector<OutputCandidate> found = Ranker(graph, false).run(most);
+  return found.empty() ? Ranker(graph, true).run(most) : found;
 }
 
 std::string candidates_text(const std::vector<OutputCandidate>& candidates) {

@@ -92,19 +92,30 @@ Status SavedModelBuilder::AddMetaGraphAndVariables(Session& session, const Scope
         "the variables of a SavedModel are written with its first graph; add others with "
         "AddMetaGraph");
   }
-  if (!scope.collections().variables().empty()) {
-    Saver saver(scope, {.write_meta_graph = false, .training_state = false});
-    TARN_RETURN_IF_ERROR(scope.status());
-    std::string folder = path_join(dir_, "variables");
-    TARN_RETURN_IF_ERROR(make_dirs(folder));
-    const MetaGraph::Saver& names = saver.names();
-    std::vector<Tensor> saved;
-    TARN_RETURN_IF_ERROR(
-        session.Run({{names.filename_tensor, Tensor::scalar<std::string>(path_join(folder, "variables"))}},
-                    {names.save_tensor}, &saved));
-    rep->saver = names;
+  TARN_RETURN_IF_ERROR(judge(scope.graph(), tags, signatures, options));
+  if (!scope.collections().variables().empty()) TARN_RETURN_IF_ERROR(save_variables(session, scope));
+  add(scope.graph(), scope.collections(), tags, signatures, options);
+  return {};
+}
+
+Status SavedModelBuilder::save_variables(Session& session, const Scope& scope) {
+  Saver saver(scope, {.write_meta_graph = false, .training_state = false});
+  TARN_RETURN_IF_ERROR(scope.status());
+  bool was_there = dir_exists(dir_);
+  std::string folder = path_join(dir_, "variables");
+  TARN_RETURN_IF_ERROR(make_dirs(folder));
+  const MetaGraph::Saver& names = saver.names();
+  std::vector<Tensor> saved;
+  Status status = session.Run({{names.filename_tensor, Tensor::scalar<std::string>(path_join(folder, "variables"))}},
+                              {names.save_tensor}, &saved);
+  if (!status.ok()) {
+    // As before, so that the next try finds what this one did.
+    (void)remove_dir(folder);
+    if (!was_there) (void)remove_dir(dir_);
+    return status;
   }
-  return add(scope.graph(), scope.collections(), tags, signatures, options);
+  rep_->saver = names;
+  return {};
 }
 
 Status SavedModelBuilder::AddMetaGraph(const Graph& graph, const std::vector<std::string>& tags,
@@ -117,11 +128,14 @@ Status SavedModelBuilder::AddMetaGraph(const Graph& graph, const std::vector<std
         "the graph has variables: the first graph of a SavedModel is added with "
         "AddMetaGraphAndVariables");
   }
-  return add(graph, {}, tags, signatures, options);
+  TARN_RETURN_IF_ERROR(judge(graph, tags, signatures, options));
+  add(graph, {}, tags, signatures, options);
+  return {};
 }
 
-Status SavedModelBuilder::add(const Graph& graph, const Collections& collections, const std::vector<std::string>& tags,
-                              const Signatures& signatures, const SavedGraphOptions& options) {
+// All that may be wrong with a request, before anything is written.
+Status SavedModelBuilder::judge(const Graph& graph, const std::vector<std::string>& tags, const Signatures& signatures,
+                                const SavedGraphOptions& options) const {
   if (tags.empty()) return invalid_argument("a graph of a SavedModel needs a tag, as ", quoted(kServingTag));
   for (const pb::MetaGraphDef& other : rep_->model.meta_graphs()) {
     std::vector<std::string> taken(other.meta_info_def().tags().begin(), other.meta_info_def().tags().end());
@@ -130,6 +144,11 @@ Status SavedModelBuilder::add(const Graph& graph, const Collections& collections
   }
   TARN_RETURN_IF_ERROR(check_signatures(graph, signatures));
   if (!options.main_op.empty()) TARN_RETURN_IF_ERROR(graph.find_node(options.main_op).status().with_context("main_op"));
+  return expect_fits_proto(graph);
+}
+
+void SavedModelBuilder::add(const Graph& graph, const Collections& collections, const std::vector<std::string>& tags,
+                            const Signatures& signatures, const SavedGraphOptions& options) {
   pb::MetaGraphDef meta = export_meta_graph(graph, collections);
   for (const std::string& tag : tags) meta.mutable_meta_info_def()->add_tags(tag);
   if (options.clear_devices) {
@@ -151,7 +170,6 @@ Status SavedModelBuilder::add(const Graph& graph, const Collections& collections
     def.set_version(pb::SaverDef::V2);
   }
   *rep_->model.add_meta_graphs() = std::move(meta);
-  return {};
 }
 
 Result<std::string> SavedModelBuilder::Save(bool as_text) {
@@ -172,13 +190,19 @@ Status initialize_saved_model(const AnyGraph& any, Session& session, std::vector
     std::string restore_op = any.saver ? any.saver->restore_op : "";
     TARN_RETURN_IF_ERROR(restore_variables(graph, checkpoint, {.restore_op = restore_op}, session));
   }
-  if (any.init_op.empty() || !graph.find_node(any.init_op).ok()) return {};
+  if (any.init_op.empty()) return {};
+  if (!graph.find_node(any.init_op).ok()) {
+    notes.push_back(str_cat("the initializer ", quoted(any.init_op), " is not in the graph: tables stay empty"));
+    return {};
+  }
   std::vector<Session::Feed> feeds;
   for (const MetaGraph::Asset& asset : any.assets) {
     if (graph.find_wire(asset.tensor).ok())
       feeds.emplace_back(asset.tensor, Tensor::scalar<std::string>(asset.filename));
   }
+  session.allow_checkpoint_writes(false);
   Status status = session.Run(feeds, {}, {any.init_op}, nullptr);
+  session.allow_checkpoint_writes(true);
   if (status.code() == Code::kUnimplemented) {
     notes.push_back(str_cat("the initializer ", quoted(any.init_op), " was not run: ", status.message()));
     return {};

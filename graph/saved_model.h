@@ -58,8 +58,11 @@ class SavedModelBuilder {
  private:
   struct Rep;
   Result<Rep*> rep();
-  Status add(const Graph& graph, const Collections& collections, const std::vector<std::string>& tags,
-             const Signatures& signatures, const SavedGraphOptions& options);
+  Status judge(const Graph& graph, const std::vector<std::string>& tags, const Signatures& signatures,
+               const SavedGraphOptions& options) const;
+  Status save_variables(Session& session, const Scope& scope);
+  void add(const Graph& graph, const Collections& collections, const std::vector<std::string>& tags,
+           const Signatures& signatures, const SavedGraphOptions& options);
 
   std::string dir_;
   std::unique_ptr<Rep> rep_;
@@ -78,7 +81,9 @@ struct SavedModel {
                                                 const std::map<std::string, Tensor>& inputs) const;
 };
 
-// `tags` as in ReadOptions. Functions that the signatures' outputs call are inlined.
+// `tags` as in ReadOptions. Functions that the signatures' outputs call are inlined. The model's initializer is run; it
+// may fill tables and variables, but one that would write or remove checkpoints is refused: who loads a model from
+// elsewhere asked for nothing of the kind.
 Result<SavedModel> LoadSavedModel(const std::string& path, const std::vector<std::string>& tags = {},
                                   const SessionOptions& options = {});
 

@@ -159,6 +159,7 @@ Result<Saver> Saver::FromMetaGraph(const MetaGraph& meta, SaverOptions options) 
 }
 
 Status Saver::write_meta(const Graph& graph, const std::string& prefix) const {
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::MetaGraphDef meta = export_meta_graph(graph, collections());
   pb::SaverDef& def = *meta.mutable_saver_def();
   def.set_filename_tensor_name(names_.filename_tensor);

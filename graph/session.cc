@@ -154,6 +154,10 @@ void Session::extend_checkpoint(const std::string& prefix, std::vector<NamedTens
   checkpoints_->extend(prefix, std::move(extra));
 }
 
+void Session::allow_checkpoint_writes(bool allowed) {
+  checkpoints_->allow_writes(allowed);
+}
+
 Session::SeedState Session::seed_state() const {
   return seeds_->get();
 }

@@ -92,6 +92,9 @@ class Session {
   Result<Tensor> variable(std::string_view name) const;
   // Replaces what SaveV2 and RestoreV2 talk to (checkpoint files by default).
   void set_checkpoint_store(std::unique_ptr<CheckpointStore> store);
+  // While they are not, runs that would write or remove checkpoint files (SaveV2, MergeV2Checkpoints) fail: for nodes
+  // of a file from elsewhere that nobody asked for.
+  void allow_checkpoint_writes(bool allowed);
   // From now on a save to `prefix` (SaveV2) writes these too, besides what the graph names; none: no more.
   void extend_checkpoint(const std::string& prefix, std::vector<NamedTensor> extra);
   // Where random ops without a seed take theirs from: `seed`, and how many were drawn.

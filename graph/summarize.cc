@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
 #include "graph/file_kind.h"
@@ -27,6 +28,31 @@ std::string shape_text(const Shape& shape) {
   return shape.has_rank() ? shape.to_string() : "<unknown>";
 }
 
+template <class Bits>
+int64_t count_with_exponent(const Tensor& tensor, Bits exponent, int64_t& first) {
+  int64_t count = 0, elements = static_cast<int64_t>(tensor.byte_size() / sizeof(Bits));
+  for (int64_t i = 0; i < elements; ++i) {
+    Bits bits;
+    std::memcpy(&bits, static_cast<const char*>(tensor.data()) + static_cast<size_t>(i) * sizeof(Bits), sizeof(Bits));
+    if ((bits & exponent) != exponent) continue;
+    if (count++ == 0) first = i;
+  }
+  return count;
+}
+
+// How many parts of `tensor` are infinite or no number (all bits of their exponent are set), and the first of them.
+int64_t count_not_finite(const Tensor& tensor, int64_t& first) {
+  switch (tensor.dtype()) {
+    case DType::kHalf: return count_with_exponent<uint16_t>(tensor, 0x7c00, first);
+    case DType::kBFloat16: return count_with_exponent<uint16_t>(tensor, 0x7f80, first);
+    case DType::kFloat:
+    case DType::kComplex64: return count_with_exponent<uint32_t>(tensor, 0x7f800000, first);
+    case DType::kDouble:
+    case DType::kComplex128: return count_with_exponent<uint64_t>(tensor, 0x7ff0000000000000, first);
+    default: return 0;
+  }
+}
+
 class Summary {
  public:
   Summary(const Graph& graph, std::string_view path, const SummarizeOptions& options)
@@ -41,6 +67,7 @@ class Summary {
     write_devices();
     write_ops();
     write_benchmark_command();
+    if (options_.check_finite) write_not_finite();
     if (options_.print_structure) TARN_RETURN_IF_ERROR(write_structure());
     return std::move(text_);
   }
@@ -98,6 +125,21 @@ class Summary {
     str_append(text_, "Found ", in_constants, " (", human_readable_number(in_constants), ") const parameters, ",
                in_variables, " (", human_readable_number(in_variables), ") variable parameters, and ", control_edges,
                " control_edges\n");
+  }
+
+  void write_not_finite() {
+    int found = 0;
+    for (NodeId id : graph_.ids()) {
+      const Node& node = graph_.node(id);
+      Tensor value = node.is("Const") ? node.attrs.get_or<Tensor>("value", Tensor()) : Tensor();
+      int64_t first = 0, count = value.is_valid() ? count_not_finite(value, first) : 0;
+      if (count == 0) continue;
+      ++found;
+      str_append(text_, "Const ", quoted(node.name), " (", dtype_short_name(value.dtype()), value.shape(), ") has ",
+                 count, count == 1 ? " number that is" : " numbers that are", " not finite, the first at ", first,
+                 "\n");
+    }
+    if (found == 0) text_ += "All numbers of constants are finite.\n";
   }
 
   void write_devices() {

@@ -15,6 +15,7 @@ namespace tarn {
 
 struct SummarizeOptions {
   bool print_structure = false;  // every node, its inputs, and the values of constants
+  bool check_finite = false;     // constants with infinities, or with what is no number
   // What the file says of each Placeholder's shape: "[?,784]", "<unknown>", "None" without the attr. A Graph holds what
   // that means: old files write [] where they mean any shape.
   std::map<std::string, std::string> placeholder_shapes = {};

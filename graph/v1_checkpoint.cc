@@ -2,6 +2,7 @@
 // other values each hold one slice, as numbers in a TensorProto without dtype and shape. Saved in shards, each shard is
 // such a table of its own.
 #include <algorithm>
+#include <climits>
 #include <map>
 
 #include "core/file.h"
@@ -16,7 +17,7 @@ namespace tarn {
 namespace {
 
 constexpr int kVersion = 1;            // TF_CHECKPOINT_VERSION of those files
-constexpr size_t kMaxSlices = 10'000;  // of one tensor: they are compared pairwise
+constexpr size_t kMaxSlices = 10'000;  // of one tensor
 constexpr uint64_t kMostFileBytes = uint64_t{4} << 30;
 
 // The values a slice holds, whatever their field: to be compared with the shape before anything is allocated.
@@ -100,6 +101,7 @@ class V1Checkpoint : public CheckpointSource {
   }
 
   static Status parse(std::string_view value, pb::SavedTensorSlices& message) {
+    if (value.size() > INT_MAX) return data_loss("it has ", value.size(), " bytes, above ", INT_MAX);
     TARN_RETURN_IF_ERROR(scan_wire(value, *pb::SavedTensorSlices::descriptor()));
     if (!message.ParseFromArray(value.data(), static_cast<int>(value.size()))) return data_loss("it is malformed");
     return {};

@@ -125,20 +125,21 @@ class EmaChooser {
   EmaChooser(const CheckpointReader& checkpoint, const VariableReadOptions& options)
       : checkpoint_(checkpoint), options_(options) {}
 
-  void apply(const Node& node, std::optional<Source>& source) {
+  // `counts`: for the notes, and for kAlways.
+  void apply(const Node& node, std::optional<Source>& source, bool counts = true) {
     if (!source) return;
     std::string shadow = source->key + std::string(kEmaSuffix);
     const CheckpointEntry* own = checkpoint_.find(source->key);
     const CheckpointEntry* average = checkpoint_.find(shadow);
     bool fits = own != nullptr && average != nullptr && own->dtype == average->dtype && own->shape == average->shape;
     if (!fits) {
-      if (options_.use_ema == UseEma::kAlways && is_trainable(node)) {
+      if (counts && options_.use_ema == UseEma::kAlways && is_trainable(node)) {
         problems_.add(
             not_found("variable ", quoted(node.name), " has no moving average ", quoted(shadow), " in the checkpoint"));
       }
       return;
     }
-    ++count_;
+    count_ += counts ? 1 : 0;
     if (options_.use_ema != UseEma::kNever) source->key = shadow;
   }
 
@@ -245,24 +246,32 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
 }
 
 Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint, const VariableReadOptions& options,
-                         Session& session) {
+                         Session& session, std::span<const NodeId> wanted) {
   TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
   Problems problems;
+  EmaChooser averages(checkpoint, options);
+  size_t count = 0;
+  std::vector<std::pair<std::string, Tensor>> values;
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
     if (!is_variable(node)) continue;
     std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
-    EmaChooser(checkpoint, options).apply(node, source);
+    bool counts = wanted.empty() || std::find(wanted.begin(), wanted.end(), id) != wanted.end();
+    count += counts ? 1 : 0;
+    averages.apply(node, source, counts);
     Result<Tensor> value = read_one(node, source, checkpoint);
     problems.add(value.status());
-    if (!value.ok()) continue;
-    std::string name = variable_storage_name(node);
+    if (value.ok()) values.emplace_back(variable_storage_name(node), *std::move(value));
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix()))));
+  TARN_RETURN_IF_ERROR(averages.finish(count));
+  for (auto& [name, value] : values) {
     Variable* variable =
         session.resources().find_or_create<Variable>(name, [&] { return std::make_unique<Variable>(name); });
-    variable->set_value(*std::move(value));
+    variable->set_value(std::move(value));
   }
-  return problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix())));
+  return {};
 }
 
 }  // namespace tarn

@@ -52,9 +52,10 @@ struct VariableReadOptions {
 Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
                                            const CheckpointReader& checkpoint, const VariableReadOptions& options = {});
 
-// Gives the session's variables the values that the checkpoint has for them; the others stay without one. Errors: a
-// tensor that does not fit its variable.
+// Gives the session's variables the values that the checkpoint has for them; the others stay without one. Errors, and
+// then no variable changes: tensors that do not fit their variables. `wanted`, all if it is empty: the variables that
+// the notes count, and that UseEma::kAlways is about.
 Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint, const VariableReadOptions& options,
-                         Session& session);
+                         Session& session, std::span<const NodeId> wanted = {});
 
 }  // namespace tarn

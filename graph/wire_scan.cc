@@ -72,7 +72,10 @@ class Scanner {
       }
     }
     uint64_t size = wire == kFixed64 ? 8 : wire == kFixed32 ? 4 : 0;
-    if (wire == kVarint) return varint(at, end, size);
+    if (wire == kVarint) {
+      TARN_RETURN_IF_ERROR(varint(at, end, size));
+      return is_tensor_bool(known) && size > 1 ? bool_error(start, size) : Status();
+    }
     if (wire == kLength) TARN_RETURN_IF_ERROR(varint(at, end, size));
     if (size > end - at) {
       return error(Code::kDataLoss, start, "field ", number, " of ", type.name(), " has ", size, " bytes, but only ",
@@ -98,8 +101,22 @@ class Scanner {
       return error(Code::kDataLoss, at, "field '", field.name(), "' has ", end - at, " bytes, no multiple of ", size);
     }
     uint64_t value = 0;
-    while (at < end) TARN_RETURN_IF_ERROR(varint(at, end, value));
+    bool is_bool = is_tensor_bool(&field);
+    while (at < end) {
+      size_t start = at;
+      TARN_RETURN_IF_ERROR(varint(at, end, value));
+      if (is_bool && value > 1) return bool_error(start, value);
+    }
     return {};
+  }
+
+  // Elements of a tensor are what was meant; the parser would make 1 of a 2.
+  static bool is_tensor_bool(const FieldDescriptor* field) {
+    return field != nullptr && field->type() == FieldDescriptor::TYPE_BOOL &&
+           field->containing_type() == pb::TensorProto::descriptor();
+  }
+  Status bool_error(size_t at, uint64_t value) {
+    return error(Code::kInvalidArgument, at, "bool_val ", value, " is not within 0 to 1");
   }
 
   Status nested(size_t at, size_t end, const Descriptor& type, int depth) {

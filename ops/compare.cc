@@ -61,7 +61,13 @@ class EqualityKernel : public BinaryKernel<T, bool, ElementFunctor<F, T>> {
 };
 
 template <template <class> class F, class... Ts>
-constexpr KernelDef kEqualityKernels[] = {portable_kernel<EqualityKernel<Ts, F>>(dtype_of<Ts>())...};
+constexpr KernelDef kEqualityKernels[] = {portable_kernel<EqualityKernel<Ts, F>>(dtype_of<Ts>())...,
+                                          // codes, whatever they stand for
+                                          portable_kernel<EqualityKernel<uint8_t, F>>(DType::kQUInt8),
+                                          portable_kernel<EqualityKernel<int8_t, F>>(DType::kQInt8),
+                                          portable_kernel<EqualityKernel<uint16_t, F>>(DType::kQUInt16),
+                                          portable_kernel<EqualityKernel<int16_t, F>>(DType::kQInt16),
+                                          portable_kernel<EqualityKernel<int32_t, F>>(DType::kQInt32)};
 
 constexpr std::string_view kNoGradient = "the output is boolean";
 

@@ -28,10 +28,11 @@ Affine affine_for(Mode mode, bool narrow_range, float low, float high) {
       return {half_range, (high - low) / (kHighest - kLowest), low};
     }
     case Mode::kMinFirst: {
-      // s = (high - low) / (2^bits - 1);  x = (q - lowest) * s + round(low / s) * s
+      // s = (high - low) / (2^bits - 1);  x = q * s + (round(low / s) * s - lowest * s)
       constexpr double kSteps = static_cast<double>(uint64_t{1} << (8 * sizeof(Q))) - 1;
       auto scale = static_cast<float>((high - low) / kSteps);
-      return {-kLowest, scale, high == low ? low : std::round(low / scale) * scale};
+      float rounded = high == low ? low : std::round(low / scale) * scale;
+      return {0, scale, rounded - kLowest * scale};
     }
     case Mode::kScaled: break;
   }
@@ -74,8 +75,11 @@ class DequantizeKernel : public Kernel {
     mode_ = mode == "MIN_FIRST" ? Mode::kMinFirst : mode == "SCALED" ? Mode::kScaled : Mode::kMinCombined;
     narrow_range_ = c.attr<bool>("narrow_range");
     axis_ = c.attr<int64_t>("axis");
-    if (c.attr<DType>("dtype") != DType::kFloat) return unimplemented("Dequantize gives float only");
-    if (sizeof(Q) == sizeof(float)) c.may_reuse(0, 0);
+    narrow_output_ = c.attr<DType>("dtype") == DType::kBFloat16;
+    if (narrow_output_ && mode_ != Mode::kMinCombined) {
+      return invalid_argument("attr 'mode' = ", mode, " gives float only; bfloat16 goes with MIN_COMBINED");
+    }
+    if (sizeof(Q) == (narrow_output_ ? sizeof(BFloat16) : sizeof(float))) c.may_reuse(0, 0);
     return {};
   }
   Status run(RunContext& c) const override {
@@ -97,12 +101,16 @@ class DequantizeKernel : public Kernel {
     int64_t channels = axis_ < 0 ? 1 : shape.dim(static_cast<int>(axis_));
     int64_t inner = axis_ < 0 ? y.count : dim_product(shape, static_cast<int>(axis_) + 1, shape.rank());
     const Q* in = x.as<Q>();
-    float* out = y.as<float>();
     c.threads().parallel_for(y.count, kElementsPerRange, [&](int64_t begin, int64_t end, int) {
       while (begin < end) {
         int64_t row = begin / inner, stop = std::min(end, (row + 1) * inner), channel = row % channels;
         Affine a = affine_for<Q>(mode_, narrow_range_, low[channel], high[channel]);
-        for (; begin < stop; ++begin) out[begin] = (static_cast<float>(in[begin]) + a.shift) * a.scale + a.offset;
+        const auto value = [&](Q q) { return (static_cast<float>(q) + a.shift) * a.scale + a.offset; };
+        if (narrow_output_) {
+          for (; begin < stop; ++begin) y.as<BFloat16>()[begin] = narrowed<BFloat16>(value(in[begin]));
+        } else {
+          for (; begin < stop; ++begin) y.as<float>()[begin] = value(in[begin]);
+        }
       }
     });
     return {};
@@ -110,7 +118,7 @@ class DequantizeKernel : public Kernel {
 
  private:
   Mode mode_ = Mode::kMinCombined;
-  bool narrow_range_ = false;
+  bool narrow_range_ = false, narrow_output_ = false;
   int64_t axis_ = -1;
 };
 
@@ -123,7 +131,8 @@ constexpr KernelDef kKernels[] = {
 };
 
 constexpr std::string_view kDoc = R"(Turns quantized numbers back into floats.
-  input  T[...]   min_range, max_range  float, one element, or one for each of dim `axis`   returns  float[...]
+  input  T[...]   min_range, max_range  float, one element, or one for each of dim `axis`
+  returns  dtype[...]: float, or bfloat16 with MIN_COMBINED
   With lowest and highest of T, and range = max_range - min_range:
     MIN_COMBINED  x = (q + (highest - lowest + 1) / 2 if T is signed) * range / (highest - lowest) + min_range
     MIN_FIRST     s = range / (2^bits - 1);  x = (q - lowest) * s + round(min_range / s) * s

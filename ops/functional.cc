@@ -1,4 +1,4 @@
-// If, While and calls of functions. A compiler writes their functions out (runtime/inline_calls.h): there are no
+// If, Case, While and calls of functions. A compiler writes their functions out (runtime/inline_calls.h): there are no
 // kernels.
 #include "core/op.h"
 
@@ -16,6 +16,9 @@ Status infer_declared(InferContext& c) {
 constexpr std::string_view kIfDoc = R"(Calls one of two functions.
   cond  bool or a number, a scalar   input  Tin   returns  Tout: what then_branch gives, or else_branch
   Source: TensorFlow functional_ops If.)";
+constexpr std::string_view kCaseDoc = R"(Calls one of several functions.
+  branch_index  int32, a scalar   input  Tin   returns  Tout: what branches[branch_index] gives
+  An index that no branch has stands for the last one.   Source: TensorFlow functional_ops Case.)";
 constexpr std::string_view kWhileDoc = R"(Calls a function on its own outputs for as long as another says so.
   input  T   returns  T: input, after body was called while cond of it is true.   Source: TensorFlow functional_ops While.)";
 constexpr std::string_view kCallDoc = R"(Calls a function.
@@ -24,7 +27,8 @@ constexpr std::string_view kReason = "functions are not differentiated";
 
 }  // namespace
 
-extern const OpDef op_If, op_StatelessIf, op_While, op_StatelessWhile, op_PartitionedCall, op_StatefulPartitionedCall;
+extern const OpDef op_If, op_StatelessIf, op_Case, op_StatelessCase, op_While, op_StatelessWhile, op_PartitionedCall,
+    op_StatefulPartitionedCall;
 const OpDef op_If = {
     .name = "If",
     .inputs = "cond: Tcond, input: Tin",
@@ -42,6 +46,22 @@ const OpDef op_StatelessIf = {
     .attrs =
         "Tcond: type; Tin: list(type) >= 0; Tout: list(type) >= 0; then_branch: func; else_branch: func; "
         "output_shapes: list(shape) = []",
+    .traits = kStateful,
+    .infer = infer_declared,
+};
+const OpDef op_Case = {
+    .name = "Case",
+    .inputs = "branch_index: int32, input: Tin",
+    .outputs = "output: Tout",
+    .attrs = "Tin: list(type) >= 0; Tout: list(type) >= 0; branches: list(func) >= 1; output_shapes: list(shape) = []",
+    .traits = kStateful,
+    .infer = infer_declared,
+};
+const OpDef op_StatelessCase = {
+    .name = "StatelessCase",
+    .inputs = "branch_index: int32, input: Tin",
+    .outputs = "output: Tout",
+    .attrs = "Tin: list(type) >= 0; Tout: list(type) >= 0; branches: list(func) >= 1; output_shapes: list(shape) = []",
     .traits = kStateful,
     .infer = infer_declared,
 };
@@ -87,6 +107,7 @@ const OpDef op_StatefulPartitionedCall = {
 };
 
 TARN_OP_FILE(functional, {&op_If, kIfDoc, nullptr, kReason}, {&op_StatelessIf, kIfDoc, nullptr, kReason},
+             {&op_Case, kCaseDoc, nullptr, kReason}, {&op_StatelessCase, kCaseDoc, nullptr, kReason},
              {&op_While, kWhileDoc, nullptr, kReason}, {&op_StatelessWhile, kWhileDoc, nullptr, kReason},
              {&op_PartitionedCall, kCallDoc, nullptr, kReason},
              {&op_StatefulPartitionedCall, kCallDoc, nullptr, kReason})

@@ -11,6 +11,7 @@ namespace tarn {
 namespace {
 
 constexpr int64_t kMostChannels = 1 << 16;  // of the filter bank; 40 are usual
+constexpr int64_t kMostCosines = 1 << 22;   // of the transform, which are made when the graph is loaded: 32 MiB
 
 struct MelAttrs {
   double upper = 0, lower = 0;  // Hz
@@ -28,6 +29,10 @@ struct MelAttrs {
     if (coefficients < 1 || coefficients > channels) {
       return invalid_argument("Mfcc initialization failed: dct_coefficient_count must be in [1, ", channels,
                               "], the number of filterbank channels, not ", coefficients);
+    }
+    if (coefficients > kMostCosines / channels) {
+      return invalid_argument("Mfcc initialization failed: filterbank_channel_count ", channels,
+                              " times dct_coefficient_count ", coefficients, " is above ", kMostCosines);
     }
     if (!(lower >= 0) || !(upper > lower)) {
       return invalid_argument("Mfcc initialization failed: frequency limits must be 0 <= lower < upper, not ", lower,
@@ -105,6 +110,7 @@ class MfccKernel : public Kernel {
     TARN_RETURN_IF_ERROR(attrs_.judge());
     // y[i] = sqrt(2 / n) sum_j cos(pi i (j + 1/2) / n) x[j]: the DCT of type 2
     auto n = static_cast<double>(attrs_.channels);
+    cosines_.reserve(static_cast<size_t>(attrs_.coefficients * attrs_.channels));
     for (int64_t i = 0; i < attrs_.coefficients; ++i) {
       for (int64_t j = 0; j < attrs_.channels; ++j) {
         double angle = static_cast<double>(i) * (std::numbers::pi / n) * (static_cast<double>(j) + 0.5);

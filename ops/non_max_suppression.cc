@@ -103,6 +103,8 @@ Selected select(std::span<const float> scores, size_t most, const Thresholds& li
       float similarity = round(overlap(next.box, selected.boxes[j]));
       if (is_soft) next.score = round(next.score * round(std::exp(round(scale * similarity * similarity))));
       is_dropped = !is_soft && similarity > limits.overlap;
+      // Boxes whose coordinates are no numbers sink to the end, as in TensorFlow.
+      if (!is_soft && std::isnan(similarity)) next.score = round(next.score * 0);
       if (is_dropped || next.score <= limits.score) break;
     }
     if (is_dropped) continue;

@@ -22,12 +22,14 @@ int64_t character_count(std::string_view text) {
   return count;
 }
 
-// The part of `text` from `position` (negative: from the end) on, of at most `length`; false if that is outside.
+// The part of `text` from `position` (negative: from the end) on, of at most `length`; false if that is outside. As in
+// TensorFlow, a negative length takes all bytes there are, but no characters, and those only counted from the start.
 bool part_of(std::string_view text, int64_t position, int64_t length, bool utf8, std::string_view& part) {
   int64_t size = utf8 ? character_count(text) : static_cast<int64_t>(text.size());
-  if (position < -size || position > size) return false;
+  if (position < -size || position > size || (utf8 && position < 0 && length < 0)) return false;
   if (position < 0) position += size;
-  int64_t end = length > size - position ? size : position + std::max<int64_t>(length, 0);
+  bool takes_rest = length > size - position || (!utf8 && length < 0);
+  int64_t end = takes_rest ? size : position + std::max<int64_t>(length, 0);
   if (!utf8) {
     part = text.substr(static_cast<size_t>(position), static_cast<size_t>(end - position));
     return true;
@@ -150,8 +152,8 @@ constexpr KernelDef kUpperKernels[] = {portable_kernel<ChangeKernel<raised>>()};
 constexpr std::string_view kNoGradient = "strings have no gradient";
 constexpr std::string_view kSubstrDoc = R"(Parts of strings.
   input  string[...]   pos, len  T, of one shape that broadcasts with the input's
-  returns  string: `len` bytes from `pos` on (negative: from the end), fewer where the string ends
-  unit UTF8_CHAR counts characters instead of bytes.
+  returns  string: `len` bytes from `pos` on (negative: from the end), fewer where the string ends, all for a negative len
+  unit UTF8_CHAR counts characters instead of bytes; a negative len takes none of them.
   Errors: InvalidArgument for a position outside of its string.   Source: TensorFlow string_ops Substr.)";
 constexpr std::string_view kLengthDoc = R"(How long strings are.
   input  string[...]   returns  int32, of the same shape: bytes, or characters with unit UTF8_CHAR

@@ -234,7 +234,11 @@ class ConcatKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(TensorView lengths, c.output(1, Shape{size}));
     TARN_ASSIGN_OR_RETURN(Shape rest, rest_of_shape(*array, size, lengths.as<int64_t>()));
     int64_t rows = 0;
-    for (int64_t i = 0; i < size; ++i) rows += lengths.as<int64_t>()[i];
+    for (int64_t i = 0; i < size; ++i) {  // elements that were never written are as long as is declared
+      if (!__builtin_add_overflow(rows, lengths.as<int64_t>()[i], &rows)) continue;
+      return resource_exhausted("TensorArray ", quoted(array->options().name),
+                                ": the elements have more than 2^63 rows in all");
+    }
     TARN_ASSIGN_OR_RETURN(TensorView value, c.output(0, with_first(rows, rest)));
     int64_t row = rest.elements(), at = 0;
     for (int64_t i = 0; i < size; ++i) {

@@ -54,13 +54,21 @@ bool comes_first(T a, T b) {
   return a > b;
 }
 
-// The places of the k first of `row`, in order; ties by place. `best` is a heap, its worst on top, until it is sorted.
-template <class T, class I>
-void select_row(const T* row, int64_t columns, int64_t k, T* values, I* best) {
-  auto before = [row](I a, I b) {
+// Which of two places of a row comes before the other: ties by place.
+template <class T>
+struct Before {
+  const T* row;
+  template <class I>
+  bool operator()(I a, I b) const {
     if (comes_first(row[a], row[b])) return true;
     return !comes_first(row[b], row[a]) && a < b;
-  };
+  }
+};
+
+// The places of the k first of `row`, in order. `best` is a heap, its worst on top, until it is sorted.
+template <class T, class I>
+void select_row(const T* row, int64_t columns, int64_t k, I* best) {
+  Before<T> before{row};
   for (int64_t i = 0; i < k; ++i) best[i] = static_cast<I>(i);
   if (k > 1) std::make_heap(best, best + k, before);
   for (int64_t i = k; i < columns && k > 0; ++i) {
@@ -70,7 +78,59 @@ void select_row(const T* row, int64_t columns, int64_t k, T* values, I* best) {
     std::push_heap(best, best + k, before);
   }
   std::sort_heap(best, best + k, before);
-  for (int64_t i = 0; i < k; ++i) values[i] = row[best[i]];
+}
+
+// With sorted = false TensorFlow gives its heap as it stands, so that order is made here: a binary heap, its worst on
+// top, first of the first k + 1 places, whose top is dropped. It is written out because std::make_heap may lay it out
+// as it likes. All k = columns TensorFlow sorts.
+template <class T, class I>
+class Heap {
+ public:
+  Heap(const T* row, int64_t k, I* best) : before_{row}, k_(k), best_(best), spare_(static_cast<I>(k)) {
+    for (int64_t i = 0; i < k; ++i) best_[i] = static_cast<I>(i);
+    for (int64_t parent = (k - 1) / 2; parent >= 0; --parent) sift(parent, k + 1, at(parent));
+    sift(0, k, spare_);
+  }
+  // Drops the worst if `place` comes before it.
+  void offer(I place) {
+    if (!before_(place, best_[0])) return;
+    sift(0, k_ - 1, best_[k_ - 1]);
+    rise(k_ - 1, 0, place);
+  }
+
+ private:
+  I& at(int64_t i) { return i < k_ ? best_[i] : spare_; }
+  // Puts `place` into the empty slot `hole` of a heap of `count`: the worse children move up to the very bottom, then
+  // `place` rises to where it belongs.
+  void sift(int64_t hole, int64_t count, I place) {
+    const int64_t top = hole;
+    for (int64_t child = 2 * hole + 1; child < count; child = 2 * hole + 1) {
+      bool right_is_worse = child + 1 < count && !before_(at(child + 1), at(child));
+      if (right_is_worse) ++child;
+      at(hole) = at(child);
+      hole = child;
+    }
+    rise(hole, top, place);
+  }
+  void rise(int64_t hole, int64_t top, I place) {
+    while (hole > top && before_(at((hole - 1) / 2), place)) {
+      at(hole) = at((hole - 1) / 2);
+      hole = (hole - 1) / 2;
+    }
+    at(hole) = place;
+  }
+
+  Before<T> before_;
+  int64_t k_;
+  I* best_;
+  I spare_;
+};
+
+template <class T, class I>
+void select_row_unsorted(const T* row, int64_t columns, int64_t k, I* best) {
+  if (k == columns) return select_row(row, columns, k, best);
+  Heap<T, I> heap(row, k, best);
+  for (int64_t i = k + 1; i < columns; ++i) heap.offer(static_cast<I>(i));
 }
 
 template <class T>
@@ -78,6 +138,7 @@ class TopKKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     k_ = c.attrs().get_or<int64_t>("k", 0);
+    sorted_ = c.attr<bool>("sorted");
     return {};
   }
   Status run(RunContext& c) const override {
@@ -103,8 +164,8 @@ class TopKKernel : public Kernel {
 
  private:
   template <class I>
-  static Status select(RunContext& c, const TensorView& x, int64_t k, const TensorView& values,
-                       const TensorView& indices) {
+  Status select(RunContext& c, const TensorView& x, int64_t k, const TensorView& values,
+                const TensorView& indices) const {
     int64_t columns = x.shape->dim(-1);
     if (columns - 1 > std::numeric_limits<I>::max()) {
       return invalid_argument("input has ", columns,
@@ -114,13 +175,17 @@ class TopKKernel : public Kernel {
     c.threads().parallel_for(
         x.count / columns, std::max<int64_t>(1, kElementsPerRange / 4 / columns), [&](int64_t begin, int64_t end, int) {
           for (int64_t row = begin; row < end; ++row) {
-            select_row(in + row * columns, columns, k, values.as<T>() + row * k, indices.as<I>() + row * k);
+            const T* from = in + row * columns;
+            I* best = indices.as<I>() + row * k;
+            sorted_ ? select_row(from, columns, k, best) : select_row_unsorted(from, columns, k, best);
+            for (int64_t i = 0; i < k; ++i) values.as<T>()[row * k + i] = from[best[i]];
           }
         });
     return {};
   }
 
   int64_t k_ = 0;
+  bool sorted_ = true;
 };
 
 // dx is 0 but for dy where the values were taken from. Rows are laid end to end: place = row * columns + index.
@@ -154,7 +219,7 @@ Status top_k_gradient(GradContext& c) {
 constexpr std::string_view kV2Doc = R"(The k largest elements of each row, and where they are.
   input  T[..., columns]   k  Tk, a scalar in [0, columns]
   returns  values  T[..., k], descending;  indices  index_type[..., k], of equal values the lower first
-  NaN counts as the largest. The order is the same where attr sorted is false.
+  NaN counts as the largest. Where attr sorted is false the order is that of TensorFlow's heap.
   Errors: InvalidArgument for k < 0 or k > columns, naming both.   Source: TensorFlow nn_ops TopKV2.)";
 constexpr std::string_view kV1Doc = R"(The k largest elements of each row, and where they are; k is an attr.
   input  T[..., columns]

@@ -226,6 +226,7 @@ Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::ve
   options.threads = 1;
   options.seed = options_.seed;
   Session session(graph, options);
+  (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
   std::vector<Tensor> values;
   TARN_RETURN_IF_ERROR(session.Run(present, names, &values));
   return values;

@@ -2,7 +2,7 @@
 //
 // Before:  x -> Identity -> CheckNumerics -> Switch(training = false) / Merge -> dropout -> y, a trainer beside it
 // After:   x -> y
-// When:    - nodes that no output needs: always
+// When:    - nodes that no output needs: always; what fills a table that one needs is needed too
 //          - `_class`, which names nodes that may be gone: always
 //          - an input that is not a Placeholder becomes one, of the tensor's own dtype and shape, with its name
 //          - PlaceholderWithDefault that is not an input: its default
@@ -18,6 +18,7 @@
 #include <cmath>
 #include <optional>
 
+#include "graph/freeze_state.h"
 #include "graph/patch.h"
 #include "passes/pass.h"
 
@@ -73,6 +74,7 @@ class Strip {
 
   void drop_unneeded() {
     std::vector<bool> needed = ancestors(graph_, outputs_, inputs_);
+    keep_table_initializers(graph_, inputs_, needed);
     int dropped = 0;
     std::vector<NodeId> unneeded;
     for (NodeId id : graph_.ids()) {

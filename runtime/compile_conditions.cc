@@ -6,8 +6,10 @@ namespace tarn::compiling {
 namespace {
 
 Wire through_views(const State& state, Wire wire) {
-  while (!is_feed(wire) && state.nodes[static_cast<size_t>(wire.node)].is_view() && wire.slot == 0) {
-    wire = state.nodes[static_cast<size_t>(wire.node)].inputs[0];
+  while (!is_feed(wire) && wire.slot == 0) {
+    const WorkNode& node = state.node(wire.node);
+    if (!node.is_view() || node.inputs.empty()) break;  // a view of nothing was refused, but is still here
+    wire = node.inputs[0];
   }
   return wire;
 }
@@ -33,7 +35,7 @@ std::vector<Condition> conditions_of(const State& state, Wire wire) {
   if (is_feed(wire)) return {};
   const WorkNode& node = state.node(wire.node);
   std::vector<Condition> conditions = conditions_after(node);
-  if (node.control() == Control::kSwitch && node.taken_branch < 0) {
+  if (node.control() == Control::kSwitch && node.inputs.size() == 2 && node.taken_branch < 0) {
     add_condition(conditions, {through_views(state, node.inputs[1]), wire.slot == 1});
   }
   return conditions;
@@ -188,8 +190,9 @@ void find_conditions(State& state, WorkNode& node) {
     for (const Condition& condition : conditions_after(before)) add_condition(node.conditions, condition);
   }
   if (node.control() != Control::kTrigger) return;
+  // It runs even if what it waits for is dead.
   node.conditions.clear();
-  node.uncertain = false;
+  node.uncertain = node.never_runs = false;
 }
 
 }  // namespace tarn::compiling

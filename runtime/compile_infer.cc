@@ -322,7 +322,10 @@ void infer_all(State& state) {
     if (pass < kMostPasses) continue;
     for (const LoopFrame& frame : state.frames) {
       for (int merge : frame.merges) {
-        if (WorkNode& node = state.node(merge); !node.facts.empty()) node.facts[0].shape = Shape::unknown();
+        WorkNode& node = state.node(merge);
+        if (node.facts.empty() || !node.facts[0].shape.has_rank()) continue;
+        node.facts[0].shape = Shape::unknown();
+        again[static_cast<size_t>(merge)] = 1;  // what is behind it believed the shape that it had
       }
     }
   }

@@ -67,11 +67,20 @@ class FrameFinder {
       }
     }
     node.frame = frame;
+    // A fed control input says no frame, it only contradicts one.
+    if (frame >= 0 && !node.fed_controls.empty()) {
+      state_.problems.add(invalid_argument(label(n), " has inputs from different frames: it is ",
+                                           frame_text(state_, frame), ", and waits for ",
+                                           quoted(state_.source.name(node.fed_controls[0])), ", which is in no loop"));
+      return;
+    }
     switch (control) {
       case Control::kEnter: enter(n); break;
       case Control::kExit:
-        if (frame < 0) {
+        // What it takes out must be of the frame: not a control input, nor a constant, alone says which that is.
+        if (frame < 0 || node.inputs.empty() || is_feed(node.inputs[0]) || state_.frame_of(node.inputs[0]) != frame) {
           not_in_loop(n, "leaves");
+          node.frame = frame < 0 ? -1 : state_.frames[static_cast<size_t>(frame)].parent;
           return;
         }
         state_.frames[static_cast<size_t>(frame)].exits.push_back(n);
@@ -196,7 +205,7 @@ int container_of(const State& state, Wire wire) {
     if ((node.traits() & kMakesContainer) != 0) {
       // What gradients are written to has the shapes of what they are gradients of.
       if ((node.traits() & kTakesContainer) != 0) {
-        if (!visit(node.all_inputs[0])) return -1;
+        if (node.all_inputs.empty() || !visit(node.all_inputs[0])) return -1;
         continue;
       }
       if (maker >= 0 && maker != at) return -1;

@@ -138,7 +138,11 @@ Status prune(State& state) {
         }
       }
       for (int control : controls) {
-        if (!is_fed_placeholder(control)) node.controls.push_back(work_index[static_cast<size_t>(control)]);
+        if (is_fed_placeholder(control)) {
+          node.fed_controls.push_back(control);
+        } else {
+          node.controls.push_back(work_index[static_cast<size_t>(control)]);
+        }
       }
       work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
       state.nodes.push_back(std::move(node));

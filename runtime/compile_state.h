@@ -48,7 +48,8 @@ struct WorkNode {
   AttrMap attrs;
   std::vector<Wire> inputs;
   std::vector<int> controls;
-  std::vector<Fact> facts;  // of the outputs
+  std::vector<int> fed_controls;  // fed Placeholders (of the source) it names: nothing to wait for, but in no loop
+  std::vector<Fact> facts;        // of the outputs
   Status problem;
   // What inference starts from, since it is repeated for loops: conditions narrow `inputs` down.
   std::vector<Wire> all_inputs;

@@ -169,6 +169,9 @@ void Engine::find_table_initializers() {
   }
   for (int n : initializers) {
     int table = source.inputs(n)[0].node;
+    // Functions that were put in place leave an Identity before what they were handed.
+    for (size_t i = 0; i < count && table >= 0 && source.op(table) == "Identity" && !source.inputs(table).empty(); ++i)
+      table = source.inputs(table)[0].node;
     if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
   }
 }
@@ -357,10 +360,10 @@ Status EngineContext::run() {
   RunEnvironment environment;
   environment.pool = &pool_;
   environment.services = &services_;
+  environment.limits = engine_->options_.limits;
   if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
   environment.on_step = on_step_;
   environment.user = on_step_user_;
-  environment.limits = engine_->options_.limits;
   TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
   has_run_ = true;
   return {};

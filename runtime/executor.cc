@@ -403,8 +403,12 @@ Result<bool> Context::next_iteration(int index) {
                                    ", but the loop goes on"));
   }
   int64_t iteration = ++iterations_[static_cast<size_t>(index)];
-  if (iteration >= limits_.most_iterations) {
-    return here(resource_exhausted("it does not end after ", iteration, " iterations, the most that are allowed"));
+  if (++iterations_in_all_ >= limits_.most_iterations) {
+    bool is_only = iteration == iterations_in_all_;
+    return here(
+        resource_exhausted("it does not end after ", iteration, " iterations, ",
+                           is_only ? "" : str_cat("with those of the run's other loops ", iterations_in_all_, ", "),
+                           "the most that are allowed"));
   }
   for (const Loop::Carried& carried : loop.carried) {
     Status status = carry(carried, iteration);
@@ -432,6 +436,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
     slots_[v].view = given;
   }
   TARN_RETURN_IF_ERROR(allocate());
+  iterations_in_all_ = 0;
   FlushDenormals flush;
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;

@@ -14,6 +14,7 @@ std::vector<std::string_view> function_attrs(Call call) {
     case Call::kPartitioned: return {"f"};
     case Call::kIf: return {"else_branch", "then_branch"};
     case Call::kWhile: return {"cond", "body"};
+    case Call::kCase:  // a list
     case Call::kByName:
     case Call::kNone: break;
   }
@@ -48,16 +49,27 @@ Status judge_returns(const Function& function) {
 
 }  // namespace
 
-Call call_of(std::string_view op, const FunctionLibrary& library, const OpRegistry& ops) {
+Call call_of(std::string_view op) {
+  if (op.empty() || std::string_view("PSIWC").find(op[0]) == std::string_view::npos) return Call::kNone;
   if (op == "PartitionedCall" || op == "StatefulPartitionedCall") return Call::kPartitioned;
   if (op == "If" || op == "StatelessIf") return Call::kIf;
+  if (op == "Case" || op == "StatelessCase") return Call::kCase;
   if (op == "While" || op == "StatelessWhile") return Call::kWhile;
+  return Call::kNone;
+}
+
+Call call_of(std::string_view op, const FunctionLibrary& library, const OpRegistry& ops) {
+  if (Call call = call_of(op); call != Call::kNone) return call;
   return ops.find(op) == nullptr && library.find(op) != nullptr ? Call::kByName : Call::kNone;
 }
 
 Result<std::vector<FunctionAttr>> functions_of(Call call, std::string_view op, const AttrMap& attrs) {
   if (call == Call::kByName) return std::vector<FunctionAttr>{{std::string(op), std::make_shared<AttrMap>(attrs)}};
   std::vector<FunctionAttr> functions;
+  if (call == Call::kCase) {
+    functions = attrs.get_or<std::vector<FunctionAttr>>("branches", {});
+    if (functions.empty()) return invalid_argument("attr 'branches' names no function");
+  }
   for (std::string_view name : function_attrs(call)) {
     const AttrValue* value = attrs.find(name);
     if (value == nullptr || !value->is<FunctionAttr>())
@@ -71,7 +83,7 @@ Result<int64_t> arg_count(const ArgSpec& arg, const AttrMap& attrs) {
   if (!arg.number_attr.empty()) {
     const AttrValue* number = attrs.find(arg.number_attr);
     if (number != nullptr && number->is<int64_t>() && number->as<int64_t>() >= 0 &&
-        number->as<int64_t>() <= kMostCalledNodes)
+        number->as<int64_t>() <= kMostTensorsOfArg)
       return number->as<int64_t>();
     return invalid_argument("attr ", quoted(arg.number_attr), " gives no number");
   }
@@ -84,6 +96,16 @@ Result<int64_t> arg_count(const ArgSpec& arg, const AttrMap& attrs) {
   return 1;
 }
 
+bool has_effect(const OpRegistry::Op* op) {
+  if (op == nullptr) return true;
+  uint32_t traits = op->def->traits;
+  if ((traits & kWritesRef) != 0) return true;
+  if ((traits & kStateful) == 0) return false;
+  bool reads_variable = (traits & kTakesVariable) != 0;
+  bool makes_handle = op->schema.inputs().empty() && op->schema.outputs().size() == 1;
+  return !reads_variable && !makes_handle;
+}
+
 // Puts a function on the path of calls, with those that it makes itself.
 Status LibraryJudge::open(std::string_view name, std::vector<Place>& stack) const {
   TARN_ASSIGN_OR_RETURN(const Function* function, find(name));
@@ -94,8 +116,8 @@ Status LibraryJudge::open(std::string_view name, std::vector<Place>& stack) cons
     names.push_back(quoted(function->name));
     return invalid_argument("functions call themselves: ", str_join(names, " -> "));
   }
-  if (std::ssize(stack) >= kMostCallDepth) {
-    return resource_exhausted("functions call each other more than ", kMostCallDepth, " deep, from ",
+  if (std::ssize(stack) >= limits_.max_depth) {
+    return resource_exhausted("functions call each other more than ", limits_.max_depth, " deep, from ",
                               quoted(stack[0].function->name), " to ", quoted(function->name));
   }
   TARN_RETURN_IF_ERROR(judge_returns(*function));
@@ -115,24 +137,36 @@ Result<int64_t> LibraryJudge::judge(std::string_view name) {
       if (!size_of_.contains(callee->name)) TARN_RETURN_IF_ERROR(open(callee->name, stack));
       continue;
     }
-    Size size{std::ssize(place.function->nodes), 1};
+    Size size{std::ssize(place.function->nodes), 1, false};
+    for (const FunctionLibrary::Node& node : place.function->nodes) {
+      Call call = call_of(node.op, library_, ops_);
+      size.has_effect = size.has_effect || (call == Call::kNone && tarn::has_effect(ops_.find(node.op)));
+      // A Switch, or what a loop needs, for each value.
+      if (call == Call::kIf || call == Call::kCase || call == Call::kWhile) size.nodes += std::ssize(node.inputs);
+    }
     for (const Function* callee : place.calls) {
       const Size& of_callee = size_of_.at(callee->name);
-      size.nodes = std::min(size.nodes + of_callee.nodes, kMostCalledNodes + 1);
+      size.has_effect = size.has_effect || of_callee.has_effect;
+      size.nodes = std::min(size.nodes + of_callee.nodes, limits_.max_nodes + 1);
       size.depth = std::max(size.depth, of_callee.depth + 1);
     }
-    if (size.nodes > kMostCalledNodes) {
-      return resource_exhausted("function ", quoted(place.function->name), " makes more than ", kMostCalledNodes,
+    if (size.nodes > limits_.max_nodes) {
+      return resource_exhausted("function ", quoted(place.function->name), " makes more than ", limits_.max_nodes,
                                 " nodes with all that it calls");
     }
-    if (size.depth > kMostCallDepth) {
-      return resource_exhausted("functions call each other more than ", kMostCallDepth, " deep, from ",
+    if (size.depth > limits_.max_depth) {
+      return resource_exhausted("functions call each other more than ", limits_.max_depth, " deep, from ",
                                 quoted(place.function->name));
     }
     size_of_.emplace(place.function->name, size);
     stack.pop_back();
   }
   return size_of_.at(name).nodes;
+}
+
+bool LibraryJudge::has_effect(std::string_view function) const {
+  auto size = size_of_.find(function);
+  return size == size_of_.end() || size->second.has_effect;
 }
 
 Result<const Function*> LibraryJudge::find(std::string_view name) const {

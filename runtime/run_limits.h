@@ -13,7 +13,8 @@
 namespace tarn {
 
 struct RunLimits {
-  // Of one loop, each time that it is entered: some ten seconds of a loop that does nothing.
+  // Of all loops of a run together, so that loops within loops are no way around it: some ten seconds of a loop that
+  // does nothing.
   int64_t most_iterations = 100'000'000;
   int64_t timeout_ms = 0;  // of a run, looked at between steps; 0: none
   // Of one value that an op makes: refused before its memory is taken, at load where its shape is known by then.

@@ -114,6 +114,16 @@ std::span<const bool> as_bools(const std::vector<char>& bytes) {
   return {reinterpret_cast<const bool*>(bytes.data()), bytes.size()};
 }
 
+// Of a tensor's elements, which are what was meant: a 2 is no true.
+Result<std::vector<char>> bytes_of_bools(std::span<const uint64_t> values) {
+  std::vector<char> bytes;
+  for (uint64_t value : values) {
+    if (value > 1) return invalid_argument("bool_val ", value, " is not within 0 to 1");
+    bytes.push_back(static_cast<char>(value));
+  }
+  return bytes;
+}
+
 Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<const void>& owner,
                              const WireLimits& limits) {
   enum : uint32_t {
@@ -143,9 +153,8 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   std::vector<double> doubles, double_complexes;
   std::vector<int32_t> ints, halves;
   std::vector<int64_t> int64s;
-  std::vector<char> bools;
   std::vector<uint32_t> uint32s;
-  std::vector<uint64_t> uint64s;
+  std::vector<uint64_t> uint64s, bools;
   pbf_reader r(message.data(), message.size());
   while (next_field(r)) {
     bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
@@ -182,14 +191,11 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
         TARN_REPEATED(kComplexVal, complexes, fixed32, get_float, get_packed_float)
         TARN_REPEATED(kInt64Val, int64s, varint, get_int64, get_packed_int64)
         TARN_REPEATED(kDoubleComplexVal, double_complexes, fixed64, get_double, get_packed_double)
+        TARN_REPEATED(kBoolVal, bools, varint, get_uint64, get_packed_uint64)
         TARN_REPEATED(kHalfVal, halves, varint, get_int32, get_packed_int32)
         TARN_REPEATED(kUInt32Val, uint32s, varint, get_uint32, get_packed_uint32)
         TARN_REPEATED(kUInt64Val, uint64s, varint, get_uint64, get_packed_uint64)
 #undef TARN_REPEATED
-      case kBoolVal:
-        status = read_repeated(
-            r, kWhat, pbf_wire_type::varint, bools, [&] { return get_bool(r); }, [&] { return packed_bools(r); });
-        break;
       case kResourceVal:
         if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
         ++fields.resource_handle_val_count;
@@ -214,7 +220,8 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
   fields.int_val = ints;
   fields.scomplex_val = complexes;
   fields.int64_val = int64s;
-  fields.bool_val = as_bools(bools);
+  TARN_ASSIGN_OR_RETURN(std::vector<char> bool_bytes, bytes_of_bools(bools));
+  fields.bool_val = as_bools(bool_bytes);
   fields.dcomplex_val = double_complexes;
   fields.half_val = halves;
   fields.uint32_val = uint32s;

@@ -11,7 +11,7 @@ DEFINE_string(
 DEFINE_string(input_saver, "", "SaverDef file whose restore op says which tensor belongs to which variable");
 DEFINE_string(input_checkpoint, "",
               "Checkpoint with the variables' values, of either version: a prefix, one of its files, its folder or the "
-              "'checkpoint' file there. Without it, the one that lies with the graph");
+              "'checkpoint' file there. Without it, the one that lies with the graph; alone, its .meta is the graph");
 DEFINE_int32(checkpoint_version, 2, "Accepted for TensorFlow's sake: the content decides");
 DEFINE_string(output_graph, "", "File to write: .pb, or text if it ends in .pbtxt; without it nothing is written");
 DEFINE_bool(input_binary, false, "Accepted for TensorFlow's sake: the content decides");
@@ -88,6 +88,7 @@ int main(int argc, char** argv) {
                   "--output_node_names=output_node --output_graph=frozen.pb\n"
                   "freeze_graph --input_meta_graph=model.ckpt-1000.meta --input_checkpoint=model.ckpt-1000 "
                   "--output_node_names=output_node --output_graph=frozen.pb\n"
+                  "freeze_graph --input_checkpoint=train/model.ckpt-1000 --output_graph=frozen.pb\n"
                   "freeze_graph --input_graph=export/1 --output_graph=frozen.pb",
        .required = {},
        .ranges = {{"checkpoint_version", 1, 2}}},

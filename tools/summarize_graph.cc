@@ -7,6 +7,7 @@
 
 DEFINE_string(in_graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
 DEFINE_bool(print_structure, false, "Print every node with its inputs too");
+DEFINE_bool(check_finite, false, "Name constants with infinities, or with what is no number");
 
 namespace {
 
@@ -15,6 +16,7 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_in_graph, read));
   TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
   tarn::SummarizeOptions options{.print_structure = FLAGS_print_structure,
+                                 .check_finite = FLAGS_check_finite,
                                  .placeholder_shapes = tarn::placeholder_shapes(bytes)};
   TARN_ASSIGN_OR_RETURN(std::string text, tarn::summarize_graph(input.graph, FLAGS_in_graph, options));
   tarn::print(text);

@@ -1,5 +1,6 @@
-// GIF, all frames, as TensorFlow decodes it: each is drawn over the one before; how a frame is disposed of is ignored.
-// The format: CompuServe's "GIF89a specification".
+// GIF, all frames, as TensorFlow 2 decodes it: each is drawn over the one before; how a frame is disposed of is
+// ignored. The picture is as wide and high as the largest frame, whatever the screen's size; a frame's place is on the
+// screen. The format: CompuServe's "GIF89a specification".
 #include <algorithm>
 #include <array>
 #include <vector>
@@ -26,8 +27,6 @@ class GifReader {
     TARN_ASSIGN_OR_RETURN(std::string_view magic, take(6));
     if (magic != "GIF87a" && magic != "GIF89a") return invalid_argument("it begins with ", quoted(magic));
     TARN_ASSIGN_OR_RETURN(std::string_view screen, take(7));
-    width_ = number(screen, 0), height_ = number(screen, 2);
-    TARN_RETURN_IF_ERROR(judge_size(width_, height_));
     TARN_RETURN_IF_ERROR(read_colors(screen[4], colors_));
     int transparent = -1;
     for (bool ended = false; !ended;) {
@@ -36,7 +35,6 @@ class GifReader {
         case 0x3B: ended = true; break;
         case 0x21: TARN_RETURN_IF_ERROR(read_extension(transparent)); break;
         case 0x2C:
-          TARN_RETURN_IF_ERROR(judge_size(width_, height_, static_cast<int64_t>(frames_.size()) + 1));
           TARN_RETURN_IF_ERROR(read_frame(transparent));
           transparent = -1;
           break;
@@ -95,8 +93,8 @@ class GifReader {
     frame.width = number(head, 4), frame.height = number(head, 6);
     frame.transparent = transparent;
     TARN_RETURN_IF_ERROR(judge_size(frame.width, frame.height));
-    pixels_ += frame.width * frame.height;  // a frame may be larger than the picture
-    if (pixels_ > kMostPixels) return judge_size(pixels_, 1);
+    width_ = std::max(width_, frame.width), height_ = std::max(height_, frame.height);
+    TARN_RETURN_IF_ERROR(judge_size(width_, height_, static_cast<int64_t>(frames_.size()) + 1));
     TARN_RETURN_IF_ERROR(read_colors(head[8], frame.colors));
     TARN_ASSIGN_OR_RETURN(std::string_view code_bits, take(1));
     TARN_ASSIGN_OR_RETURN(std::string data, read_blocks());
@@ -205,7 +203,7 @@ class GifReader {
 
   std::string_view bytes_;
   size_t at_ = 0;
-  int64_t width_ = 0, height_ = 0, pixels_ = 0;
+  int64_t width_ = 0, height_ = 0;
   std::vector<Color> colors_;
   std::vector<Frame> frames_;
 };

@@ -35,7 +35,10 @@ extern "C" void read_bytes(png_structp png, png_bytep to, size_t size) {
   stream->left -= size;
 }
 extern "C" void write_bytes(png_structp png, png_bytep from, size_t size) {
-  static_cast<Stream*>(::png_get_io_ptr(png))->written->append(reinterpret_cast<const char*>(from), size);
+  std::string& to = *static_cast<Stream*>(::png_get_io_ptr(png))->written;
+  // Never grows: running out of memory must not unwind through libpng.
+  if (size > to.capacity() - to.size()) ::png_error(png, "more bytes than a picture of this size can have");
+  to.append(reinterpret_cast<const char*>(from), size);
 }
 extern "C" void flush_nothing(png_structp) {}
 
@@ -147,7 +150,11 @@ Result<Tensor> decode_png(std::string_view bytes, int channels, DType dtype) {
 }
 
 Result<std::string> encode_png(const Tensor& pixels, int compression) {
+  // zlib's bound for any window (an eighth more), libpng's 12 bytes for each 8192, a filter byte a row, and the header.
+  constexpr size_t kHeaderBytes = 4096;
+  size_t raw = pixels.byte_size() + static_cast<size_t>(pixels.shape().dim(0));
   std::string bytes;
+  bytes.reserve(raw + raw / 4 + kHeaderBytes);
   Stream stream;
   stream.written = &bytes;
   png_structp png = ::png_create_write_struct(PNG_LIBPNG_VER_STRING, &stream, leave_libpng, ignore_warning);
@@ -155,6 +162,7 @@ Result<std::string> encode_png(const Tensor& pixels, int compression) {
   bool done = info != nullptr && encode_into(png, info, stream, pixels, compression);
   ::png_destroy_write_struct(&png, &info);
   if (!done) return invalid_argument("PNG encoding failed: ", printable(stream.message));
+  bytes.shrink_to_fit();
   return bytes;
 }
 

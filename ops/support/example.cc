@@ -8,6 +8,9 @@
 namespace tarn {
 namespace {
 
+// One long example makes every row of a batch as long: so much, and no more, may be made of it.
+constexpr int64_t kMostDenseBytes = int64_t{4} << 30;
+
 // A Feature: one of three lists, or nothing.
 struct Feature {
   DType dtype = DType::kInvalid;
@@ -162,6 +165,14 @@ class ExampleBatch {
     if (!is_single) shape.add_dim(static_cast<int64_t>(serialized_.size()));
     for (int d = 0; d < dense.shape.rank(); ++d) {
       shape.add_dim(d == 0 && dense.is_variable() ? longest : dense.shape.dim(d));
+    }
+    TARN_ASSIGN_OR_RETURN(int64_t elements, shape.element_count());
+    auto element_bytes =
+        static_cast<int64_t>(dense.dtype == DType::kString ? sizeof(std::string) : dtype_size(dense.dtype));
+    if (dense.is_variable() && elements > kMostDenseBytes / element_bytes) {
+      return resource_exhausted("Key: ", printable(dense.key), ".  ", serialized_.size(),
+                                " examples as long as the longest, of shape ", shape.to_string(), ", take more than ",
+                                kMostDenseBytes, " bytes");
     }
     TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(dense.dtype, shape));
     int64_t per_row = longest * stride;

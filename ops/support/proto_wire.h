@@ -24,6 +24,7 @@ class ProtoReader {
   bool next() {
     uint64_t key = 0;
     if (rest_.empty() || !ok_ || !take_varint(key)) return false;
+    if (key > UINT32_MAX || key >> 3 == 0) return ok_ = false;  // no field has such a number
     field_ = static_cast<uint32_t>(key >> 3);
     type_ = static_cast<uint32_t>(key & 7);
     switch (type_) {
@@ -37,7 +38,7 @@ class ProtoReader {
       default: return ok_ = false;  // groups, which nothing writes
     }
   }
-  bool ok() const { return ok_ && field_or_start(); }
+  bool ok() const { return ok_; }
   uint32_t field() const { return field_; }
   bool is_bytes() const { return type_ == kBytes; }
   bool is_varint() const { return type_ == kVarint; }
@@ -64,11 +65,7 @@ class ProtoReader {
   }
 
  private:
-  bool field_or_start() const { return field_ != 0 || !started_; }
-  bool take_varint(uint64_t& value) {
-    started_ = true;
-    return ok_ = take_varint(rest_, value);
-  }
+  bool take_varint(uint64_t& value) { return ok_ = take_varint(rest_, value); }
   bool take(uint64_t size) {
     if (size > rest_.size()) return ok_ = false;
     piece_ = rest_.substr(0, size);
@@ -79,7 +76,7 @@ class ProtoReader {
   std::string_view rest_, piece_;
   uint64_t number_ = 0;
   uint32_t field_ = 0, type_ = 0;
-  bool ok_ = true, started_ = false;
+  bool ok_ = true;
 };
 
 class ProtoWriter {

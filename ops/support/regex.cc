@@ -1,55 +1,96 @@
 #include "ops/support/regex.h"
 
 #include <algorithm>
+#include <map>
 
 namespace tarn {
 namespace {
 
 using Step = Regex::Step;
 using Code = std::vector<Step>;
-using Set = std::vector<Regex::Range>;
+using Set = Regex::Set;
 
 constexpr uint32_t kLastCodePoint = 0x10FFFF;
 constexpr size_t kMostSteps = 20000;
 constexpr int kMostDepth = 200, kMostRepeats = 1000, kMostGroups = 100;
 
-// The code point at `at`, and how many bytes it has. A byte that begins none stands for itself, beyond all others.
+constexpr uint32_t kNoCodePoint = UINT32_MAX;
+constexpr uint32_t kOddCodePoint = kLastCodePoint + 1;
+
+// The code point at `at`, and how many bytes it has; kNoCodePoint, which is in no set, for a byte that begins none.
+// Three or four bytes that look like one but say too little or too much are kOddCodePoint.
 uint32_t decode(std::string_view text, size_t at, size_t& size) {
   auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(text[i])); };
   uint32_t first = byte(at);
   size = first < 0x80 ? 1 : (first & 0xE0) == 0xC0 ? 2 : (first & 0xF0) == 0xE0 ? 3 : (first & 0xF8) == 0xF0 ? 4 : 0;
   if (size == 1) return first;
-  bool is_good = size > 0 && at + size <= text.size();
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};  // of so many bytes: more than needed are not UTF-8
+  bool is_good = size > 0 && at + size <= text.size() && first <= 0xF4;
   uint32_t point = is_good ? first & (0xFFu >> (size + 1)) : 0;
   for (size_t i = 1; is_good && i < size; ++i) {
     is_good = (byte(at + i) & 0xC0) == 0x80;
     point = point << 6 | (byte(at + i) & 0x3F);
   }
-  if (is_good) return point;
+  bool is_one = is_good && point >= kLeast[size] && point <= kLastCodePoint;
+  if (is_one) return point;
+  if (is_good && size > 2) return kOddCodePoint;
   size = 1;
-  return kLastCodePoint + 1 + first;
+  return kNoCodePoint;
 }
 
 void append_code(Code& to, const Code& more) {
   to.insert(to.end(), more.begin(), more.end());
 }
 Step step(Step::Kind kind, int a = 0, int b = 0) {
-  return {kind, a, b, {}};
+  return {kind, a, b};
 }
 int length_of(const Code& code) {
   return static_cast<int>(code.size());
 }
 
-Set negated(Set set) {
+// In order, and what touches or overlaps as one.
+Set merged(Set set) {
   std::sort(set.begin(), set.end());
+  Set result;
+  for (auto [first, last] : set) {
+    if (!result.empty() && first <= result.back().second + 1) {
+      result.back().second = std::max(result.back().second, last);
+    } else {
+      result.emplace_back(first, last);
+    }
+  }
+  return result;
+}
+
+Set negated(const Set& set) {
   Set rest;
   uint32_t next = 0;
-  for (auto [first, last] : set) {
+  for (auto [first, last] : merged(set)) {
     if (first > next) rest.emplace_back(next, first - 1);
-    next = std::max(next, last + 1);
+    next = last + 1;
   }
-  rest.emplace_back(next, kLastCodePoint + 256);
+  if (next <= kLastCodePoint) rest.emplace_back(next, kLastCodePoint);
   return rest;
+}
+
+// With the other case of its letters from A to Z.
+Set folded(const Set& set) {
+  Set result = set;
+  for (auto [first, last] : set) {
+    uint32_t upper = std::max<uint32_t>(first, 'A'), upper_end = std::min<uint32_t>(last, 'Z');
+    if (upper <= upper_end) result.emplace_back(upper + 32, upper_end + 32);
+    uint32_t lower = std::max<uint32_t>(first, 'a'), lower_end = std::min<uint32_t>(last, 'z');
+    if (lower <= lower_end) result.emplace_back(lower - 32, lower_end - 32);
+  }
+  return result;
+}
+
+bool holds_point(const Set& set, uint32_t point) {
+  // RE2 does not look closely at bytes where anything beyond ASCII will do.
+  if (point == kOddCodePoint) return !set.empty() && set.back().first <= 0x80 && set.back().second == kLastCodePoint;
+  auto after = std::upper_bound(set.begin(), set.end(), point,
+                                [](uint32_t value, const Regex::Range& range) { return value < range.first; });
+  return after != set.begin() && point <= std::prev(after)->second;
 }
 
 // Functions rather than constants: nothing is constructed before main.
@@ -61,6 +102,12 @@ Set word_characters() {
 }
 Set spaces() {
   return {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}};
+}
+
+bool is_word_at(std::string_view text, size_t at) {
+  if (at >= text.size()) return false;
+  char c = text[at];
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
 }
 
 class Parser {
@@ -79,6 +126,11 @@ class Parser {
     return code;
   }
   int groups() const { return groups_; }
+  std::vector<Set> sets() const {
+    std::vector<Set> sets(set_numbers_.size());
+    for (const auto& [set, number] : set_numbers_) sets[static_cast<size_t>(number)] = set;
+    return sets;
+  }
 
  private:
   struct Flags {
@@ -98,24 +150,41 @@ class Parser {
   Result<Code> alternatives(int depth) {
     if (depth > kMostDepth) return error("groups are nested too deeply");
     Flags outer = flags_;
-    TARN_ASSIGN_OR_RETURN(Code code, sequence(depth));
-    while (take('|')) {
-      TARN_ASSIGN_OR_RETURN(Code other, sequence(depth));
-      Code both{step(Step::kSplit, 1, length_of(code) + 2)};
-      append_code(both, code);
-      both.push_back(step(Step::kJump, length_of(other) + 1));
-      append_code(both, other);
-      code = std::move(both);
-      if (code.size() > kMostSteps) return error("the pattern is too large");
-    }
+    std::vector<Code> ways;
+    size_t length = 0;
+    do {
+      TARN_ASSIGN_OR_RETURN(Code way, sequence(depth));
+      length += way.size() + 2;
+      if (length > kMostSteps) return error("the pattern is too large");
+      ways.push_back(std::move(way));
+    } while (take('|'));
     flags_ = outer;
+    // split to 1 or 2; way 1; jump to the end; split to 2 or 3; way 2; … the last way
+    Code code;
+    for (size_t i = 0; i + 1 < ways.size(); ++i) {
+      code.push_back(step(Step::kSplit, 1, length_of(ways[i]) + 2));
+      append_code(code, ways[i]);
+      code.push_back(step(Step::kJump));
+    }
+    append_code(code, ways.back());
+    int end = length_of(code), at = 0;
+    for (size_t i = 0; i + 1 < ways.size(); ++i) {
+      at += length_of(ways[i]) + 1;
+      code[static_cast<size_t>(at)].a = end - at;
+      ++at;
+    }
     return code;
   }
 
   Result<Code> sequence(int depth) {
     Code code;
     while (!at_end() && pattern_[at_] != '|' && pattern_[at_] != ')') {
+      if (pattern_.substr(at_).starts_with("\\Q")) {
+        TARN_RETURN_IF_ERROR(literal_text(code));
+        continue;
+      }
       TARN_ASSIGN_OR_RETURN(Code atom, one(depth));
+      if (std::exchange(only_flags_, false)) continue;
       TARN_ASSIGN_OR_RETURN(atom, repeated(std::move(atom)));
       append_code(code, atom);
       if (code.size() > kMostSteps) return error("the pattern is too large");
@@ -123,45 +192,65 @@ class Parser {
     return code;
   }
 
-  Result<Code> repeated(Code atom) {
-    while (!at_end()) {
-      int least = 0, most = 0;  // most -1: any number
-      size_t before = at_;
-      if (take('*')) {
-        most = -1;
-      } else if (take('+')) {
-        least = 1, most = -1;
-      } else if (take('?')) {
-        most = 1;
-      } else if (!counts(least, most)) {
-        at_ = before;
-        return atom;
-      }
-      if (least > kMostRepeats || most > kMostRepeats || (most >= 0 && most < least)) {
-        return error("invalid repetition size");
-      }
-      bool is_lazy = take('?') != flags_.ungreedy;
-      Code code;
-      for (int i = 0; i < least; ++i) {
+  // \Q…\E, or to the end: characters without a meaning; an operator after it is the last one's.
+  Status literal_text(Code& code) {
+    at_ += 2;
+    while (!at_end() && !pattern_.substr(at_).starts_with("\\E")) {
+      TARN_ASSIGN_OR_RETURN(uint32_t point, character());
+      Code atom = of_set(of_point(point));
+      if (pattern_.substr(at_).starts_with("\\E")) {
+        at_ += 2;
+        TARN_ASSIGN_OR_RETURN(atom, repeated(std::move(atom)));
         append_code(code, atom);
-        if (code.size() > kMostSteps) return error("the pattern is too large");
+        return {};
       }
-      auto choose = [&](int into, int past) {
-        return is_lazy ? step(Step::kSplit, past, into) : step(Step::kSplit, into, past);
-      };
-      if (most < 0) {
-        code.push_back(choose(1, length_of(atom) + 2));
-        append_code(code, atom);
-        code.push_back(step(Step::kJump, -(length_of(atom) + 1)));
-      }
-      for (int i = least; i < most; ++i) {
-        code.push_back(choose(1, (most - i) * (length_of(atom) + 1)));
-        append_code(code, atom);
-        if (code.size() > kMostSteps) return error("the pattern is too large");
-      }
-      atom = std::move(code);
+      append_code(code, atom);
+      if (code.size() > kMostSteps) return error("the pattern is too large");
     }
-    return atom;
+    if (!at_end()) at_ += 2;
+    return {};
+  }
+
+  // "*", "+", "?", "{2,5}" and the like at `at_`; goes past it.
+  bool operation(int& least, int& most) {  // most -1: any number
+    size_t before = at_;
+    least = 0, most = -1;
+    if (take('*')) return true;
+    if (take('+')) return least = 1, true;
+    if (take('?')) return most = 1, true;
+    if (counts(least, most)) return true;
+    at_ = before;
+    return false;
+  }
+
+  Result<Code> repeated(Code atom) {
+    int least = 0, most = 0;
+    if (!operation(least, most)) return atom;
+    if (least > kMostRepeats || most > kMostRepeats || (most >= 0 && most < least)) {
+      return error("invalid repetition size");
+    }
+    bool is_lazy = take('?') != flags_.ungreedy;
+    int other_least = 0, other_most = 0;
+    if (operation(other_least, other_most)) return error("bad repetition operator");
+    Code code;
+    for (int i = 0; i < least; ++i) {
+      append_code(code, atom);
+      if (code.size() > kMostSteps) return error("the pattern is too large");
+    }
+    auto choose = [&](int into, int past) {
+      return is_lazy ? step(Step::kSplit, past, into) : step(Step::kSplit, into, past);
+    };
+    if (most < 0) {
+      code.push_back(choose(1, length_of(atom) + 2));
+      append_code(code, atom);
+      code.push_back(step(Step::kJump, -(length_of(atom) + 1)));
+    }
+    for (int i = least; i < most; ++i) {
+      code.push_back(choose(1, (most - i) * (length_of(atom) + 1)));
+      append_code(code, atom);
+      if (code.size() > kMostSteps) return error("the pattern is too large");
+    }
+    return code;
   }
 
   // "{2}", "{2,}", "{2,5}"; anything else is text.
@@ -187,22 +276,33 @@ class Parser {
       case '[': {
         ++at_;
         TARN_ASSIGN_OR_RETURN(Set set, char_class());
-        return of_set(std::move(set));
+        return of_set(set);
       }
-      case '.': ++at_; return of_set(flags_.dot_all ? Set{{0, kLastCodePoint + 256}} : negated({{'\n', '\n'}}));
+      case '.': ++at_; return of_set(flags_.dot_all ? Set{{0, kLastCodePoint}} : negated({{'\n', '\n'}}));
       case '^': ++at_; return Code{step(flags_.lines ? Step::kLineBegin : Step::kBegin)};
       case '$': ++at_; return Code{step(flags_.lines ? Step::kLineEnd : Step::kEnd)};
       case '\\': return escape();
       case '*':
       case '+':
       case '?': return error("no argument for repetition operator");
-      default: {
-        size_t size = 0;
-        uint32_t point = decode(pattern_, at_, size);
-        at_ += size;
-        return of_set({{point, point}});
+      case '{': {
+        int least = 0, most = 0;
+        if (operation(least, most)) return error("no argument for repetition operator");
+        break;  // a character as any other
       }
+      default: break;
     }
+    TARN_ASSIGN_OR_RETURN(uint32_t point, character());
+    return of_set(of_point(point));
+  }
+
+  // One of the pattern as it stands.
+  Result<uint32_t> character() {
+    size_t size = 0;
+    uint32_t point = decode(pattern_, at_, size);
+    if (point > kLastCodePoint) return error("invalid UTF-8");
+    at_ += size;
+    return point;
   }
 
   Result<Code> group(int depth) {
@@ -210,23 +310,17 @@ class Parser {
     if (take('?')) {
       if (take('P')) {
         if (!take('<')) return error("invalid group");
-        while (!at_end() && pattern_[at_] != '>') ++at_;
-        if (!take('>')) return error("invalid named group");
+        size_t begin = at_;
+        while (is_word_at(pattern_, at_)) ++at_;
+        if (at_ == begin || !take('>')) return error("invalid named capture group");
         number = groups_++;
       } else {
-        bool value = true;
         Flags outer = flags_;
-        while (!at_end() && pattern_[at_] != ':' && pattern_[at_] != ')') {
-          switch (pattern_[at_++]) {
-            case 'i': flags_.ignore_case = value; break;
-            case 's': flags_.dot_all = value; break;
-            case 'm': flags_.lines = value; break;
-            case 'U': flags_.ungreedy = value; break;
-            case '-': value = false; break;
-            default: return error("invalid group flag");
-          }
+        TARN_RETURN_IF_ERROR(group_flags());
+        if (take(')')) {  // for the rest of the group around
+          only_flags_ = true;
+          return Code{};
         }
-        if (take(')')) return Code{};  // for the rest of the group around
         if (!take(':')) return error("missing )");
         TARN_ASSIGN_OR_RETURN(Code body, alternatives(depth + 1));
         flags_ = outer;
@@ -244,20 +338,35 @@ class Parser {
     return code;
   }
 
-  Code of_set(Set set) const {
-    if (flags_.ignore_case) {
-      Set folded = set;
-      for (auto [first, last] : set) {
-        for (uint32_t c = std::max<uint32_t>(first, 'A'); c <= std::min<uint32_t>(last, 'z'); ++c) {
-          if (c <= 'Z') folded.emplace_back(c + 32, c + 32);
-          if (c >= 'a') folded.emplace_back(c - 32, c - 32);
-        }
+  // "i-s" of "(?i-s:"
+  Status group_flags() {
+    bool value = true, is_empty = false;
+    for (; !at_end() && pattern_[at_] != ':' && pattern_[at_] != ')'; ++at_) {
+      is_empty = false;
+      switch (pattern_[at_]) {
+        case 'i': flags_.ignore_case = value; break;
+        case 's': flags_.dot_all = value; break;
+        case 'm': flags_.lines = value; break;
+        case 'U': flags_.ungreedy = value; break;
+        case '-':
+          if (!value) return error("invalid group flag");
+          value = false;
+          is_empty = true;
+          break;
+        default: return error("invalid group flag");
       }
-      set = std::move(folded);
     }
-    Step matched = step(Step::kSet);
-    matched.set = std::move(set);
-    return {std::move(matched)};
+    return is_empty ? error("invalid group flag") : Status();
+  }
+
+  Set of_point(uint32_t point) const {
+    Set set{{point, point}};
+    return flags_.ignore_case ? folded(set) : set;
+  }
+
+  Code of_set(const Set& set) {
+    int number = static_cast<int>(set_numbers_.size());
+    return {step(Step::kSet, set_numbers_.try_emplace(merged(set), number).first->second)};
   }
 
   // \d and its like; false if `c` names no set.
@@ -287,14 +396,18 @@ class Parser {
       case 'x': return hex();
       default: break;
     }
+    bool is_octal = c == '0' || (c >= '1' && c <= '7' && is_octal_digit());  // \1 alone would name a group
+    if (is_octal) {
+      auto value = static_cast<uint32_t>(c - '0');
+      for (int i = 0; i < 2 && is_octal_digit(); ++i) value = value * 8 + static_cast<uint32_t>(pattern_[at_++] - '0');
+      return value;
+    }
     bool is_word = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
     if (is_word) return error("invalid escape sequence");
     --at_;
-    size_t size = 0;
-    uint32_t point = decode(pattern_, at_, size);
-    at_ += size;
-    return point;
+    return character();
   }
+  bool is_octal_digit() const { return !at_end() && pattern_[at_] >= '0' && pattern_[at_] <= '7'; }
   Result<uint32_t> hex() {
     bool braced = take('{');
     uint32_t value = 0;
@@ -326,22 +439,19 @@ class Parser {
     }
     if (named_set(pattern_[at_], set)) {
       ++at_;
-      return of_set(std::move(set));
+      return of_set(set);
     }
     TARN_ASSIGN_OR_RETURN(uint32_t point, escaped());
-    return of_set({{point, point}});
+    return of_set(of_point(point));
   }
 
   Result<uint32_t> class_point() {
     if (take('\\')) return escaped();
-    size_t size = 0;
-    uint32_t point = decode(pattern_, at_, size);
-    at_ += size;
-    return point;
+    return character();
   }
 
-  // "[:alpha:]" within a class.
-  bool posix_set(Set& set) {
+  // "[:alpha:]" within a class; false if none is there.
+  Result<bool> posix_set(Set& set) {
     struct Named {
       std::string_view name;
       Set set;
@@ -358,7 +468,8 @@ class Parser {
                           {"word", word_characters()},
                           {"cntrl", {{0, 31}, {127, 127}}},
                           {"print", {{' ', '~'}}},
-                          {"graph", {{'!', '~'}}}};
+                          {"graph", {{'!', '~'}}},
+                          {"ascii", {{0, 127}}}};
     std::string_view rest = pattern_.substr(at_);
     if (!rest.starts_with("[:")) return false;
     size_t end = rest.find(":]");
@@ -368,11 +479,12 @@ class Parser {
     if (is_negated) name.remove_prefix(1);
     for (const Named& named : sets) {
       if (named.name != name) continue;
-      set = is_negated ? negated(named.set) : named.set;
+      set = flags_.ignore_case ? folded(named.set) : named.set;
+      if (is_negated) set = negated(set);
       at_ += end + 2;
       return true;
     }
-    return false;
+    return error("invalid character class range");
   }
 
   Result<Set> char_class() {
@@ -384,7 +496,8 @@ class Parser {
       if (!is_first && take(']')) break;
       is_first = false;
       Set named;
-      if (posix_set(named)) {
+      TARN_ASSIGN_OR_RETURN(bool is_posix, posix_set(named));
+      if (is_posix) {
         set.insert(set.end(), named.begin(), named.end());
         continue;
       }
@@ -401,22 +514,20 @@ class Parser {
         TARN_ASSIGN_OR_RETURN(last, class_point());
         if (last < first) return error("invalid character class range");
       }
-      set.emplace_back(first, last);
+      Set range{{first, last}};
+      if (flags_.ignore_case) range = folded(range);
+      set.insert(set.end(), range.begin(), range.end());
     }
-    return is_negated ? negated(std::move(set)) : set;
+    return is_negated ? negated(set) : set;
   }
 
   std::string_view pattern_;
   size_t at_ = 0;
   Flags flags_;
+  bool only_flags_ = false;  // what one() read was no more than "(?i)"
   int groups_ = 1;
+  std::map<Set, int> set_numbers_;
 };
-
-bool is_word_at(std::string_view text, size_t at) {
-  if (at >= text.size()) return false;
-  char c = text[at];
-  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
-}
 
 }  // namespace
 
@@ -424,6 +535,7 @@ Result<Regex> Regex::parse(std::string_view pattern) {
   Parser parser(pattern);
   Regex regex;
   TARN_ASSIGN_OR_RETURN(regex.steps_, parser.parse());
+  regex.sets_ = parser.sets();
   regex.groups_ = parser.groups();
   return regex;
 }
@@ -493,9 +605,7 @@ std::vector<size_t> Regex::find(std::string_view text, size_t from, bool whole) 
         found = thread.slots;
         break;  // threads after this one are worse
       }
-      bool matches = !is_end && std::any_of(s.set.begin(), s.set.end(), [&](const Range& range) {
-        return point >= range.first && point <= range.second;
-      });
+      bool matches = !is_end && holds_point(sets_[static_cast<size_t>(s.a)], point);
       if (matches) follow({thread.at + 1, std::move(thread.slots)}, at + size, next);
     }
     now.swap(next);
@@ -550,7 +660,7 @@ std::string Regex::replace(std::string_view text, std::string_view rewrite, bool
     if (begin == end && at <= text.size()) {
       if (at == text.size()) return result;
       size_t size = 0;
-      decode(text, at, size);
+      if (decode(text, at, size) == kOddCodePoint) size = 1;
       result.append(text.substr(at, size));
       at += size;
     }

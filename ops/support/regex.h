@@ -5,7 +5,8 @@
 //   regex.replace("a-b-c", "-", "+", /*global=*/true)            // "a+b+c"
 //
 // Characters, ., classes ([a-z], [^…], [[:alpha:]], \d \w \s), ^ $ \A \z \b \B, groups, |, * + ? {n,m} greedy and not,
-// flags (?i) (?s) (?m) (?U). Text is UTF-8; bytes that are not stand for themselves. Not had: \p{…}, case beyond ASCII.
+// \Q…\E, flags (?i) (?s) (?m) (?U). Text is UTF-8: a byte that is not matches nothing. Not had: \p{…}, \C, case beyond
+// ASCII.
 // Thread-compatible: const after parse().
 #pragma once
 
@@ -28,8 +29,10 @@ class Regex {
   // The first match, or every one. `rewrite` may name groups as \0 to \9; check_rewrite() must have accepted it.
   std::string replace(std::string_view text, std::string_view rewrite, bool global) const;
   Status check_rewrite(std::string_view rewrite) const;
+  size_t set_count() const { return sets_.size(); }  // sets of characters that it holds
 
   using Range = std::pair<uint32_t, uint32_t>;  // first and last code point
+  using Set = std::vector<Range>;               // in order, apart from each other
   struct Step {
     enum Kind : uint8_t {
       kSet,
@@ -45,8 +48,8 @@ class Regex {
       kMatch
     };
     Kind kind;
-    int a = 0, b = 0;             // kSplit: where to go first and second, from here; kJump: where; kSave: which slot
-    std::vector<Range> set = {};  // kSet
+    // kSplit: where to go first and second, from here; kJump: where; kSave: which slot; kSet: which set
+    int a = 0, b = 0;
   };
 
  private:
@@ -56,7 +59,8 @@ class Regex {
   bool holds(Step::Kind kind, std::string_view text, size_t at) const;
 
   std::vector<Step> steps_;
-  int groups_ = 1;  // with the whole match
+  std::vector<Set> sets_;  // each once: a step that is repeated a thousand times names it
+  int groups_ = 1;         // with the whole match
 };
 
 }  // namespace tarn

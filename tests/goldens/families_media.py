@@ -355,3 +355,47 @@ def csv(g):
     g.add("DecodeCSV", strings(b"\r\n1;2;x"), defaults, field_delim=";")
     g.add("DecodeCSV", strings(b"1,NA,\"y", b"NA,3,z"), defaults, use_quote_delim=False, na_value="NA")
     g.add("DecodeCSV", b"a,b,1,c,2", [i32(), np.array(5.0, F32)], select_cols=[2, 4])
+
+
+@family("text")
+def substr_of_negative_length(g):
+    text = strings(b"hello", "häé€o".encode())
+    for position in (0, 1, 5):
+        for length in (-1, -100):
+            for unit in ("BYTE", "UTF8_CHAR"):
+                g.add("Substr", text, i32(position, position), i32(length, length), unit=unit)
+    g.add("Substr", text, i32(-3, -5), i32(-1, -2))
+
+
+@family("text")
+def regular_expressions_in_corners(g):
+    broken = strings(b"\xff", b"a\xffb\xc3", b"a", b"\xc0\xafx", b"\xe2\x82", b"\xf4\x90\x80\x80", "é€".encode())
+    for pattern in (b".*", b"(?s).*", b"[^a]*", b"\\D+", b"[^\\s]*a?"):
+        g.add("RegexFullMatch", broken, pattern)
+        g.add("RegexReplace", broken, pattern, b"<\\0>")
+    for pattern, rewrite in [(b".", b"x"), (b"[^a]", b"x"), (b"q*", b"-")]:
+        g.add("RegexReplace", broken, pattern, rewrite)
+    texts = strings(b"a", b"aa", b"", b"x", b"a.b", b"A", b"1", b"xy", b"ab", b"\x07", b"\n", b"aaaaaa", b"a.bb", b"-", b"x{2", b"\x01a")
+    for pattern in (b"a??", b"\\Qa.b\\E", b"\\Qa.b\\E+", b"\\Qa.b", b"\\Q\\E", b"\\07", b"\\012", b"\\101", b"\\01a", b"[[:ascii:]]", b"[^[:ascii:]]",
+                    b"a{,3}", b"x{2", b"|", b"a||x", b"()", b"a|b|x|aa|.y", b"(?)a", b"(?s-i:.)", b"^*", b"\\b*a", b"(a*)+", b"(?:a*)*", b"a{0}",
+                    b"[\\d-z]", b"[]a]", b"[^]a]", b"[[.a.]]", b"(?P<n>x)(?P<m>y)", b"(?i)[^a]", b"(?i)[[:^upper:]]", b"(?i)[[:lower:]]+",
+                    b"(?i)[^[:upper:]]", b"(?i)x|[Z-b]", b"(?i)\\x61", b"a{2,}?", b"(?U)a+", b"(?i:a)a"):
+        g.add("RegexFullMatch", texts, pattern)
+        g.add("RegexReplace", texts, pattern, b"<\\0>")
+
+
+@family("images")
+def suppression_of_boxes_that_are_no_numbers(g):
+    nan, most = float("nan"), np.array(5, I32)
+    for rows in ([[0, 0, 1, 1], [0, nan, 1, 1], [2, 2, 3, 3]], [[0, nan, 1, 1], [0, 0, 1, 1], [0, nan, 1, 1], [2, 2, 3, 3]]):
+        boxes, scores = np.array(rows, F32), np.linspace(0.9, 0.3, len(rows)).astype(F32)
+        for overlap in (0.5, 1.0):
+            threshold = np.array(overlap, F32)
+            g.add("NonMaxSuppressionV2", boxes, scores, most, threshold)
+            for least in (-1.0, 0.0):
+                least = np.array(least, F32)
+                g.add("NonMaxSuppressionV3", boxes, scores, most, threshold, least)
+                for sigma in (0.0, 0.5):
+                    g.add("NonMaxSuppressionV5", boxes, scores, most, threshold, least, np.array(sigma, F32))
+    overlaps = np.array([[1, nan, 0], [nan, 1, 0], [0, 0, 1]], F32)
+    g.add("NonMaxSuppressionWithOverlaps", overlaps, np.array([0.9, 0.8, 0.7], F32), most, np.array(0.5, F32), np.array(0, F32))

@@ -181,17 +181,16 @@ def dequantize(g):
                 # TensorFlow takes a qint32 to float and from there to int: 2^31 - 1 becomes 2^31, which no int holds.
                 overflows = dtype == "qint32" and mode == "SCALED"
                 note = "2^31 - 1 as a float to int: undefined in C++, values of x86-64" if overflows else ""
-                g.add("Dequantize", Quantized(codes, dtype), F32(low), F32(high), mode=mode, terms=2, note=note)
+                g.add("Dequantize", Quantized(codes, dtype), F32(low), F32(high), mode=mode, note=note)
     g.add(
         "Dequantize",
         Quantized(np.arange(256), "quint8"),
         F32(-0.731),
         F32(1.277),
         mode="MIN_FIRST",
-        terms=2,
         note="every code",
     )
-    g.add("Dequantize", Quantized([[0, 10], [200, 255]], "quint8"), F32(-1), F32(3), mode="MIN_FIRST", terms=2)
+    g.add("Dequantize", Quantized([[0, 10], [200, 255]], "quint8"), F32(-1), F32(3), mode="MIN_FIRST")
     g.add(
         "Dequantize",
         Quantized([-128, -127, 0, 127], "qint8"),
@@ -199,7 +198,6 @@ def dequantize(g):
         F32(1),
         mode="SCALED",
         narrow_range=True,
-        terms=2,
     )
     codes = g.ints([2, 2, 1, 3], -127, 127, np.int8)
     g.add(
@@ -210,48 +208,7 @@ def dequantize(g):
         mode="SCALED",
         narrow_range=True,
         axis=3,
-        terms=2,
         note="a range for each channel",
-    )
-
-
-@family("quantize")
-def quantize_v2(g):
-    for dtype in ("quint8", "qint8"):
-        for mode in ("MIN_FIRST", "MIN_COMBINED", "SCALED"):
-            for low, high in LIMITS[:4]:
-                g.add("QuantizeV2", g.floats([12], -4, 7), F32(low), F32(high), T=dtype, mode=mode, terms=1)
-    for rounding in ("HALF_AWAY_FROM_ZERO", "HALF_TO_EVEN"):
-        g.add(
-            "QuantizeV2",
-            np.array([-1, -0.5, 0, 0.5, 1, 1.5, 2.5], F32),
-            F32(-127),
-            F32(127),
-            T="qint8",
-            mode="SCALED",
-            round_mode=rounding,
-            terms=1,
-        )
-    vector = g.rng.standard_normal(40).astype(F32)
-    g.add(
-        "QuantizeV2",
-        vector,
-        vector.min(),
-        vector.max(),
-        T="quint8",
-        mode="MIN_FIRST",
-        terms=1,
-        note="a normal vector and its own range",
-    )
-    g.add(
-        "QuantizeV2",
-        np.zeros([3], F32),
-        F32(0),
-        F32(0),
-        T="quint8",
-        mode="MIN_FIRST",
-        terms=1,
-        note="an empty range is widened",
     )
 
 

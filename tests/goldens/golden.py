@@ -143,7 +143,7 @@ class Recorder:
 
     # -- Running
 
-    def _run(self, op, inputs, attrs, variables):
+    def _run(self, op, inputs, attrs, variables, onednn=False):
         """Returns (node, flat inputs, outputs, variables after); every tensor as (dtype name, array)."""
         definition = op_def_registry.get(op)
         feeds, flat, refs = {}, [], []
@@ -176,7 +176,9 @@ class Recorder:
                 arguments[argument.name] = (
                     [wire(v, False) for v in value] if listed else wire(value, position < variables)
                 )
-            _, _, node, _ = op_def_library._apply_op_helper(op, "node", **arguments)
+            _, _, node, _ = op_def_library._apply_op_helper("_Mkl" + op if onednn else op, "node", **arguments)
+            if onednn:
+                node._set_attr("_kernel", v1.AttrValue(s=b"QuantizedMklOp"))
 
             config = v1.ConfigProto(intra_op_parallelism_threads=1, inter_op_parallelism_threads=1)
             config.graph_options.rewrite_options.disable_meta_optimizer = True
@@ -194,14 +196,15 @@ class Recorder:
         """The outputs of an op that only prepares another case's inputs."""
         return [array for _, array in self._run(op, inputs, attrs, 0)[2]]
 
-    def add(self, op, *inputs, terms=0, note="", variables=0, unspecified=(), **attrs):
+    def add(self, op, *inputs, terms=0, note="", variables=0, unspecified=(), onednn=False, **attrs):
         """Records one case. Lists are list inputs; the first `variables` inputs are reference variables; TensorFlow
-        leaves the outputs numbered in `unspecified` uninitialized.
+        leaves the outputs numbered in `unspecified` uninitialized. With `onednn` the kernel is the one that TensorFlow
+        takes by default on x86-64.
 
         terms  0: equal bits;  1: one function value or a few roundings;  n: a sum of n rounded terms.
         """
         try:
-            node, flat, outputs, after = self._run(op, inputs, attrs, variables)
+            node, flat, outputs, after = self._run(op, inputs, attrs, variables, onednn)
         except Exception as error:
             raise SystemExit(f"{op} {attrs} {[np.shape(i) for i in inputs]}: {error}")
         recorded = {name: attr_json(node.attr[name]) for name in sorted(node.attr) if not name.startswith("_")}

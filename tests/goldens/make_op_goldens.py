@@ -18,6 +18,7 @@ import families_linalg
 import families_math
 import families_media
 import families_nn
+import families_quantized
 import families_state
 
 HERE = os.path.dirname(os.path.abspath(__file__))

@@ -195,6 +195,45 @@ w = Neg(x, ^s) {T=f32}
   EXPECT_TRUE(waited_for.ok()) << waited_for.status().to_string();
 }
 
+TEST(Freeze, TablesKeepWhatFillsThem) {
+  constexpr std::string_view kGraph = R"(
+keys: str[2] = {"a", "b"}
+values: ref(i64[2]) = VariableV2 {shape=[2], dtype=i64}
+more: str[1] = {"x"}
+one: i64[1] = {1}
+table = HashTableV2 {key_dtype=str, value_dtype=i64}
+handle = Identity(table)
+unused = HashTableV2 {key_dtype=str, value_dtype=i64}
+file: str[] = "words.txt"
+read = HashTableV2 {key_dtype=str, value_dtype=i64}
+init = InitializeTableV2(handle, keys, values)
+init_unused = InitializeTableV2(unused, more, one)
+init_read = InitializeTableFromTextFileV2(read, file) {key_index=-2, value_index=-1}
+query: str[?] = Placeholder
+none: i64[] = -1
+y = LookupTableFindV2(table, query, none)
+z = LookupTableFindV2(read, query, none)
+)";
+  auto sevens = [](const Graph&, std::span<const NodeId>) -> Result<std::vector<Tensor>> {
+    return std::vector<Tensor>{Tensor::from<int64_t>({2}, {7, 8})};
+  };
+
+  Result<FrozenGraph> frozen = freeze(graph_of(kGraph), {.outputs = {"y", "z:0"}}, sevens);
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ(frozen->warnings,
+            std::vector<std::string>{"output 'z:0' depends on 'read' (HashTableV2), which is not frozen"});
+  EXPECT_EQ(frozen->notes.size(), 1u);
+  EXPECT_TRUE(frozen->graph.find_node("init").ok());
+  EXPECT_FALSE(frozen->graph.find_node("init_unused").ok());
+  EXPECT_FALSE(frozen->graph.find_node("init_read").ok());
+  Session session(frozen->graph);
+  ASSERT_TRUE(session.InitializeTables().ok());
+  std::vector<Tensor> out;
+  ASSERT_TRUE(session.Run({{"query", Tensor::from<std::string>({2}, {"b", "c"})}}, {"y"}, &out).ok());
+  EXPECT_EQ(out[0].to_string(), "i64[2]{8, -1}");
+}
+
 TEST(Freeze, ListsSayWhichVariablesAreFrozen) {
   constexpr std::string_view kText = R"(
 a: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
@@ -353,6 +392,45 @@ y: f32[3,1] = ConcatV2(w/part_0, w/part_1, axis)
   EXPECT_EQ(frozen->graph.node(*frozen->graph.find("w/part_1")).attrs.get<Tensor>("value").to_string(), "f32[1,1]{3}");
 }
 
+TEST(VariableValues, InitializersChangeNothingAboutMovingAverages) {
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})},
+                                               {"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})},
+                                               {"b", Tensor::scalar<float>(5)},
+                                               {"b/Adam", Tensor::scalar<float>(6)}})
+                  .ok());
+  Graph graph =
+      graph_of(str_cat(kTwoVariables, "init = NoOp\nb/Adam: ref(f32[]) = VariableV2 {shape=[], dtype=f32}\n"));
+  std::vector<std::string> notes;
+  VariableReadOptions options;
+  options.notes = &notes;
+  auto freeze_with = [&](UseEma use_ema) {
+    options.use_ema = use_ema;
+    return freeze(graph, {.outputs = {"y"}},
+                  initialized_values(*CheckpointReader::open(dir.file("c")), {"init"}, options));
+  };
+
+  EXPECT_SAYS(freeze_with(UseEma::kAlways).status(), {"--use_ema=always", "variable 'b' has no moving average"});
+  ASSERT_TRUE(freeze_with(UseEma::kAuto).ok());
+
+  EXPECT_NE(notes.back().find("1 of 2 variables have the values of their moving averages"), std::string::npos)
+      << notes.back();
+}
+
+TEST(VariableValues, AreRestoredAllOrNoneOfThem) {  // 114
+  TempDir dir;
+  ASSERT_TRUE(write_checkpoint(dir.file("c"),
+                               {{"b", Tensor::from<float>({2}, {1, 2})}, {"w", Tensor::from<float>({2}, {1, 2})}})
+                  .ok());
+  Graph graph = graph_of(kTwoVariables);
+  Session session(graph);
+
+  EXPECT_SAYS(restore_variables(graph, *CheckpointReader::open(dir.file("c")), {}, session), {"variable 'b'"});
+
+  EXPECT_FALSE(session.variable("w").ok());
+  EXPECT_FALSE(session.variable("b").ok());
+}
+
 TEST(VariableValues, MovingAveragesAreTakenOnRequest) {
   TempDir dir;
   ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})},
@@ -397,6 +475,40 @@ batch_1: i32[?] = Placeholder
 next: f32[?,3] = Placeholder
 y = Odd(batch, batch_1, next)
 )");
+}
+
+TEST(Freeze, AQueueMayItselfBeAnOutput) {
+  constexpr std::string_view kGraph = R"(
+files = FIFOQueueV2 {component_types=[i32, f32], shapes=[[], [2,3]]}
+batch = QueueDequeueV2(files) {component_types=[i32, f32]}
+y = Odd(batch:1)
+)";
+  EXPECT_EQ(frozen_text(kGraph, {"batch", "y"}), R"(
+batch: i32[] = Placeholder
+batch_1: f32[2,3] = Placeholder
+y = Odd(batch_1)
+)");
+  EXPECT_EQ(frozen_text(kGraph, {"batch"}), "\nbatch: i32[] = Placeholder\n");
+}
+
+TEST(Freeze, WhereAPictureIsCutDoesNotDependOnTheOrderOfTheFile) {
+  // The size is asked of the decoded picture: it is decoded still, and that is said.
+  constexpr std::string_view kFile = "file: str[] = Placeholder\nimage = DecodeJpeg(file) {channels=3}\n";
+  constexpr std::string_view kFloat = "float: f32? = Cast(image) {SrcT=u8, DstT=f32}\n";
+  constexpr std::string_view kSize = "size: i32[3] = Shape(image) {T=u8}\n";
+  constexpr std::string_view kEnd = "y = Odd(float, size)\n";
+  std::string before = str_cat(kFile, kSize, kFloat, kEnd), after = str_cat(kFile, kFloat, kSize, kEnd);
+
+  for (const std::string& text : {before, after}) {
+    Result<FrozenGraph> cut = freeze(graph_of(text), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+
+    ASSERT_TRUE(cut.ok()) << cut.status().to_string();
+    EXPECT_TRUE(cut->graph.node(*cut->graph.find("float")).is("Placeholder")) << text;
+    ASSERT_EQ(cut->warnings.size(), 1u) << text;
+    EXPECT_EQ(
+        cut->warnings[0],
+        "the outputs need more of 'image' than the picture that 'float' takes (its size?): the file is still decoded");
+  }
 }
 
 TEST(Freeze, ADecodedPictureIsTheInputOnRequest) {

@@ -12,6 +12,7 @@
 #include "graph/algorithms.h"
 #include "graph/graph_def.h"
 #include "graph/meta_graph.h"
+#include "graph/ops.h"
 #include "graph/proto_io.h"
 #include "graph/variables.h"
 #include "proto/meta_graph.pb.h"
@@ -107,6 +108,22 @@ TEST_F(GraphIo, AFailedWriteLeavesTheOldFile) {
   EXPECT_FALSE(write_graph(*graph, path("g.pb")).ok());
   EXPECT_FALSE(write_graph(*graph, path("missing/g.pb")).ok());
   EXPECT_EQ(list_dir(dir_).value_or({}), std::vector<std::string>{"g.pb"});
+}
+
+TEST_F(GraphIo, GraphsOfTwoGibibytesAreRefusedBeforeAProtoIsMade) {
+  Scope root = Scope::NewRootScope();
+  Tensor shared = *Tensor::zeros(DType::kBool, Shape{1 << 26});
+  for (int i = 0; i < 32; ++i) ops::Const(root.WithOpName(str_cat("c", i)), shared);
+  ops::Const(root.WithOpName("small"), 1.0f);
+  ASSERT_TRUE(root.ok()) << root.status().to_string();
+
+  for (const char* name : {"big.pb", "big.pbtxt"}) {
+    EXPECT_EQ(write_graph(root.graph(), path(name)).message(),
+              path(name) +
+                  ": the graph's constants have 2147483652 bytes, but a file holds at most 2147483647; the largest: "
+                  "'c31' with 67108864, 'c30' with 67108864, 'c29' with 67108864");
+  }
+  EXPECT_EQ(list_dir(dir_).value_or({}), std::vector<std::string>());
 }
 
 TEST_F(GraphIo, OtherFilesAreRefusedByWhatTheyAre) {  // A1, A3

@@ -49,6 +49,16 @@ w/Assign: ref(f32[2,3]) = Assign(w, w)
   }
 }
 
+TEST(OutputCandidates, AModelMayBeBuiltInAScopeNamedLikeTraining) {
+  EXPECT_EQ(candidates(R"(
+training/x: f32[?,2] = Placeholder
+training/w: f32[2,3] = {1, 2, 3, 4, 5, 6}
+training/y: f32[?,3] = MatMul(training/x, training/w)
+training/gradients/y: f32[?,3] = Neg(training/y)
+)"),
+            std::vector<std::string>{"training/y"});
+}
+
 TEST(OutputCandidates, NothingDependsOnAnInputNothingIsOne) {
   EXPECT_TRUE(candidates("a: f32[] = 1\nb: f32[] = Neg(a)\n").empty());
 }

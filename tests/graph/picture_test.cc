@@ -219,12 +219,12 @@ TEST(DecodeGif, DrawsEachFrameOverTheOneBefore) {
       "01"
       "000100020002000002035c2814002c0000000003000500400209048830a1448d1b11aa003b");
   const std::vector<int> frames = {
-      255, 0,   0, 0,   255, 0, 0,   0,   255, 0,   0,   0, 255, 0,   0,   0,   255, 0, 0,   0,   255, 0,   0,
-      255, 0,   0, 255, 255, 0, 0,   255, 0,   0,   255, 0, 0,   0,   255, 0,   0,   0, 0,   0,   255, 0,   255,
-      0,   0,   0, 255, 0,   0, 0,   255, 0,   0,   0,   0, 0,   255, 0,   255, 0,   0, 0,   255, 0,   255, 0,
-      0,   0,   0, 255, 0,   0, 255, 0,   0,   255, 0,   0, 0,   255, 0,   0,   0,   0, 0,   255, 0,   0,   0,
-      0,   0,   0, 0,   0,   0, 0,   0,   0,   255, 0, 0,   255, 0,   0,   255, 0, 255, 0,   0,   255, 0,
-      0,   255, 0, 0,   0,   0, 255, 0,   0,   0,   255, 0, 255, 0,   0,   255, 0,   0, 255, 0,   0};
+      255, 0, 0, 0,   255, 0,   0,   0,   255, 0,   0,   0,   255, 0,   0,   0,   255, 0,   0, 0,   255, 0,   0,
+      255, 0, 0, 255, 255, 0,   0,   255, 0,   0,   255, 0,   0,   0,   255, 0,   0,   0,   0, 0,   255, 0,   255,
+      0,   0, 0, 255, 0,   0,   0,   255, 0,   0,   0,   0,   0,   255, 0,   255, 0,   0,   0, 255, 0,   255, 0,
+      0,   0, 0, 255, 0,   0,   255, 0,   0,   255, 0,   0,   0,   255, 0,   0,   0,   0,   0, 255, 0,   0,   0,
+      0,   0, 0, 0,   0,   0,   0,   0,   0,   255, 0,   0,   255, 0,   0,   255, 0,   255, 0, 0,   255, 0,   0,
+      255, 0, 0, 0,   0,   255, 0,   0,   0,   255, 0,   255, 0,   0,   255, 0,   0,   255, 0, 0};
 
   Result<Tensor> pixels = decode("DecodeGif(x)", gif), all = decode("DecodeImage(x)", gif);
   Result<Tensor> first = decode("DecodeImage(x) {expand_animations=false}", gif);
@@ -244,6 +244,79 @@ TEST(DecodeGif, DrawsEachFrameOverTheOneBefore) {
     std::string flipped = gif;
     flipped[at] = static_cast<char>(flipped[at] ^ 0xFF);
     (void)refusal("DecodeGif(x)", flipped);
+  }
+}
+
+// tf.raw_ops.DecodeGif(contents=…) of 2.15: a palette of black, red, green and blue.
+TEST(DecodeGif, IsAsLargeAsItsLargestFrame) {
+  struct Golden {
+    std::string_view what, hex;
+    Shape shape;
+    std::vector<int> colors;  // of the palette
+  };
+  const std::string head = "474946383961", palette = "810000000000ff000000ff000000ff";
+  const Golden goldens[] = {
+      {"smaller than the screen", "04000400|2c00000000020001000002020c55003b", {1, 1, 2, 3}, {1, 2}},
+      {"beside it", "04000400|2c01000200020001000002020c55003b", {1, 1, 2, 3}, {0, 0}},
+      {"larger than the screen", "01000100|2c00000000020002000002040cc53105003b", {1, 2, 2, 3}, {1, 2, 3, 1}},
+      {"wide, then high",
+       "04000400|2c00000000020001000002020c55002c01000000010002000002021c57003b",
+       {2, 2, 2, 3},
+       {1, 2, 0, 0, 1, 3, 0, 3}},
+      {"the second larger",
+       "04000400|2c00000000020001000002020c55002c00000000030002000002051cc7301455003b",
+       {2, 2, 3, 3},
+       {1, 2, 0, 0, 0, 0, 3, 3, 1, 1, 2, 2}},
+      {"the second partly outside",
+       "04000400|2c00000000020002000002040cc53105002c010001000200020000020414455105003b",
+       {2, 2, 2, 3},
+       {1, 2, 3, 1, 1, 2, 3, 2}},
+  };
+  for (const Golden& golden : goldens) {
+    std::string_view screen = golden.hex.substr(0, 8), frames = golden.hex.substr(9);
+
+    Result<Tensor> pixels = decode("DecodeGif(x)", from_hex(str_cat(head, screen, palette, frames)));
+
+    ASSERT_TRUE(pixels.ok()) << golden.what << ": " << pixels.status().to_string();
+    EXPECT_EQ(pixels->shape(), golden.shape) << golden.what;
+    std::vector<int> expected;
+    for (int color : golden.colors) {
+      for (int channel = 1; channel <= 3; ++channel) expected.push_back(color == channel ? 255 : 0);
+    }
+    EXPECT_EQ(values_of(*pixels), expected) << golden.what;
+  }
+  // Each frame is small; a picture as wide as one and as high as the other, twice, is not.
+  std::string wide = "2c00000000ffff01000002020c5500", high = "2c000000000100ffff0002020c5500";
+  std::string huge = from_hex(str_cat(head, "04000400", palette, wide, high, "3b"));
+  EXPECT_NE(refusal("DecodeGif(x)", huge), "accepted");
+}
+
+// tf.raw_ops.DecodeGif of pictures that are no GIFs: three channels, whatever the file has.
+TEST(DecodeGif, GivesColorsOfGrayAndOfTransparentPictures) {
+  Result<Tensor> gray = decode(
+      "DecodeGif(x)", run("EncodePng(x)", Tensor::from<uint8_t>({1, 2, 1}, {7, 200}), "u8")->item<std::string>());
+  Result<Tensor> rgba = decode(
+      "DecodeGif(x)",
+      run("EncodePng(x)", Tensor::from<uint8_t>({1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}), "u8")->item<std::string>());
+
+  ASSERT_TRUE(gray.ok() && rgba.ok()) << gray.status().to_string() << rgba.status().to_string();
+  EXPECT_EQ(gray->shape(), (Shape{1, 1, 2, 3}));
+  EXPECT_EQ(values_of(*gray), (std::vector<int>{7, 7, 7, 200, 200, 200}));
+  EXPECT_EQ(values_of(*rgba), (std::vector<int>{1, 2, 3, 5, 6, 7}));
+}
+
+// What does not pack at all: libpng's writer never asks for more memory than was set aside.
+TEST(EncodePng, WritesNoise) {
+  for (int64_t channels : {1, 2, 3, 4}) {
+    Tensor noise = *Tensor::zeros(DType::kUInt16, {61, 67, channels});
+    uint32_t state = 1;
+    for (uint16_t& value : noise.mutable_flat<uint16_t>())
+      value = static_cast<uint16_t>((state = state * 1664525u + 1013904223u) >> 16);
+    for (int compression : {0, 1, 9}) {
+      Result<Tensor> file = run(str_cat("EncodePng(x) {compression=", compression, "}"), noise, "u16");
+      ASSERT_TRUE(file.ok()) << file.status().to_string();
+      EXPECT_TRUE(decode("DecodePng(x) {dtype=u16}", file->item<std::string>())->identical_to(noise)) << compression;
+    }
   }
 }
 

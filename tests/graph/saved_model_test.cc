@@ -124,5 +124,71 @@ TEST_F(SavedModels, LeaveWhatIsThereAlone) {
   EXPECT_SAYS(SavedModelBuilder(dir_.file("n")).AddMetaGraph(root_.graph(), {"serve"}, {}), {"has variables"});
 }
 
+TEST_F(SavedModels, LeaveNothingBehindWhenTheyAreRefused) {
+  Session session(root_);
+  ASSERT_TRUE(session.Run(init_.name()).ok());
+  Signature wrong;
+  wrong.outputs["y"] = {"nope:0", DType::kFloat, Shape{2}};
+  SavedModelBuilder builder(dir_.file("m"));
+
+  EXPECT_SAYS(builder.AddMetaGraphAndVariables(session, root_, {}, {}), {"needs a tag"});
+  EXPECT_SAYS(builder.AddMetaGraphAndVariables(session, root_, {"serve"}, {{"s", wrong}}), {"signature 's'", "nope"});
+  EXPECT_SAYS(builder.AddMetaGraphAndVariables(session, root_, {"serve"}, {}, {.main_op = "nope"}),
+              {"main_op", "nope"});
+  Session empty(root_);
+  EXPECT_SAYS(builder.AddMetaGraphAndVariables(empty, root_, {"serve"}, {}), {"uninitialized value"});
+
+  EXPECT_FALSE(dir_exists(dir_.file("m")));
+  EXPECT_TRUE(SavedModelBuilder(dir_.file("m")).AddMetaGraphAndVariables(session, root_, {"serve"}, {}).ok());
+}
+
+// Whoever loads a model from elsewhere did not ask for files of this machine to be written or removed.
+TEST_F(SavedModels, MayNotWriteOrRemoveCheckpointsWhenTheyAreLoaded) {
+  ASSERT_TRUE(write_checkpoint(dir_.file("mine"), {{"w", Tensor::scalar<float>(1)}}).ok());
+  Graph graph =
+      *graph_from_text(str_cat("mine: str[] = \"", dir_.file("mine"), "\"\nother: str[] = \"", dir_.file("other"),
+                               R"("
+names: str[1] = {"w"}
+whole: str[1] = {""}
+value: f32[] = 666
+save = SaveV2(mine, names, whole, value)
+parts: str[1] = Pack(mine)
+merge = MergeV2Checkpoints(parts, other) {delete_old_dirs=true}
+x: f32[] = Placeholder
+)"));
+  for (std::string op : {"save", "merge"}) {
+    SavedModelBuilder builder(dir_.file(op));
+    ASSERT_TRUE(builder.AddMetaGraph(graph, {"serve"}, {}, {.main_op = op}).ok());
+    ASSERT_TRUE(builder.Save().ok());
+
+    EXPECT_SAYS(LoadSavedModel(dir_.file(op)).status(), {str_cat("'", op, "'"), "nothing is while a model is loaded"});
+  }
+  EXPECT_EQ(CheckpointReader::open(dir_.file("mine"))->read("w")->item<float>(), 1);
+  // Asked for, it is done.
+  Session session(graph);
+  EXPECT_TRUE(session.Run("save").ok());
+  EXPECT_EQ(CheckpointReader::open(dir_.file("mine"))->read("w")->item<float>(), 666);
+}
+
+TEST_F(SavedModels, SayWhenTheirInitializerIsNotThereAndHideWhatIsNoSignature) {
+  SavedModelBuilder builder(dir_.file("m"));
+  Signature train;
+  train.outputs["__saved_model_train_op"] = {"step:0", DType::kFloat, Shape()};
+  Graph graph = *graph_from_text("x: f32[2] = Placeholder\nfill = NoOp\nstep: f32[] = 1\ny: f32[2] = Neg(x)\n");
+  Status added = builder.AddMetaGraph(graph, {"serve"}, {{"__saved_model_train_op", train}}, {.main_op = "fill"});
+  ASSERT_TRUE(added.ok()) << added.to_string();
+  std::string path = *builder.Save(/*as_text=*/true), text = *read_file(path);
+  size_t at = text.rfind("value: \"fill\"");
+  ASSERT_NE(at, std::string::npos);
+  ASSERT_TRUE(write_file_atomically(path, text.replace(at, 13, "value: \"lost\"")).ok());
+
+  Result<SavedModel> model = LoadSavedModel(dir_.file("m"));
+
+  ASSERT_TRUE(model.ok()) << model.status().to_string();
+  EXPECT_TRUE(model->signatures.empty());
+  ASSERT_EQ(model->notes.size(), 1u);
+  EXPECT_EQ(model->notes[0], "the initializer 'lost' is not in the graph: tables stay empty");
+}
+
 }  // namespace
 }  // namespace tarn

@@ -88,6 +88,30 @@ TEST(Tables, AreFilledByTheEngineItself) {
   }
 }
 
+TEST(Tables, AreFilledByTheEngineWhereAHandlePassedOn) {
+  Graph graph = graph_of(R"(
+keys: str[1] = {"a"}
+values: i64[1] = {10}
+table = HashTableV2 {key_dtype=str, value_dtype=i64}
+handle = Identity(table)
+passed = Identity(handle)
+init = InitializeTableV2(passed, keys, values)
+query: str[?] = Placeholder
+other: i64[] = -1
+found = LookupTableFindV2(table, query, other)
+)");
+  auto bytes = std::make_shared<std::string>(*graph_bytes(graph, GraphFormat::kBinary));
+  Result<std::shared_ptr<const Engine>> engine = Engine::load_bytes(*bytes, bytes, "m", {.outputs = {"found"}});
+  ASSERT_TRUE(engine.ok()) << engine.status().to_string();
+  EngineContext context(*engine);
+  ASSERT_TRUE(context.set_input(0, words({"a", "b"})).ok());
+
+  Status status = context.run();
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ((*context.output(0))->as<int64_t>()[0], 10);
+}
+
 TEST(Tables, OfReferencesWorkLikewise) {
   Session session(graph_of(R"(
 keys: i64[2] = {7, 9}
@@ -251,6 +275,21 @@ merge = MergeV2Checkpoints(parts, prefix)
   EXPECT_TRUE(reader->read("a")->identical_to(Tensor::from<float>({2}, {1, 2})));
   EXPECT_EQ(reader->read("b")->item<int64_t>(), 3);
   EXPECT_FALSE(std::filesystem::exists(path("model.ckpt_temp_1"))) << "the parts are gone";
+}
+
+// "./c" and "c" are one checkpoint: what was just written is not removed as one of its parts.
+TEST_F(Files, OfAPartThatIsTheWholeStay) {
+  std::string whole = path("whole.ckpt"), same = path("./whole.ckpt");
+  ASSERT_TRUE(write_checkpoint(whole, {{"a", Tensor::scalar<float>(1)}}).ok());
+  Session session(graph_of(str_cat("part: str[1] = {\"", same, "\"}\nprefix: str[] = \"", whole,
+                                   "\"\nmerge = MergeV2Checkpoints(part, prefix)\n")));
+
+  Status status = session.Run("merge");
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  Result<CheckpointReader> reader = CheckpointReader::open(whole);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  EXPECT_EQ(reader->read("a")->item<float>(), 1);
 }
 
 TEST(Strings, GoThroughTheOpsThatMoveElements) {

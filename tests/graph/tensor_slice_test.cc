@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "graph/checkpoint_source.h"
+#include "tests/support/checkpoints.h"
 #include "tests/support/tensors.h"
 
 namespace tarn {
@@ -97,6 +99,22 @@ TEST(TensorSlice, KnowsWhatOverlaps) {
   EXPECT_TRUE(top.overlaps(middle, full));
   EXPECT_TRUE(middle.overlaps(bottom, full));
   EXPECT_FALSE(top.overlaps(empty, full));
+}
+
+TEST(CheckSlices, ComparesThousandsWithoutComparingAllPairs) {
+  // 8,000 columns, out of order; 100 x 100 tiles.
+  std::vector<TensorSlice> columns, tiles;
+  for (int64_t i = 0; i < 8000; ++i) columns.push_back({{{0, TensorSlice::kAll}, {i * 4001 % 8000, 1}}});
+  for (int64_t i = 0; i < 10'000; ++i) tiles.push_back({{{i / 100 * 3, 3}, {i % 100 * 2, 2}}});
+  EXPECT_TRUE(check_slices("w", Shape{3, 8000}, columns).ok());
+  EXPECT_TRUE(check_slices("w", Shape{300, 200}, tiles).ok());
+
+  columns[7].extents[1].start = columns[4000].extents[1].start;
+  EXPECT_SAYS(check_slices("w", Shape{3, 8000}, columns), {"w: slices", "overlap"});
+  tiles.pop_back();
+  EXPECT_SAYS(check_slices("w", Shape{300, 200}, tiles), {"9999 slices hold 59994 of 60000 elements"});
+  EXPECT_SAYS(check_slices("w", Shape(), {TensorSlice{}, TensorSlice{}}), {"overlap"});
+  EXPECT_TRUE(check_slices("w", Shape(), {TensorSlice{}}).ok());
 }
 
 }  // namespace

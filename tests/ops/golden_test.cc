@@ -21,6 +21,7 @@
 #include "core/resource.h"
 #include "runtime/evaluate.h"
 #include "tests/ops/golden_file.h"
+#include "tests/ops/op_case.h"
 
 namespace tarn {
 namespace {
@@ -40,11 +41,11 @@ const OpRegistry& registry() {
 double term_magnitude(const std::vector<Tensor>& inputs) {
   double magnitude = 1;
   for (const Tensor& input : inputs) {
-    if (input.dtype() != DType::kFloat && input.dtype() != DType::kDouble) continue;
+    if (!dtype_is_floating(input.dtype())) continue;
     double largest = 1;
     with_storage(input.dtype(), [&](auto zero) {
       for (const auto element : input.flat<decltype(zero)>()) {
-        const auto value = static_cast<double>(widened(element));
+        const double value = static_cast<double>(widened(element));
         if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
       }
     });
@@ -53,20 +54,20 @@ double term_magnitude(const std::vector<Tensor>& inputs) {
   return magnitude;
 }
 
+// `epsilon` is that of the dtype, which for half and bfloat16 is not T's.
 template <class T>
-bool close(T got, T expected, int terms, double magnitude) {
+bool close(T got, T expected, int terms, double magnitude, [[maybe_unused]] double epsilon) {
   if constexpr (std::is_floating_point_v<T>) {
     if (std::isnan(expected)) return std::isnan(got);
     if (got == expected) return true;
     if (terms == 0 || !std::isfinite(expected)) return false;
-    constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
     // One function value: TensorFlow's own approximations are good to a few units in the last place, as ours are.
     // A sum: each of n terms and each addition rounds once, on both sides.
-    const double relative = 16 * kEpsilon * std::abs(double{expected});
-    const double absolute = (terms == 1 ? 4.0 : 2.0 * terms) * kEpsilon * magnitude;
+    const double relative = 16 * epsilon * std::abs(double{expected});
+    const double absolute = (terms == 1 ? 4.0 : 2.0 * terms) * epsilon * magnitude;
     return std::abs(double{got} - double{expected}) <= std::max(relative, absolute);
   } else {
-    return widened(got) == widened(expected);
+    return got == expected;
   }
 }
 
@@ -83,10 +84,10 @@ std::string difference(const Tensor& got, const Json& expected, int terms, doubl
   return with_storage(got.dtype(), [&](auto zero) -> std::string {
     using T = decltype(zero);
     for (int64_t i = 0; i < got.element_count(); ++i) {
-      const T mine = got.flat<T>()[i], theirs = wanted.flat<T>()[i];
-      if (close(mine, theirs, terms, magnitude)) continue;
-      return "element " + std::to_string(i) + " is " + std::to_string(widened(mine)) + ", TensorFlow's " +
-             std::to_string(widened(theirs));
+      const auto mine = widened(got.flat<T>()[i]), theirs = widened(wanted.flat<T>()[i]);
+      if (close(mine, theirs, terms, magnitude, testing::dtype_epsilon(got.dtype()))) continue;
+      return "element " + std::to_string(i) + " is " + std::to_string(mine) + ", TensorFlow's " +
+             std::to_string(theirs);
     }
     return "";
   });

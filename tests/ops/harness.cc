@@ -240,6 +240,7 @@ std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case) {
                                DType::kQInt8,  DType::kQInt32};
   std::vector<DType> result;
   auto add = [&](DType t) {
+    if (t == DType::kString && op_case.numbers_only) return;
     if (allowed(t) && std::find(result.begin(), result.end(), t) == result.end()) result.push_back(t);
   };
   for (const KernelDef& kernel : op.def->kernels) {

@@ -52,6 +52,8 @@ struct OpCase {
   std::vector<int> ref_inputs = {};
   // Which outputs a gradient may come from; empty: every floating one.
   std::vector<int> gradient_outputs = {};
+  // The reference says nothing of strings, which the op takes too.
+  bool numbers_only = false;
   // The shape of an output depends on data other than constants of shape (Where, Unique …).
   bool dynamic_shape = false;
 };

@@ -128,6 +128,18 @@ TEST(AudioSpectrogram, IsTheFourierTransformOfEachWindow) {
   }
 }
 
+TEST(Mfcc, RefusesATransformThatTakesGigabytesWhenItIsLoaded) {
+  AttrMap attrs{{"filterbank_channel_count", int64_t{65536}}, {"dct_coefficient_count", int64_t{65536}}};
+
+  Result<Tensors> y = evaluate_op(op_table(), "Mfcc", attrs,
+                                  std::vector{Tensor::from<float>({1, 1, 2}, {1, 1}), Tensor::scalar<int32_t>(16000)});
+
+  ASSERT_FALSE(y.ok());
+  EXPECT_NE(y.status().message().find("filterbank_channel_count 65536 times dct_coefficient_count 65536"),
+            std::string::npos)
+      << y.status().message();
+}
+
 TEST(Mfcc, RefusesRangesThatAreNone) {
   Tensor power = *Tensor::zeros(DType::kFloat, {1, 2, 17});
   auto words = [&](const AttrMap& attrs, int32_t rate = 16000) {

@@ -301,6 +301,10 @@ const Mistake kMistakes[] = {
      "s: f32[] = 1\nw = TensorArrayWriteV3(array, zero, s, array:1)\nu = TensorArrayWriteV3(array, one, s, w)\nv = "
      "TensorArrayConcatV3(array, u) {dtype=f32}\n",
      "v", "index 0 is a scalar"},
+    {"MoreRowsThanCanBeCounted",
+     "many: i32[] = 4194304\nbig = TensorArrayV3(many) {dtype=f32, element_shape=shape[4398046511104]}\nv = "
+     "TensorArrayConcatV3(big, big:1) {dtype=f32}\n",
+     "v", "the elements have more than 2^63 rows in all"},
     {"NoHandle", "h = VarHandleOp {dtype=f32, shape=shape[2]}\nv = TensorArraySizeV3(h, array:1)\n", "v",
      "is a handle on a variable, which this op does not take"},
 };

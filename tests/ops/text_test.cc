@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "ops/support/regex.h"
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -71,6 +72,47 @@ TEST(Substr, NamesPositionsOutside) {
   EXPECT_EQ(refusal("Substr", {}, {text({"abc"}), ints({}, {3}), ints({}, {INT32_MAX})}), "accepted");
 }
 
+TEST(Substr, CountsANegativeLengthOfCharactersFromTheStartOnly) {
+  EXPECT_NE(refusal("Substr", {{"unit", "UTF8_CHAR"}}, {text({"abc"}), ints({}, {-2}), ints({}, {-1})}), "accepted");
+  EXPECT_EQ(refusal("Substr", {}, {text({"abc"}), ints({}, {-2}), ints({}, {-1})}), "accepted");
+}
+
+// What RE2 refuses too; and what would take more memory than a pattern is worth.
+TEST(RegexFullMatch, RefusesPatternsThatAreNone) {
+  for (std::string bad :
+       {"a**", "a*+",   "a+?*",  "a???",   "{2}",         "a{2}{3}", "a{3,2}",     "a{1001}", "(?i)*",   "x|*",
+        "(*)", "(",     "a)",    "(?:a",   "[a",          "[z-a]",   "[[:foo:]]",  "[\\Q]",   "[a-\\d]", "\\1",
+        "\\8", "\\Z",   "\\h",   "\\",     "\\x{110000}", "(?P<>x)", "(?P<a b>x)", "(?P<n",   "(?P=n)",  "(?<n>x)",
+        "(?i", "(?x)a", "(?-)a", "(?i-)a", "\xff",        "[\xff]",  "\\Q\xff\\E"}) {
+    EXPECT_NE(refusal("StaticRegexFullMatch", {{"pattern", bad}}, {text({"a"})}).find("Invalid pattern"),
+              std::string::npos)
+        << bad;
+  }
+  std::string repeated = "(?:[ac]{1000}){19}", many = "a", deep(1000, '('), nested = "(?:(?:a{100}){100}){100}";
+  for (int i = 0; i < 30000; ++i) many += "|b";
+  EXPECT_EQ(refusal("StaticRegexFullMatch", {{"pattern", repeated}}, {text({"a"})}), "accepted");
+  for (const std::string& large : {many, deep, nested}) {
+    EXPECT_NE(refusal("StaticRegexFullMatch", {{"pattern", large}}, {text({"a"})}).find("Invalid pattern"),
+              std::string::npos);
+  }
+}
+
+TEST(RegexFullMatch, HoldsTheRangesOfAClassOnce) {
+  std::string wide = "[";  // 2 x 20,000 characters of two ranges; a thousand copies of them all would be 160 MB a time
+  for (int i = 0; i < 20000; ++i) wide += "ac";
+  std::string ways = "x";  // joining them two by two would copy each six thousand times
+  for (int i = 0; i < 6000; ++i) ways += "|y";
+
+  for (const std::string& pattern : {"(?:" + wide + "]{1000}){19}", ways}) {
+    EXPECT_EQ(refusal("StaticRegexFullMatch", {{"pattern", pattern}}, {text({"a"})}), "accepted");
+  }
+  Result<Regex> regex = Regex::parse(wide + "]{3}");
+  ASSERT_TRUE(regex.ok()) << regex.status().to_string();
+  EXPECT_TRUE(regex->full_match("aca"));
+  EXPECT_FALSE(regex->full_match("aba"));
+  EXPECT_EQ(regex->set_count(), 1u);
+}
+
 TEST(DecodeRaw, RefusesLengthsThatDiffer) {
   EXPECT_NE(refusal("DecodeRaw", {{"out_type", DType::kUInt8}}, {text({"ab", "a"})}).find("element 1 has size 1 != 2"),
             std::string::npos);
@@ -103,6 +145,50 @@ TEST(ParseExample, RefusesEveryTruncationAndSaysWhatIsMissing) {
   EXPECT_NE(words(example, DType::kFloat, {3}).find("Values size: 2 but output shape: [3]"), std::string::npos);
   EXPECT_NE(words(example, DType::kInt64, {2}).find("Data types don't match. Expected type: int64"), std::string::npos);
   EXPECT_NE(words("", DType::kFloat, {2}).find("is required but could not be found"), std::string::npos);
+}
+
+TEST(ParseExample, RefusesFieldNumbersThatNoMessageHas) {
+  // Before them an Example without features: {} of field 1. Then field 2^32 + 1, which must not count as 1; and field
+  // 0.
+  for (const std::string& field :
+       {std::string("\x8a\x80\x80\x80\x80\x02\x00", 7), std::string("\x02\x00\x0a\x00", 4)}) {
+    AttrMap attrs{{"Nsparse", 0},
+                  {"Ndense", 0},
+                  {"sparse_types", std::vector<DType>{}},
+                  {"Tdense", std::vector<DType>{}},
+                  {"dense_shapes", std::vector<Shape>{}}};
+    std::string bytes = std::string("\x0a\x00", 2) + field;
+    EXPECT_NE(refusal("ParseExample", attrs, {text({bytes}), text({})}).find("Could not parse example"),
+              std::string::npos);
+  }
+}
+
+TEST(ParseExample, RefusesABatchThatOneLongExampleMakesHuge) {
+  // x = 70,000 floats, packed, in one of 70,000 examples: 20 GB if all were as long.
+  auto field = [](int number, const std::string& bytes) {
+    std::string text(1, static_cast<char>(number << 3 | 2));
+    size_t size = bytes.size();
+    for (; size >= 0x80; size >>= 7) text += static_cast<char>(size | 0x80);
+    return text + static_cast<char>(size) + bytes;
+  };
+  constexpr int64_t kMany = 70'000;
+  std::string numbers(kMany * sizeof(float), '\0');
+  std::string entry = field(1, "x") + field(2, field(2, field(1, numbers)));
+  std::vector<std::string> examples(kMany);
+  examples[7] = field(1, field(1, entry));
+  Tensor batch = *Tensor::zeros(DType::kString, {kMany});
+  std::copy(examples.begin(), examples.end(), batch.mutable_flat<std::string>().begin());
+  AttrMap attrs{{"Nsparse", 0},
+                {"Ndense", 1},
+                {"sparse_types", std::vector<DType>{}},
+                {"Tdense", std::vector<DType>{DType::kFloat}},
+                {"dense_shapes", std::vector<Shape>{Shape{kUnknownDim}}}};
+
+  std::string words = refusal("ParseExample", attrs,
+                              {batch, text({}), Tensor::scalar<std::string>("x"), Tensor::from<float>({1}, {0})});
+
+  EXPECT_NE(words.find("Key: x.  70000 examples as long as the longest, of shape [70000,70000]"), std::string::npos)
+      << words;
 }
 
 TEST(MergeSummary, RefusesATagThatIsThereTwice) {

@@ -46,7 +46,7 @@ TARN_OP_CASES(top_k) {
       {.op = "TopKV2", .label = "all", .inputs = {cube, Tensor::scalar<int64_t>(5)}, .reference = largest},
       {.op = "TopKV2",
        .label = "int16 indices",
-       .attrs = {{"index_type", DType::kInt16}, {"sorted", false}},
+       .attrs = {{"index_type", DType::kInt16}},
        .inputs = {rows, Tensor::scalar<int16_t>(3)},
        .reference = largest},
       {.op = "TopKV2",
@@ -83,6 +83,33 @@ TEST(TopKV2, RefusesMoreColumnsThanTheIndexTypeCanNumber) {
   Result<Tensors> y = evaluate_op(op_table(), "TopKV2", attrs, std::vector{iota({32769}), ints({}, {1})});
 
   EXPECT_NE(y.status().message().find("32769 columns"), std::string::npos) << y.status().message();
+}
+
+TEST(TopKV2, UnsortedGivesTensorFlowsOrder) {
+  struct Row {
+    std::vector<float> x;
+    int32_t k;
+    std::vector<int64_t> places;  // as TensorFlow 2.15 gives them
+  };
+  std::vector<float> hundred;  // with ties: 37 i mod 29
+  for (int i = 0; i < 100; ++i) hundred.push_back(static_cast<float>(37 * i % 29));
+  const Row kRows[] = {
+      {{4, 6, 2, 7, 3, 5, 9, 0, 8, 1}, 5, {5, 3, 1, 6, 8}},
+      {{3, 0, 5, 4, 2, 1}, 5, {5, 4, 2, 3, 0}},
+      {{2, 9, 3, 6, 0, 4, 8, 7, 5, 1}, 1, {1}},
+      {{5, 4, 9, 0, 8, 2, 1, 6, 7, 3}, 10, {2, 4, 8, 7, 0, 1, 9, 5, 6, 3}},
+      {hundred, 9, {54, 94, 25, 65, 36, 7, 47, 18, 76}},
+  };
+  for (const Row& row : kRows) {
+    Tensor x = Tensor::from<float>({static_cast<int64_t>(row.x.size())}, row.x);
+
+    Result<Tensors> y = evaluate_op(op_table(), "TopKV2", {{"sorted", false}}, std::vector{x, ints({}, {row.k})});
+
+    ASSERT_TRUE(y.ok()) << y.status().to_string();
+    EXPECT_EQ(int_list((*y)[1]), row.places);
+    for (size_t i = 0; i < row.places.size(); ++i)
+      EXPECT_EQ((*y)[0].flat<float>()[i], row.x[static_cast<size_t>(row.places[i])]);
+  }
 }
 
 TEST(TopKV2, PutsNanFirst) {

@@ -106,6 +106,15 @@ TEST(EngineBadGraphs, SwitchesAndViewsWithoutTheirInputsAreNamedThoughOthersRead
   EXPECT_EQ(refusal(typed("p", "Identity", "", "attr { key: 'T' value { type: DT_BOOL } }") +
                     typed("s", "Switch", "input: 'x' input: 'p'", t) + y),
             "'bad.pb': Identity 'p': expects 1 inputs (input), got 0");
+  EXPECT_EQ(refusal(typed("a", "Enter", "input: 'x'", t + "attr { key: 'frame_name' value { s: 'f' } }") +
+                    typed("y", "Exit", "input: '^a'", t)),
+            "'bad.pb': Exit 'y' leaves no loop");
+  EXPECT_EQ(refusal("node { name: 'i' op: 'Const' attr { key: 'dtype' value { type: DT_INT32 } } attr { key: 'value' "
+                    "value { tensor { dtype: DT_INT32 tensor_shape { } int_val: 0 } } } }\n" +
+                    typed("g", "TensorArrayGradV3", "", "attr { key: 'source' value { s: 'g' } }") +
+                    typed("y", "TensorArrayReadV3", "input: 'g' input: 'i' input: 'g:1'",
+                          "attr { key: 'dtype' value { type: DT_FLOAT } }")),
+            "'bad.pb': TensorArrayGradV3 'g': expects 2 inputs (handle, flow_in), got 0");
 }
 
 TEST(EngineBadGraphs, UnknownDTypeNumberIsRefused) {  // B30: T = 9999 has no name, so text protos cannot say it

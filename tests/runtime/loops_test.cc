@@ -258,6 +258,42 @@ TEST(Loops, InBranchesThatAreNotTakenHaveDeadExits) {
   EXPECT_EQ(session, "fetch 'i_exit': its branch was not taken in this run");
 }
 
+// What runs even if what it waits for is dead runs if that is known beforehand, too.
+TEST(Branches, ControlTriggersWaitForWhatIsDead) {
+  for (const char* no : {"false", "Placeholder"}) {
+    std::string text = str_cat("no: bool[] = ", no,
+                               "\nx: f32[] = Placeholder\ns = Switch(x, no)\na = Neg(s:1)\n"
+                               "t = ControlTrigger(^a)\ny = Identity(x, ^t)\n");
+    testing::Feeds feeds = {{"x", Tensor::scalar(1.0f)}};
+    if (no[0] == 'P') feeds.emplace_back("no", Tensor::scalar(false));
+    EXPECT_EQ(run(text, feeds, {"y"}), "f32[]{1}") << no;
+  }
+}
+
+// while (i < n) { a0 = concat(a0, a0); a1 = a0; a2 = a1; … }: each pass of inference finds one more length to be open.
+TEST(Loops, ShapesAreGivenUpWithAllThatIsBehindThem) {
+  constexpr int kDelay = 60;
+  std::string text =
+      "n: i32[] = Placeholder\nzero: i32[] = 0\none: i32[] = 1\nstart: f32[1] = {1}\n"
+      "i_enter = Enter(zero) {frame_name=\"f\"}\nn_enter = Enter(n) {frame_name=\"f\", is_constant=true}\n"
+      "one_enter = Enter(one) {frame_name=\"f\", is_constant=true}\n"
+      "zero_enter = Enter(zero) {frame_name=\"f\", is_constant=true}\n"
+      "start_enter = Enter(start) {frame_name=\"f\", is_constant=true}\n"
+      "i = Merge(i_enter, i_next)\nless = Less(i, n_enter)\ncond = LoopCond(less)\ni_switch = Switch(i, cond)\n"
+      "i_added = Add(i_switch:1, one_enter)\ni_next = NextIteration(i_added)\n";
+  for (int k = 0; k < kDelay; ++k) {
+    std::string a = str_cat("a", k);
+    str_append(text, a, "_enter = Enter(start) {frame_name=\"f\"}\n", a, " = Merge(", a, "_enter, ", a, "_next)\n", a,
+               "_switch = Switch(", a, ", cond)\n");
+    if (k == 0) str_append(text, "longer = ConcatV2(a0_switch:1, start_enter, zero_enter)\n");
+    std::string from = k == 0 ? "longer" : str_cat("a", k - 1, "_switch:1");
+    str_append(text, a, "_next = NextIteration(", from, ")\n");
+  }
+  str_append(text, "last = Exit(a", kDelay - 1, "_switch)\ny = Neg(last)\n");
+  EXPECT_EQ(run(text, {{"n", scalar(3)}}, {"y"}), "f32[1]{-1}");
+  EXPECT_EQ(run(text, {{"n", scalar(kDelay + 1)}}, {"y"}), "f32[3]{-1, -1, -1}");
+}
+
 // x is carried as it is; strings are carried too.
 constexpr std::string_view kStrings = R"(
 n: i32[] = Placeholder
@@ -343,9 +379,14 @@ TEST(LoopLimits, ALoopWithoutASwitchHasNoEnd) {
             "the loop of frame 'f': an Exit has a value in iteration 0, but the loop goes on");
 }
 
-TEST(LoopLimits, TheMostIterationsAreOfOneLoop) {
-  // 40 * 39 / 2 = 780 inner iterations, but never more than 39 at once.
-  EXPECT_EQ(session_run(kNested, {{"n", scalar(40)}}, {"count_exit"}, {.most_iterations = 41}), "i32[]{780}");
+TEST(LoopLimits, TheMostIterationsAreOfAllLoopsOfARun) {
+  // 40 outer iterations and 40 * 39 / 2 = 780 inner ones.
+  EXPECT_EQ(session_run(kNested, {{"n", scalar(40)}}, {"count_exit"}, {.most_iterations = 821}), "i32[]{780}");
+  std::string message = session_run(kNested, {{"n", scalar(40)}}, {"count_exit"}, {.most_iterations = 820});
+  EXPECT_EQ(message,
+            "the loop of frame 'outer': it does not end after 40 iterations, with those of the run's other loops 820, "
+            "the most that are allowed");
+  EXPECT_EQ(engine_run(kNested, {{"n", scalar(40)}}, {"count_exit"}, {.most_iterations = 820}), message);
 }
 
 // --- feeds and fetches
@@ -379,6 +420,9 @@ const Malformed kMalformed[] = {
     {"ExitWithoutEnter", "x: f32[] = Placeholder\ny = Exit(x)\n", "Exit 'y' leaves no loop: its input 'x' is in none"},
     {"NextIterationWithoutEnter", "x: f32[] = Placeholder\nn = NextIteration(x)\ny = Merge(x, n)\n",
      "NextIteration 'n' goes on with no loop: its input 'x' is in none"},
+    {"ExitOfWhatOnlyWaitsForTheLoop",
+     "x: f32[] = Placeholder\nk: f32[] = 1\na = Enter(x) {frame_name=\"f\"}\ny = Exit(k, ^a)\n",
+     "Exit 'y' leaves no loop: its input 'k' is in none"},
     {"TwoFrames",
      "x: f32[] = Placeholder\na = Enter(x) {frame_name=\"f\"}\nb = Enter(x) {frame_name=\"g\"}\nc = Add(a, b)\ny = "
      "Exit(c)\n",
@@ -416,11 +460,14 @@ TEST(LoopErrors, LoopsThatWaitForEachOtherAreNamed) {
   std::string message = session_run(
       "x: f32[] = Placeholder\n"
       "a = Enter(x) {frame_name=\"f\"}\n"
-      "b = Exit(a)\n"
+      "a1 = Neg(a)\n"
+      "b = Exit(a1)\n"
       "c = Enter(b) {frame_name=\"g\"}\n"
-      "d = Exit(c)\n"
+      "c1 = Neg(c)\n"
+      "d = Exit(c1)\n"
       "e = Enter(d) {frame_name=\"f\"}\n"
-      "y = Exit(e)\n",
+      "e1 = Neg(e)\n"
+      "y = Exit(e1)\n",
       {{"x", Tensor::scalar(1.0f)}}, {"y"});
   EXPECT_EQ(message, "the loops of these frames wait for each other: 'f', 'g'");
 }

@@ -103,5 +103,19 @@ TEST(Npz, DamagedArchivesAreRefused) {
   EXPECT_SAYS(parse_npz(zip({{"a.npy", "no array"}})).status(), {"'a.npy'"});
 }
 
+TEST(Npz, ManyNamesForOnePieceAreRefusedAndSoIsTheirSum) {
+  std::string once = zip({{"a.npy", array({1, 2})}, {"b.npy", array({1, 2})}});
+  std::string twice = zip({{"a.npy", array({1, 2})}, {"a.npy", array({1, 2})}});
+  // The second entry of the directory, of 46 + 5 bytes before the 22 of its end, leads to the first one's bytes.
+  std::string shared = once;
+  shared.replace(shared.size() - 22 - 51 + 42, 4, std::string(4, '\0'));
+
+  EXPECT_SAYS(parse_npz(shared).status(), {"'b.npy'", "another entry has the same bytes, at 0"});
+  EXPECT_SAYS(parse_npz(twice).status(), {"two entries are called 'a.npy'"});
+  uint64_t each = array({1, 2}).size();
+  EXPECT_TRUE(parse_npz(once, {.member_bytes = each, .total_bytes = 2 * each}).ok());
+  EXPECT_SAYS(parse_npz(once, {.member_bytes = each, .total_bytes = 2 * each - 1}).status(), {"'b.npy'", "unpacks to"});
+}
+
 }  // namespace
 }  // namespace tarn

@@ -4,12 +4,9 @@
 #include <cmath>
 #include <exception>
 #include <limits>
-#include <map>
 
 #include "core/file.h"
 #include "graph/npy.h"
-#include "tools/support/freeze_files.h"
-#include "tools/support/npz.h"
 
 namespace tarn {
 namespace {
@@ -31,7 +28,7 @@ class CaseChecker {
 
   CaseResult check() {
     if (model_.sets.empty() && model_.hashes.empty() && !model_.train) return verdict(Verdict::kSkipped, "no golden");
-    if (!model_.hashes.empty() && !pass(check_hashes(model_))) return result_;
+    if (!model_.hashes.empty() && !pass(check_hashes(model_))) return with_summaries();
     if (!model_.sets.empty()) {
       GraphRunnerOptions options;
       options.executor = executor_;
@@ -40,12 +37,13 @@ class CaseChecker {
       Result<GraphRunner> runner = GraphRunner::load(model_.graph, checkpoint, options);
       if (!runner.ok()) return failed(runner.status());
       for (const CaseSet& set : model_.sets) {
-        if (!check_set(*runner, set)) return result_;
+        if (!check_set(*runner, set)) return with_summaries();
       }
-      if (!model_.golden_frozen.empty() && !check_frozen(model_.sets[0])) return result_;
+      bool is_unfrozen = model_.kind != "frozen";
+      if (is_unfrozen && !pass(check_freeze(model_, executor_))) return with_summaries();
     }
-    if (model_.train && executor_ == ExecutorKind::kSession) pass(check_training(model_, result_.largest_difference));
-    return result_;
+    if (model_.train && executor_ == ExecutorKind::kSession) pass(check_training(model_));
+    return with_summaries();
   }
 
  private:
@@ -60,83 +58,22 @@ class CaseChecker {
   }
 
   // False, with the verdict, if something differs or could not be compared.
-  bool pass(const Result<std::string>& difference) {
-    if (!difference.ok()) return failed(difference.status()), false;
-    if (!difference->empty()) return verdict(Verdict::kDiffers, *difference), false;
+  bool pass(const Result<PartResult>& part) {
+    if (!part.ok()) return failed(part.status()), false;
+    if (!part->summary.empty()) summaries_.push_back(part->summary);
+    if (!part->difference.empty()) return verdict(Verdict::kDiffers, part->difference), false;
     return true;
   }
-
-  // Our freeze and TensorFlow's, both run by us.
-  bool check_frozen(const CaseSet& set) {
-    FreezeFiles files;
-    files.graph = model_.graph;
-    files.checkpoint = model_.checkpoint;
-    files.tags = model_.tags;
-    std::vector<std::string> fetches;
-    for (const CaseTensor& output : set.outputs) fetches.push_back(output.name);
-    files.options.outputs = fetches;
-    Result<FrozenGraph> frozen = freeze_files(files);
-    if (!frozen.ok()) return failed(frozen.status().with_context("freezing")), false;
-    Result<GraphRunner> golden = GraphRunner::load(model_.golden_frozen, "", {.executor = executor_});
-    if (!golden.ok()) return failed(golden.status()), false;
-    std::vector<NamedFeed> feeds, golden_feeds;
-    for (const CaseTensor& input : set.inputs) {
-      Result<Tensor> tensor = read_tensor_file(input.path);
-      if (!tensor.ok()) return failed(tensor.status()), false;
-      // Inputs that an output does not need are in neither freeze.
-      if (golden->graph().find_node(input.name).ok()) golden_feeds.emplace_back(input.name, *tensor);
-      if (frozen->graph.find_node(input.name).ok()) feeds.emplace_back(input.name, *std::move(tensor));
-    }
-    Result<std::vector<Tensor>> expected = golden->run(golden_feeds, fetches);
-    if (!expected.ok()) return failed(expected.status().with_context("golden_frozen.pb")), false;
-    Session session(frozen->graph);
-    std::vector<Tensor> got;
-    Status status = session.Run(feeds, fetches, &got);
-    if (!status.ok()) return failed(status.with_context("the frozen graph")), false;
-    for (size_t i = 0; i < fetches.size(); ++i) {
-      double largest = -1;
-      std::string difference;
-      if (within_tolerance(got[i], (*expected)[i], {model_.atol, model_.rtol}, largest, difference)) continue;
-      return verdict(Verdict::kDiffers,
-                     str_cat("frozen, ", quoted(fetches[i]), " differs from golden_frozen.pb's: ", difference)),
-             false;
-    }
-    return true;
-  }
-
-  // The first recorded tensor on the way to the outputs that differs; "" if there is none, or none was recorded.
-  std::string first_difference(GraphRunner& runner, const std::vector<NamedFeed>& feeds) const {
-    if (model_.taps.empty()) return {};
-    Result<std::vector<NamedTensor>> taps = read_npz(model_.taps);
-    if (!taps.ok()) return str_cat("; ", taps.status().message());
-    std::map<std::string, const Tensor*> by_node;
-    for (NamedTensor& tap : *taps) {
-      std::replace(tap.name.begin(), tap.name.end(), '|', '/');
-      by_node[tap.name.ends_with(":0") ? tap.name.substr(0, tap.name.size() - 2) : tap.name] = &tap.tensor;
-    }
-    Result<std::vector<NodeId>> order = topological_order(runner.graph());
-    for (NodeId id : order.ok() ? *order : std::vector<NodeId>()) {
-      const Node& node = runner.graph().node(id);
-      auto tap = by_node.find(node.name);
-      if (tap == by_node.end()) continue;
-      Result<std::vector<Tensor>> got = runner.run(feeds, {node.name});
-      if (!got.ok()) continue;
-      double largest = -1;
-      std::string difference;
-      if (!within_tolerance((*got)[0], *tap->second, {model_.atol, model_.rtol}, largest, difference))
-        return str_cat("; the first node that differs is ", node.op, " ", quoted(node.name), ": ", difference);
-    }
-    return "; no recorded node before it differs";
+  CaseResult with_summaries() {
+    if (result_.verdict == Verdict::kOk) result_.reason = str_join(summaries_, "; ");
+    return result_;
   }
 
   // False once the verdict is final.
   bool check_set(GraphRunner& runner, const CaseSet& set) {
-    std::vector<NamedFeed> feeds;
-    for (const CaseTensor& input : set.inputs) {
-      Result<Tensor> tensor = read_tensor_file(input.path);
-      if (!tensor.ok()) return failed(tensor.status()), false;
-      feeds.emplace_back(input.name, *std::move(tensor));
-    }
+    Result<std::vector<NamedFeed>> read = read_feeds_of(set);
+    if (!read.ok()) return failed(read.status()), false;
+    const std::vector<NamedFeed>& feeds = *read;
     std::vector<std::string> fetches;
     for (const CaseTensor& output : set.outputs) fetches.push_back(output.name);
     if (std::string ops = unsupported_text(runner, feeds, fetches); !ops.empty()) {
@@ -154,11 +91,31 @@ class CaseChecker {
       }
       // All outputs are compared, so that the largest difference is the case's; the first reason stays.
       if (result_.verdict == Verdict::kOk) {
-        std::string where = &set == &model_.sets[0] ? first_difference(runner, feeds) : "";
-        verdict(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference, where));
+        verdict(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference));
       }
     }
-    return result_.verdict == Verdict::kOk;
+    bool has_taps = &set == &model_.sets[0] && !model_.taps.empty();
+    if (result_.verdict != Verdict::kOk) {
+      if (has_taps || !model_.golden_frozen.empty())
+        str_append(result_.reason, "; ", first_difference_text(runner, feeds, has_taps));
+      return false;
+    }
+    if (!has_taps) return true;
+    Result<PartResult> taps = check_taps(model_, runner, feeds);
+    if (taps.ok() && !taps->difference.empty()) taps->difference = "the outputs agree, but " + taps->difference;
+    return pass(taps);
+  }
+
+  // The node where it went wrong: beside TensorFlow's freeze any node will do, else one of those recorded.
+  std::string first_difference_text(GraphRunner& runner, const std::vector<NamedFeed>& feeds, bool has_taps) const {
+    Result<std::string> node = first_difference_from_golden_frozen(model_, runner, feeds, executor_);
+    if (node.ok() && node->empty() && has_taps) {
+      Result<PartResult> taps = check_taps(model_, runner, feeds);
+      node = taps.ok() ? Result<std::string>(taps->difference) : taps.status();
+    }
+    if (!node.ok()) return std::string(node.status().message());
+    if (node->empty()) return "no node that can be compared differs before it";
+    return "the first node that differs is " + *node;
   }
 
   static std::string node_text(const Graph& graph, const std::string& fetch) {
@@ -169,6 +126,7 @@ class CaseChecker {
   const ModelCase& model_;
   ExecutorKind executor_;
   CaseResult result_;
+  std::vector<std::string> summaries_;
 };
 
 template <class T>
@@ -220,6 +178,58 @@ bool within_tolerance(const Tensor& got, const Tensor& expected, Tolerance toler
   }
   difference = str_cat("gives ", got.to_string(), ", expected ", expected.to_string());
   return false;
+}
+
+Result<std::vector<NamedFeed>> read_feeds_of(const CaseSet& set, const Graph* only_those_of) {
+  std::vector<NamedFeed> feeds;
+  for (const CaseTensor& input : set.inputs) {
+    if (only_those_of != nullptr && !only_those_of->find_node(input.name).ok()) continue;
+    TARN_ASSIGN_OR_RETURN(Tensor tensor, read_tensor_file(input.path));
+    feeds.emplace_back(input.name, std::move(tensor));
+  }
+  return feeds;
+}
+
+Tolerance tolerance_within(const Tensor& expected, Tolerance tolerance) {
+  double largest = 0;
+  auto grow = [&](auto values) {
+    for (auto value : values) {
+      if (std::isfinite(value)) largest = std::max(largest, std::abs(static_cast<double>(value)));
+    }
+  };
+  grow(expected.flat<float>());
+  grow(expected.flat<double>());
+  return {tolerance.atol + tolerance.rtol * largest, tolerance.rtol};
+}
+
+std::string first_difference(GraphRunner& got, const std::vector<NamedFeed>& feeds, const ExpectedTensor& expected,
+                             Tolerance tolerance) {
+  const Graph& graph = got.graph();
+  std::vector<bool> is_random(static_cast<size_t>(graph.id_limit()));
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    is_random[static_cast<size_t>(id)] = node.def != nullptr && node.def->schema.find_attr("seed2") != nullptr;
+  }
+  Result<std::vector<NodeId>> order = topological_order(graph);
+  for (NodeId id : order.ok() ? *order : graph.ids()) {
+    const Node& node = graph.node(id);
+    for (const Wire& input : node.inputs) {
+      if (is_random[static_cast<size_t>(input.node)]) is_random[static_cast<size_t>(id)] = true;
+    }
+    if (is_random[static_cast<size_t>(id)]) continue;
+    for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
+      std::string name = graph.wire_name({id, static_cast<int>(slot)});
+      std::optional<Tensor> want = expected(name);
+      if (!want) continue;
+      Result<std::vector<Tensor>> values = got.run(feeds, {name});
+      if (!values.ok()) continue;
+      double largest = -1;
+      std::string difference;
+      if (!within_tolerance((*values)[0], *want, tolerance_within(*want, tolerance), largest, difference))
+        return str_cat(node.op, " ", quoted(name), ": ", difference);
+    }
+  }
+  return {};
 }
 
 std::string_view verdict_name(Verdict verdict) {

@@ -13,7 +13,7 @@ namespace {
 
 // Losses: rounding in another order, over a few steps. Gradient descent multiplies no error by a root or a quotient.
 constexpr double kLossTolerance = 1e-4, kDescentLossTolerance = 1e-5;
-constexpr double kVariableTolerance = 1e-4;
+constexpr double kVariableTolerance = 1e-4;  // absolute
 // Elements of variables that may differ more: where Adam's quotient is of two numbers near zero.
 constexpr double kFewElements = 0.001;
 
@@ -41,30 +41,57 @@ template <class T>
 void compare(const Tensor& got, const Tensor& expected, Elements& elements) {
   std::span<const T> a = got.flat<T>(), b = expected.flat<T>();
   for (size_t i = 0; i < a.size(); ++i) {
-    double x = static_cast<double>(a[i]), y = static_cast<double>(b[i]), d = std::abs(x - y);
+    double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
     ++elements.count;
-    elements.largest = std::max(elements.largest, d);
-    if (!(d <= kVariableTolerance * std::max(1.0, std::abs(y)))) ++elements.beyond;
+    if (!(d <= elements.largest)) elements.largest = d;
+    if (!(d <= kVariableTolerance)) ++elements.beyond;
   }
+}
+
+// Variables of other dtypes than numbers that training moves must be the same.
+Elements compare_variables(const Tensor& got, const Tensor& expected) {
+  Elements elements;
+  switch (expected.dtype()) {
+    case DType::kFloat: compare<float>(got, expected, elements); break;
+    case DType::kDouble: compare<double>(got, expected, elements); break;
+    case DType::kInt32: compare<int32_t>(got, expected, elements); break;
+    case DType::kInt64: compare<int64_t>(got, expected, elements); break;
+    default:
+      elements.count = expected.element_count();
+      elements.beyond = got.identical_to(expected) ? 0 : elements.count;
+  }
+  return elements;
+}
+
+std::string number_text(double number) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.3g", number);
+  return text;
 }
 
 }  // namespace
 
-Result<std::string> check_hashes(const ModelCase& model) {
+Result<PartResult> check_hashes(const ModelCase& model) {
   TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(model.checkpoint));
   TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(prefix));
+  PartResult part;
   for (const auto& [name, hash] : model.hashes) {
     TARN_ASSIGN_OR_RETURN(Tensor tensor, checkpoint.read(name));
+    if (tensor.dtype() == DType::kString)
+      return unimplemented("variable ", quoted(name), " holds strings, of which no hash is defined");
     std::string got = sha256_hex({static_cast<const char*>(tensor.data()), tensor.byte_size()});
     if (!got.starts_with(hash)) {
-      return str_cat("variable ", quoted(name), " (", dtype_short_name(tensor.dtype()), tensor.shape(),
-                     ") is not what TensorFlow reads: SHA-256 ", got.substr(0, hash.size()), ", expected ", hash);
+      part.difference =
+          str_cat("variable ", quoted(name), " (", dtype_short_name(tensor.dtype()), tensor.shape(),
+                  ") is not what TensorFlow reads: SHA-256 ", got.substr(0, hash.size()), ", expected ", hash);
+      return part;
     }
   }
-  return std::string();
+  part.summary = str_cat(model.hashes.size(), " variables exact");
+  return part;
 }
 
-Result<std::string> check_training(const ModelCase& model, double& largest) {
+Result<PartResult> check_training(const ModelCase& model) {
   const TrainCase& train = *model.train;
   std::string checkpoint = model.kind == "saved_model" ? "" : model.checkpoint;
   TARN_ASSIGN_OR_RETURN(GraphRunner runner,
@@ -74,36 +101,52 @@ Result<std::string> check_training(const ModelCase& model, double& largest) {
     TARN_ASSIGN_OR_RETURN(Tensor tensor, read_tensor_file(feed.path));
     feeds.emplace_back(feed.name, std::move(tensor));
   }
+  PartResult part;
   double tolerance = only_descends(runner.graph(), train.train_op) ? kDescentLossTolerance : kLossTolerance;
+  double worst_loss = 0;
   for (size_t step = 0; step < train.losses.size(); ++step) {
     TARN_ASSIGN_OR_RETURN(std::vector<Tensor> loss, runner.run(feeds, {train.loss}));
-    if (loss[0].dtype() != DType::kFloat || loss[0].element_count() != 1)
-      return str_cat("loss ", quoted(train.loss), " is ", dtype_short_name(loss[0].dtype()), loss[0].shape());
+    if (loss[0].dtype() != DType::kFloat || loss[0].element_count() != 1) {
+      part.difference =
+          str_cat("loss ", quoted(train.loss), " is ", dtype_short_name(loss[0].dtype()), loss[0].shape());
+      return part;
+    }
     auto got = static_cast<double>(loss[0].flat<float>()[0]);
-    double expected = train.losses[step], difference = std::abs(got - expected) / std::abs(expected);
-    largest = std::max(largest, difference);
+    double expected = train.losses[step];
+    double difference = got == expected ? 0 : std::abs(got - expected) / std::abs(expected);
+    worst_loss = std::max(worst_loss, difference);
     if (!(difference <= tolerance)) {
-      return str_cat("training: after ", step, " steps the loss is ", got, ", expected ", expected,
-                     " (relative difference ", difference, ", allowed ", tolerance, ")");
+      part.difference = str_cat("training: after ", step, " steps the loss is ", got, ", expected ", expected,
+                                " (relative difference ", difference, ", allowed ", tolerance, ")");
+      return part;
     }
     if (step + 1 < train.losses.size()) TARN_RETURN_IF_ERROR(runner.run(feeds, {}, {train.train_op}).status());
   }
+  double worst_variable = 0;
+  int64_t count = 0, beyond = 0;
   for (const CaseTensor& variable : train.variables_after) {
     TARN_ASSIGN_OR_RETURN(Tensor expected, read_tensor_file(variable.path));
     TARN_ASSIGN_OR_RETURN(Tensor got, runner.session()->variable(variable.name));
-    if (got.dtype() != expected.dtype() || !(got.shape() == expected.shape()))
-      return str_cat("training: variable ", quoted(variable.name), " is ", dtype_short_name(got.dtype()), got.shape());
-    Elements elements;
-    compare<float>(got, expected, elements);
-    compare<double>(got, expected, elements);
-    compare<int32_t>(got, expected, elements);
-    compare<int64_t>(got, expected, elements);
-    if (static_cast<double>(elements.beyond) > kFewElements * static_cast<double>(elements.count)) {
-      return str_cat("training: of variable ", quoted(variable.name), " ", elements.beyond, " of ", elements.count,
-                     " elements differ by more than ", kVariableTolerance, ", the most by ", elements.largest);
+    if (got.dtype() != expected.dtype() || !(got.shape() == expected.shape())) {
+      part.difference = str_cat("training: variable ", quoted(variable.name), " is ", dtype_short_name(got.dtype()),
+                                got.shape(), ", expected ", dtype_short_name(expected.dtype()), expected.shape());
+      return part;
     }
+    Elements elements = compare_variables(got, expected);
+    if (static_cast<double>(elements.beyond) > kFewElements * static_cast<double>(elements.count)) {
+      part.difference =
+          str_cat("training: of variable ", quoted(variable.name), " ", elements.beyond, " of ", elements.count,
+                  " elements differ by more than ", kVariableTolerance, ", the most by ", elements.largest);
+      return part;
+    }
+    worst_variable = std::max(worst_variable, elements.largest);
+    count += elements.count;
+    beyond += elements.beyond;
   }
-  return std::string();
+  part.summary = str_cat("training, ", train.losses.size() - 1, " steps: losses within ", number_text(worst_loss),
+                         " (allowed ", number_text(tolerance), "), variables within ", number_text(worst_variable),
+                         ", ", beyond, " of ", count, " elements beyond ", number_text(kVariableTolerance));
+  return part;
 }
 
 }  // namespace tarn

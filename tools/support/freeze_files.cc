@@ -17,6 +17,7 @@ struct Input {
   AnyGraph graph;
   std::string path;
   std::string restore_op;
+  bool is_of_checkpoint = false;  // found beside it
 };
 
 Result<Input> read_input(const FreezeFiles& files) {
@@ -27,10 +28,18 @@ Result<Input> read_input(const FreezeFiles& files) {
   const Given kAll[] = {{"--input_graph", files.graph},
                         {"--input_meta_graph", files.meta_graph},
                         {"--input_saved_model_dir", files.saved_model_dir}};
+  const Given checkpoint = {"--input_checkpoint", files.checkpoint};
   std::vector<Given> given;
   std::copy_if(std::begin(kAll), std::end(kAll), std::back_inserter(given),
                [](const Given& one) { return !one.path.empty(); });
-  if (given.empty()) return invalid_argument("--input_graph, --input_meta_graph or --input_saved_model_dir is missing");
+  // The saver wrote the graph beside the checkpoint.
+  const bool is_of_checkpoint = given.empty() && !files.checkpoint.empty();
+  if (is_of_checkpoint) given.push_back(checkpoint);
+  if (given.empty()) {
+    return invalid_argument(
+        "--input_graph is missing; or give --input_meta_graph, --input_saved_model_dir, or an "
+        "--input_checkpoint with its .meta");
+  }
   if (given.size() > 1) {
     return invalid_argument(given[0].flag, " and ", given[1].flag, given.size() == 2 ? " both" : " and others",
                             " give a graph; give one");
@@ -40,6 +49,7 @@ Result<Input> read_input(const FreezeFiles& files) {
   read.tags = files.tags;
   Input input;
   input.path = given[0].path;
+  input.is_of_checkpoint = is_of_checkpoint;
   TARN_ASSIGN_OR_RETURN(input.graph, load_graph_file(input.path, read));
   // As in TensorFlow: the MetaGraph's own saver counts if it was given as such.
   if (input.graph.saver) input.restore_op = input.graph.saver->restore_op;
@@ -100,6 +110,18 @@ Result<std::vector<std::string>> choose_outputs(const Input& input, std::vector<
   return std::vector<std::string>{chosen};
 }
 
+// What a signature calls its outputs stands for them, unless the graph has a node of that name itself.
+void resolve_outputs(const Input& input, std::vector<std::string>& outputs, std::vector<std::string>& notes) {
+  const Signatures::value_type* signature = main_signature(input.graph.signatures);
+  if (signature == nullptr) return;
+  for (std::string& output : outputs) {
+    auto found = signature->second.outputs.find(output);
+    if (found == signature->second.outputs.end() || input.graph.graph.find_node(output).ok()) continue;
+    notes.push_back(str_cat(quoted(output), " of signature ", quoted(signature->first), " is ", found->second.name));
+    output = found->second.name;
+  }
+}
+
 bool has_variables(const Graph& graph) {
   std::vector<NodeId> ids = graph.ids();
   return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
@@ -115,11 +137,14 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   }
   TARN_ASSIGN_OR_RETURN(Input input, read_input(files));
   std::vector<std::string> notes, read_notes;
+  if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
   const Graph& graph = input.graph.graph;
   FreezeOptions options = files.options;
   if (options.outputs.empty()) {
     TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(input, notes));
+  } else {
+    resolve_outputs(input, options.outputs, notes);
   }
   TARN_RETURN_IF_ERROR(check_nodes("output_node_names", options.outputs, graph, input.path));
   TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(graph, options, values));

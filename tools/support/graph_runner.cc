@@ -143,6 +143,20 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   return runner;
 }
 
+Result<GraphRunner> GraphRunner::of_graph(Graph graph, std::string name, GraphRunnerOptions options) {
+  GraphRunner runner;
+  runner.path_ = std::move(name);
+  runner.graph_ = std::make_shared<const Graph>(std::move(graph));
+  if (options.executor == ExecutorKind::kSession) {
+    SessionOptions session_options;
+    session_options.threads = options.threads;
+    runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
+    (void)runner.session_->InitializeTables();  // as in load()
+  }
+  runner.options_ = std::move(options);
+  return runner;
+}
+
 Status GraphRunner::choose_signature(const Signatures& signatures) {
   std::string name = options_.signature.empty() ? std::string(kServingDefault) : options_.signature;
   auto found = signatures.find(name);
@@ -206,10 +220,17 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   options.inputs = feeds;
   options.outputs = fetches;
   std::shared_ptr<const std::string> bytes = file_bytes_;
+  needed_feeds_.assign(feeds.size(), true);
   // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
   if (bytes == nullptr || feeds.empty()) {
     VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
     TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
+    // What is fed but needed by no output (a decoder's targets) is gone with the rest; sessions pass over it too.
+    options.inputs.clear();
+    for (size_t i = 0; i < feeds.size(); ++i) {
+      needed_feeds_[i] = frozen.graph.find_node(feeds[i]).ok() || !graph_->find_node(feeds[i]).ok();
+      if (needed_feeds_[i]) options.inputs.push_back(feeds[i]);
+    }
     TARN_ASSIGN_OR_RETURN(std::string frozen_bytes, graph_bytes(frozen.graph, GraphFormat::kBinary));
     bytes = std::make_shared<const std::string>(std::move(frozen_bytes));
   }
@@ -226,8 +247,9 @@ Result<std::vector<Tensor>> GraphRunner::run_engine(const std::vector<NamedFeed>
     TARN_RETURN_IF_ERROR(load_engine(names, fetches));
   }
   EngineContext context(engine_);
+  int input = 0;
   for (size_t i = 0; i < feeds.size(); ++i) {
-    TARN_RETURN_IF_ERROR(context.set_input(static_cast<int>(i), feeds[i].second));
+    if (needed_feeds_[i]) TARN_RETURN_IF_ERROR(context.set_input(input++, feeds[i].second));
   }
   TARN_RETURN_IF_ERROR(context.run());
   std::vector<Tensor> outputs;

@@ -42,6 +42,9 @@ class GraphRunner {
   // frozen in memory.
   static Result<GraphRunner> load(const std::string& graph, const std::string& checkpoint, GraphRunnerOptions options);
 
+  // A graph at hand, without variables; `name` is for messages.
+  static Result<GraphRunner> of_graph(Graph graph, std::string name, GraphRunnerOptions options);
+
   // A feed of integers goes into a quantized Placeholder of the same width. Errors name feeds, fetches and nodes, and
   // every op on the way that is not supported.
   Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
@@ -76,6 +79,7 @@ class GraphRunner {
   // The engine of the last signature.
   std::shared_ptr<const Engine> engine_;
   std::vector<std::string> engine_feeds_, engine_fetches_;
+  std::vector<bool> needed_feeds_;  // of engine_feeds_: by an output
 };
 
 // "x=a.npy,y=b.bin": reads the files. Errors name the position, the feed or the file.

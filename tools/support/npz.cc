@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "core/file.h"
 #include "graph/npy.h"
@@ -105,11 +106,23 @@ Result<std::string> content_of(std::string_view bytes, const Member& member, uin
 
 }  // namespace
 
-Result<std::vector<NamedTensor>> parse_npz(std::string_view bytes, uint64_t max_member_bytes) {
+Result<std::vector<NamedTensor>> parse_npz(std::string_view bytes, const NpzLimits& limits) {
   TARN_ASSIGN_OR_RETURN(std::vector<Member> members, members_of(bytes));
   std::vector<NamedTensor> arrays;
+  std::set<uint64_t> headers;
+  std::set<std::string_view> names;
+  uint64_t total = 0;
   for (const Member& member : members) {
-    Result<std::string> content = content_of(bytes, member, max_member_bytes);
+    // A thousand entries for one piece of packed zeros would be a thousand arrays.
+    if (!headers.insert(member.header).second)
+      return data_loss(quoted(member.name), ": another entry has the same bytes, at ", member.header);
+    if (!names.insert(member.name).second) return data_loss("two entries are called ", quoted(member.name));
+    total += member.size;
+    if (total > limits.total_bytes) {
+      return resource_exhausted(quoted(member.name), ": with it the archive unpacks to ", total, " bytes, above ",
+                                limits.total_bytes);
+    }
+    Result<std::string> content = content_of(bytes, member, limits.member_bytes);
     if (!content.ok()) return content.status().with_context(quoted(member.name));
     Result<Tensor> tensor = parse_npy(*content);
     if (!tensor.ok()) return tensor.status().with_context(quoted(member.name));

@@ -13,9 +13,12 @@
 
 namespace tarn {
 
-// In the archive's order, names without ".npy". Members are stored or deflated; sizes are checked before they are
-// believed, and each member's checksum too. Errors name the member.
-Result<std::vector<NamedTensor>> parse_npz(std::string_view bytes, uint64_t max_member_bytes = uint64_t{1} << 30);
+// In the archive's order, names without ".npy". Members are stored or deflated; sizes, of each and of all together, are
+// checked before they are believed, and each member's checksum too. Errors name the member.
+struct NpzLimits {
+  uint64_t member_bytes = uint64_t{1} << 30, total_bytes = uint64_t{4} << 30;
+};
+Result<std::vector<NamedTensor>> parse_npz(std::string_view bytes, const NpzLimits& limits = {});
 Result<std::vector<NamedTensor>> read_npz(const std::string& path);
 
 }  // namespace tarn

@@ -106,7 +106,7 @@ class OpCaseChecker {
     Result<std::vector<Tensor>> outputs = runner->run(feeds, fetches);
     if (!outputs.ok()) return failed(outputs.status());
     tolerance_ = graph_tolerance(runner->graph());
-    for (size_t i = 0; i < fetches.size(); ++i) compare_output(runner->graph(), i, (*outputs)[i]);
+    for (size_t i : in_order(runner->graph())) compare_output(runner->graph(), i, (*outputs)[i]);
     return result_;
   }
 
@@ -123,6 +123,21 @@ class OpCaseChecker {
     std::string file = str_cat(tarn::quoted(case_.graph), ": ");
     if (message.starts_with(file)) message.remove_prefix(file.size());
     return verdict(kind, std::string(message));
+  }
+
+  // The outputs, those that others are computed from first: the reason is then the first node that differs.
+  std::vector<size_t> in_order(const Graph& graph) const {
+    std::vector<size_t> rank(static_cast<size_t>(graph.id_limit())), outputs, rank_of;
+    if (Result<std::vector<NodeId>> order = topological_order(graph); order.ok()) {
+      for (size_t i = 0; i < order->size(); ++i) rank[static_cast<size_t>((*order)[i])] = i;
+    }
+    for (const OpSuiteTensor& output : case_.outputs) {
+      Result<NodeId> id = graph.find_node(output.name);
+      outputs.push_back(rank_of.size());
+      rank_of.push_back(id.ok() ? rank[static_cast<size_t>(*id)] : 0);
+    }
+    std::stable_sort(outputs.begin(), outputs.end(), [&](size_t a, size_t b) { return rank_of[a] < rank_of[b]; });
+    return outputs;
   }
 
   // Every output is compared, so that the largest difference is the case's; the first reason stays.

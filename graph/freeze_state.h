@@ -1,0 +1,29 @@
+// The state that a frozen graph still has: tables, which stay with what fills them, and whatever else its outputs
+// depend on from outside the file. Used by graph/freeze.h.
+#pragma once
+
+#include <span>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace tarn {
+
+struct TableInitializer {
+  NodeId table = -1, initializer = -1;
+};
+
+// Marks in `needed` the initializers of needed tables, as far as they bring their keys and values along (those that
+// read files do not), with all that they need; goes no further than `stops`. Nothing in the graph waits for them:
+// who runs it runs them first (Session::InitializeTables; the engine by itself).
+std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::span<const NodeId> stops,
+                                                      std::vector<bool>& needed);
+
+// A sentence for each variable, table, queue and iterator that an output of the frozen graph depends on, with these
+// outputs; nothing of tables in `filled`.
+std::vector<std::string> unfrozen_state(const Graph& frozen, std::span<const std::string> outputs,
+                                        const std::unordered_set<std::string>& filled);
+
+}  // namespace tarn
