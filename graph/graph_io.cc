@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/file.h"
+#include "graph/aligned_graph.h"
 #include "graph/file_kind.h"
 #include "graph/gzip.h"
 #include "graph/proto_io.h"
@@ -89,7 +90,7 @@ Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
   if (size_t size = def.ByteSizeLong(); size > kMostProtoBytes) {
     return resource_exhausted("the graph takes ", size, " bytes; a GraphDef has at most ", kMostProtoBytes);
   }
-  return serialize(def);
+  return aligned_graph_bytes(std::move(def));
 }
 
 Status write_graph(const Graph& graph, const std::string& path, GraphFormat format) {

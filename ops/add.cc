@@ -3,6 +3,7 @@
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/support/tensor_list.h"
 
 namespace tarn {
 namespace {
@@ -48,6 +49,11 @@ class AddNKernel : public Kernel {
     });
     return {};
   }
+};
+
+class AddListsKernel : public Kernel {
+ public:
+  Status run(RunContext& c) const override { return add_lists(c); }
 };
 
 template <class T>
@@ -111,6 +117,7 @@ constexpr std::string_view kAccumulateDoc = R"(The sum of all inputs, element by
   Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AccumulateNV2.)";
 constexpr std::string_view kAddNDoc = R"(The sum of all inputs, element by element.
   inputs  N tensors T[...] of one shape   returns  T[...], the same shape
+  Tensor lists (T = variant) of as many elements each are added element by element.
   Errors: InvalidArgument if shapes differ.  Source: TensorFlow math_ops AddN.)";
 
 }  // namespace
@@ -150,11 +157,28 @@ const OpDef op_Sub = {
 };
 
 namespace {
-template <template <class> class K>
-constexpr KernelDef kSumKernels[] = {
-    kernel_for<K, float>(),   kernel_for<K, double>(),   kernel_for<K, Half>(),     kernel_for<K, BFloat16>(),
-    kernel_for<K, int32_t>(), kernel_for<K, int64_t>(),  kernel_for<K, uint8_t>(),  kernel_for<K, int8_t>(),
-    kernel_for<K, int16_t>(), kernel_for<K, uint16_t>(), kernel_for<K, uint32_t>(), kernel_for<K, uint64_t>(),
+constexpr KernelDef kAddNKernels[] = {
+    kernel_for<AddNKernel, float>(),
+    kernel_for<AddNKernel, double>(),
+    kernel_for<AddNKernel, Half>(),
+    kernel_for<AddNKernel, BFloat16>(),
+    kernel_for<AddNKernel, int32_t>(),
+    kernel_for<AddNKernel, int64_t>(),
+    kernel_for<AddNKernel, uint8_t>(),
+    kernel_for<AddNKernel, int8_t>(),
+    kernel_for<AddNKernel, int16_t>(),
+    kernel_for<AddNKernel, uint16_t>(),
+    kernel_for<AddNKernel, uint32_t>(),
+    kernel_for<AddNKernel, uint64_t>(),
+    portable_kernel<AddListsKernel>(DType::kVariant),
+};
+constexpr KernelDef kAccumulateKernels[] = {
+    kernel_for<AccumulateKernel, float>(),    kernel_for<AccumulateKernel, double>(),
+    kernel_for<AccumulateKernel, Half>(),     kernel_for<AccumulateKernel, BFloat16>(),
+    kernel_for<AccumulateKernel, int32_t>(),  kernel_for<AccumulateKernel, int64_t>(),
+    kernel_for<AccumulateKernel, uint8_t>(),  kernel_for<AccumulateKernel, int8_t>(),
+    kernel_for<AccumulateKernel, int16_t>(),  kernel_for<AccumulateKernel, uint16_t>(),
+    kernel_for<AccumulateKernel, uint32_t>(), kernel_for<AccumulateKernel, uint64_t>(),
 };
 }  // namespace
 
@@ -167,7 +191,7 @@ const OpDef op_AddN = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64, variant}",
     .traits = kCommutative | kAggregate,
     .infer = infer_merged_inputs,
-    .kernels = kSumKernels<AddNKernel>,
+    .kernels = kAddNKernels,
 };
 
 const OpDef op_AccumulateNV2 = {
@@ -179,7 +203,7 @@ const OpDef op_AccumulateNV2 = {
         "bfloat16, qint16, quint16, uint16, complex128, half, uint32, uint64}; shape: shape",
     .traits = kCommutative | kAggregate,
     .infer = infer_accumulate,
-    .kernels = kSumKernels<AccumulateKernel>,
+    .kernels = kAccumulateKernels,
 };
 
 TARN_OP_FILE(add, {&op_Add, kAddDoc, add_gradient}, {&op_AddV2, kAddDoc, add_gradient},

@@ -2,6 +2,7 @@
 #include "core/op.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
+#include "ops/support/tensor_list.h"
 
 namespace tarn {
 namespace {
@@ -27,6 +28,7 @@ class FillKernel : public Kernel {
 class ZerosLikeKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
+    if (c.input(0).dtype == DType::kVariant) return zeros_like_list(c);
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *c.input(0).shape));
     zero_elements(y.dtype, y.data, y.count);
     return {};
@@ -96,7 +98,8 @@ constexpr std::string_view kFillDoc = R"(A tensor of one value repeated.
   dims  index_type[rank], each >= 0   value  T, a scalar   returns  T[dims]
   Source: TensorFlow array_ops Fill.)";
 constexpr std::string_view kZerosLikeDoc = R"(Zeros with the shape and type of `x`.
-  x  T[...]   returns  T[...]: 0, false or the empty string.   Source: TensorFlow array_ops ZerosLike.)";
+  x  T[...]   returns  T[...]: 0, false or the empty string; of a tensor list, a list of zeros.
+  Source: TensorFlow array_ops ZerosLike.)";
 constexpr std::string_view kOnesLikeDoc = R"(Ones with the shape and type of `x`.
   x  T[...]   returns  T[...]: 1 or true.   Source: TensorFlow array_ops OnesLike.)";
 

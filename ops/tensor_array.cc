@@ -1,5 +1,6 @@
-// TensorArrays, in TensorFlow's two versions: V3 has a resource handle, V2 a string handle. Their ops are ordered by
-// `flow`, a float that says nothing else. What is done with elements is in tensor_array_elements.cc.
+// TensorArrays, in TensorFlow's three versions: V3 has a resource handle, V2 a string, the first a reference to one.
+// Their ops are ordered by `flow`, a float that says nothing else. What is done with elements is in
+// tensor_array_elements.cc.
 #include "ops/support/tensor_array.h"
 
 #include "core/op.h"
@@ -107,8 +108,29 @@ class CloseKernel : public Kernel {
   }
 };
 
+class GradientWithShapeKernel : public Kernel {
+ public:
+  Status prepare(PrepareContext& c) override {
+    source_ = c.attr<std::string>("source");
+    return {};
+  }
+  Status run(RunContext& c) const override {
+    TARN_ASSIGN_OR_RETURN(TensorArray * array, TensorArray::of(c, 0));
+    if (c.input(2).shape->rank() != 1)
+      return invalid_argument("shape_to_prepend must be a vector, has shape ", c.input(2).shape->to_string());
+    TARN_ASSIGN_OR_RETURN(Shape prefix, shape_from(IntList::of(c.input(2)), "shape_to_prepend"));
+    TARN_ASSIGN_OR_RETURN(std::shared_ptr<TensorArray> gradient, array->gradient(source_, prefix));
+    TARN_RETURN_IF_ERROR(pass_flow(c, 1, 1));
+    return set_handle(c, "_tensor_array_grads", std::move(gradient), DType::kResource);
+  }
+
+ private:
+  std::string source_;
+};
+
 constexpr KernelDef kArrayKernels[] = {portable_kernel<ArrayKernel>()};
 constexpr KernelDef kGradientKernels[] = {portable_kernel<GradientKernel>()};
+constexpr KernelDef kGradientWithShapeKernels[] = {portable_kernel<GradientWithShapeKernel>()};
 constexpr KernelDef kSizeKernels[] = {portable_kernel<SizeKernel>()};
 constexpr KernelDef kCloseKernels[] = {portable_kernel<CloseKernel>()};
 
@@ -122,6 +144,10 @@ constexpr std::string_view kGradientDoc =
   handle  of a TensorArray   flow_in  f32   returns  grad_handle   flow_out  f32
   Its elements have the shapes of the array's, and are zeros to which every write adds. The array no longer grows.
   Source: TensorFlow data_flow_ops TensorArrayGrad.)";
+constexpr std::string_view kGradientWithShapeDoc =
+    R"(The array of gradients of a TensorArray's elements whose shapes have more dims in front than those have.
+  handle  of a TensorArray   flow_in  f32   shape_to_prepend  int32[n]   returns  grad_handle   flow_out  f32
+  Source: TensorFlow data_flow_ops TensorArrayGradWithShape.)";
 constexpr std::string_view kSizeDoc = R"(How many elements a TensorArray has.
   handle   flow_in  f32   returns  size  int32, a scalar.   Source: TensorFlow data_flow_ops TensorArraySize.)";
 constexpr std::string_view kCloseDoc = R"(Lets go of the elements of a TensorArray, which can't be used any more.
@@ -133,8 +159,20 @@ constexpr uint32_t kTakes = kStateful | kTakesContainer;
 
 }  // namespace
 
-extern const OpDef op_TensorArrayV2, op_TensorArrayV3, op_TensorArrayGradV2, op_TensorArrayGradV3, op_TensorArraySizeV2,
+extern const OpDef op_TensorArray, op_TensorArrayGrad, op_TensorArraySize, op_TensorArrayClose, op_TensorArrayV2,
+    op_TensorArrayV3, op_TensorArrayGradV2, op_TensorArrayGradV3, op_TensorArrayGradWithShape, op_TensorArraySizeV2,
     op_TensorArraySizeV3, op_TensorArrayCloseV2, op_TensorArrayCloseV3;
+const OpDef op_TensorArray = {
+    .name = "TensorArray",
+    .inputs = "size: int32",
+    .outputs = "handle: Ref(string)",
+    .attrs =
+        "dtype: type; element_shape: shape = ?; dynamic_size: bool = false; clear_after_read: bool = true; "
+        "tensor_array_name: string = ''",
+    .traits = kMakes,
+    .infer = infer_array,
+    .kernels = kArrayKernels,
+};
 const OpDef op_TensorArrayV2 = {
     .name = "TensorArrayV2",
     .inputs = "size: int32",
@@ -157,6 +195,15 @@ const OpDef op_TensorArrayV3 = {
     .infer = infer_array,
     .kernels = kArrayKernels,
 };
+const OpDef op_TensorArrayGrad = {
+    .name = "TensorArrayGrad",
+    .inputs = "handle: string, flow_in: float",
+    .outputs = "grad_handle: Ref(string)",
+    .attrs = "source: string",
+    .traits = kMakes | kTakes,
+    .infer = infer_gradient,
+    .kernels = kGradientKernels,
+};
 const OpDef op_TensorArrayGradV2 = {
     .name = "TensorArrayGradV2",
     .inputs = "handle: string, flow_in: float",
@@ -175,6 +222,24 @@ const OpDef op_TensorArrayGradV3 = {
     .infer = infer_gradient,
     .kernels = kGradientKernels,
 };
+// Its elements have other shapes than the array's: nothing is known of them while a program is compiled.
+const OpDef op_TensorArrayGradWithShape = {
+    .name = "TensorArrayGradWithShape",
+    .inputs = "handle: resource, flow_in: float, shape_to_prepend: int32",
+    .outputs = "grad_handle: resource, flow_out: float",
+    .attrs = "source: string",
+    .traits = kStateful,
+    .infer = infer_scalar,
+    .kernels = kGradientWithShapeKernels,
+};
+const OpDef op_TensorArraySize = {
+    .name = "TensorArraySize",
+    .inputs = "handle: Ref(string), flow_in: float",
+    .outputs = "size: int32",
+    .traits = kTakes,
+    .infer = infer_size,
+    .kernels = kSizeKernels,
+};
 const OpDef op_TensorArraySizeV2 = {
     .name = "TensorArraySizeV2",
     .inputs = "handle: string, flow_in: float",
@@ -191,6 +256,13 @@ const OpDef op_TensorArraySizeV3 = {
     .infer = infer_size,
     .kernels = kSizeKernels,
 };
+const OpDef op_TensorArrayClose = {
+    .name = "TensorArrayClose",
+    .inputs = "handle: Ref(string)",
+    .traits = kTakes,
+    .infer = infer_no_outputs,
+    .kernels = kCloseKernels,
+};
 const OpDef op_TensorArrayCloseV2 = {
     .name = "TensorArrayCloseV2",
     .inputs = "handle: string",
@@ -206,10 +278,14 @@ const OpDef op_TensorArrayCloseV3 = {
     .kernels = kCloseKernels,
 };
 
-TARN_OP_FILE(tensor_array, {&op_TensorArrayV2, kArrayDoc, nullptr, kReason},
-             {&op_TensorArrayV3, kArrayDoc, nullptr, kReason}, {&op_TensorArrayGradV2, kGradientDoc, nullptr, kReason},
+TARN_OP_FILE(tensor_array, {&op_TensorArray, kArrayDoc, nullptr, kReason},
+             {&op_TensorArrayV2, kArrayDoc, nullptr, kReason}, {&op_TensorArrayV3, kArrayDoc, nullptr, kReason},
+             {&op_TensorArrayGrad, kGradientDoc, nullptr, kReason},
+             {&op_TensorArrayGradV2, kGradientDoc, nullptr, kReason},
              {&op_TensorArrayGradV3, kGradientDoc, nullptr, kReason},
-             {&op_TensorArraySizeV2, kSizeDoc, nullptr, kReason}, {&op_TensorArraySizeV3, kSizeDoc, nullptr, kReason},
+             {&op_TensorArrayGradWithShape, kGradientWithShapeDoc, nullptr, kReason},
+             {&op_TensorArraySize, kSizeDoc, nullptr, kReason}, {&op_TensorArraySizeV2, kSizeDoc, nullptr, kReason},
+             {&op_TensorArraySizeV3, kSizeDoc, nullptr, kReason}, {&op_TensorArrayClose, kCloseDoc, nullptr, kReason},
              {&op_TensorArrayCloseV2, kCloseDoc, nullptr, kReason},
              {&op_TensorArrayCloseV3, kCloseDoc, nullptr, kReason})
 

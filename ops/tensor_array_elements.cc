@@ -1,6 +1,8 @@
 // Elements of TensorArrays, one by one or many at once: written, read, gathered, scattered, split and concatenated.
 #include "ops/support/tensor_array.h"
 
+#include <numeric>
+
 #include "core/op.h"
 #include "ops/support/array.h"
 
@@ -58,6 +60,17 @@ Status infer_scatter(InferContext& c) {
                             " elements");
   }
   will_hold(c, behind_first(c.shape(2)));
+  return infer_scalar(c);
+}
+
+Status infer_pack(InferContext& c) {
+  TARN_ASSIGN_OR_RETURN(Shape element, known_element(c, c.attr<Shape>("element_shape")));
+  return c.set_output(0, with_first(kUnknownDim, element));
+}
+
+Status infer_unpack(InferContext& c) {
+  TARN_RETURN_IF_ERROR(c.expect_rank_at_least(1, 1, "value"));
+  will_hold(c, behind_first(c.shape(1)));
   return infer_scalar(c);
 }
 
@@ -130,32 +143,38 @@ class GatherKernel : public Kernel {
     const TensorView& indices = c.input(1);
     if (indices.shape->rank() != 1)
       return invalid_argument("indices must be a vector, have shape ", indices.shape->to_string());
-    TARN_ASSIGN_OR_RETURN(Shape element, element_shape(*array, indices));
-    TARN_ASSIGN_OR_RETURN(TensorView value, c.output(0, with_first(indices.count, element)));
+    return gather(c, *array, {indices.as<int32_t>(), static_cast<size_t>(indices.count)});
+  }
+
+ protected:
+  Status gather(RunContext& c, TensorArray& array, std::span<const int32_t> indices) const {
+    TARN_ASSIGN_OR_RETURN(Shape element, element_shape(array, indices));
+    TARN_ASSIGN_OR_RETURN(TensorView value, c.output(0, with_first(std::ssize(indices), element)));
     int64_t step = element.elements();
-    for (int64_t i = 0; i < indices.count; ++i) {
-      TARN_RETURN_IF_ERROR(array->shape_to_read(indices.as<int32_t>()[i]).status());  // read twice
-      array->read(indices.as<int32_t>()[i], mutable_element_at(value, i * step));
+    for (size_t i = 0; i < indices.size(); ++i) {
+      TARN_RETURN_IF_ERROR(array.shape_to_read(indices[i]).status());  // read twice
+      array.read(indices[i], mutable_element_at(value, static_cast<int64_t>(i) * step));
     }
     return {};
   }
+  DType dtype_ = DType::kInvalid;
 
  private:
-  Result<Shape> element_shape(const TensorArray& array, const TensorView& indices) const {
-    if (indices.count == 0) {
+  Result<Shape> element_shape(const TensorArray& array, std::span<const int32_t> indices) const {
+    if (indices.empty()) {
       TARN_ASSIGN_OR_RETURN(Shape element, declared_.merge(array.options().element_shape));
       if (element.is_fully_known()) return element;
       return invalid_argument("TensorArray ", quoted(array.options().name),
                               ": no element is gathered, and the shape of ", "one, ", element.to_string(),
                               ", is not fully known");
     }
-    TARN_ASSIGN_OR_RETURN(Shape first, array.shape_to_read(indices.as<int32_t>()[0]));
-    for (int64_t i = 1; i < indices.count; ++i) {
-      TARN_ASSIGN_OR_RETURN(Shape other, array.shape_to_read(indices.as<int32_t>()[i]));
+    TARN_ASSIGN_OR_RETURN(Shape first, array.shape_to_read(indices[0]));
+    for (size_t i = 1; i < indices.size(); ++i) {
+      TARN_ASSIGN_OR_RETURN(Shape other, array.shape_to_read(indices[i]));
       if (other == first) continue;
       return invalid_argument("TensorArray ", quoted(array.options().name),
-                              ": the elements have different shapes: index ", indices.as<int32_t>()[0], " has ",
-                              first.to_string(), ", index ", indices.as<int32_t>()[i], " ", other.to_string());
+                              ": the elements have different shapes: index ", indices[0], " has ", first.to_string(),
+                              ", index ", indices[i], " ", other.to_string());
     }
     if (!declared_.is_compatible_with(first)) {
       return invalid_argument("TensorArray ", quoted(array.options().name), ": an element has shape ",
@@ -163,7 +182,6 @@ class GatherKernel : public Kernel {
     }
     return first;
   }
-  DType dtype_ = DType::kInvalid;
   Shape declared_;
 };
 
@@ -183,6 +201,36 @@ class ScatterKernel : public Kernel {
       TARN_RETURN_IF_ERROR(array->write(indices.as<int32_t>()[i], element, element_at(value, i * step)));
     }
     return pass_flow(c, 3, 0);
+  }
+};
+
+class PackKernel : public GatherKernel {
+ public:
+  Status run(RunContext& c) const override {
+    TARN_ASSIGN_OR_RETURN(TensorArray * array, array_of_dtype(c, dtype_));
+    TARN_ASSIGN_OR_RETURN(int64_t size, array->size());
+    std::vector<int32_t> all(static_cast<size_t>(size));
+    std::iota(all.begin(), all.end(), 0);
+    return gather(c, *array, all);
+  }
+};
+
+class UnpackKernel : public Kernel {
+ public:
+  Status run(RunContext& c) const override {
+    const TensorView& value = c.input(1);
+    TARN_ASSIGN_OR_RETURN(TensorArray * array, array_of_dtype(c, value.dtype));
+    TARN_ASSIGN_OR_RETURN(int64_t size, array->size());
+    if (value.shape->rank() < 1) return invalid_argument("the value must be at least a vector, is a scalar");
+    if (value.shape->dim(0) != size && !array->options().is_dynamic) {
+      return invalid_argument("TensorArray ", quoted(array->options().name), " has ", size,
+                              " elements, but the value has ", value.shape->dim(0), ", and it is not resizeable");
+    }
+    Shape element = behind_first(*value.shape);
+    int64_t step = element.elements();
+    for (int64_t i = 0; i < value.shape->dim(0); ++i)
+      TARN_RETURN_IF_ERROR(array->write(i, element, element_at(value, i * step)));
+    return pass_flow(c, 2, 0);
   }
 };
 
@@ -279,6 +327,8 @@ class ConcatKernel : public Kernel {
 constexpr KernelDef kWriteKernels[] = {portable_kernel<WriteKernel>()};
 constexpr KernelDef kReadKernels[] = {portable_kernel<ReadKernel>()};
 constexpr KernelDef kGatherKernels[] = {portable_kernel<GatherKernel>()};
+constexpr KernelDef kPackKernels[] = {portable_kernel<PackKernel>()};
+constexpr KernelDef kUnpackKernels[] = {portable_kernel<UnpackKernel>()};
 constexpr KernelDef kScatterKernels[] = {portable_kernel<ScatterKernel>()};
 constexpr KernelDef kSplitKernels[] = {portable_kernel<SplitKernel>()};
 constexpr KernelDef kConcatKernels[] = {portable_kernel<ConcatKernel>()};
@@ -297,6 +347,13 @@ constexpr std::string_view kGatherDoc = R"(Elements of a TensorArray as one tens
 constexpr std::string_view kScatterDoc = R"(Writes the parts of a tensor, along its first dim, to a TensorArray.
   handle   indices  int32[n]   value  T[n, ...]   flow_in  f32   returns  flow_out  f32
   Source: TensorFlow data_flow_ops TensorArrayScatter.)";
+constexpr std::string_view kPackDoc = R"(All elements of a TensorArray as one tensor, with a first dim more.
+  handle   flow_in  f32   returns  value  dtype[n, ...]
+  Errors: InvalidArgument if the elements differ in shape.   Source: TensorFlow data_flow_ops TensorArrayPack.)";
+constexpr std::string_view kUnpackDoc = R"(Writes the parts of a tensor, along its first dim, to all of a TensorArray.
+  handle   value  T[n, ...]   flow_in  f32   returns  flow_out  f32
+  Errors: InvalidArgument if there are not as many, unless the array grows.
+  Source: TensorFlow data_flow_ops TensorArrayUnpack.)";
 constexpr std::string_view kSplitDoc =
     R"(Writes consecutive rows of a tensor to a TensorArray, lengths[i] of them to element i.
   handle   value  T[rows, ...]   lengths  int64[n]   flow_in  f32   returns  flow_out  f32
@@ -310,9 +367,20 @@ constexpr uint32_t kTakes = kStateful | kTakesContainer;
 
 }  // namespace
 
-extern const OpDef op_TensorArrayWriteV2, op_TensorArrayWriteV3, op_TensorArrayReadV2, op_TensorArrayReadV3,
-    op_TensorArrayGatherV2, op_TensorArrayGatherV3, op_TensorArrayScatterV2, op_TensorArrayScatterV3,
-    op_TensorArraySplitV2, op_TensorArraySplitV3, op_TensorArrayConcatV2, op_TensorArrayConcatV3;
+extern const OpDef op_TensorArrayPack, op_TensorArrayUnpack, op_TensorArrayWrite, op_TensorArrayRead,
+    op_TensorArrayGather, op_TensorArrayScatter, op_TensorArraySplit, op_TensorArrayConcat, op_TensorArrayWriteV2,
+    op_TensorArrayWriteV3, op_TensorArrayReadV2, op_TensorArrayReadV3, op_TensorArrayGatherV2, op_TensorArrayGatherV3,
+    op_TensorArrayScatterV2, op_TensorArrayScatterV3, op_TensorArraySplitV2, op_TensorArraySplitV3,
+    op_TensorArrayConcatV2, op_TensorArrayConcatV3;
+const OpDef op_TensorArrayWrite = {
+    .name = "TensorArrayWrite",
+    .inputs = "handle: Ref(string), index: int32, value: T, flow_in: float",
+    .outputs = "flow_out: float",
+    .attrs = "T: type",
+    .traits = kTakes,
+    .infer = infer_write,
+    .kernels = kWriteKernels,
+};
 const OpDef op_TensorArrayWriteV2 = {
     .name = "TensorArrayWriteV2",
     .inputs = "handle: string, index: int32, value: T, flow_in: float",
@@ -330,6 +398,15 @@ const OpDef op_TensorArrayWriteV3 = {
     .traits = kTakes,
     .infer = infer_write,
     .kernels = kWriteKernels,
+};
+const OpDef op_TensorArrayRead = {
+    .name = "TensorArrayRead",
+    .inputs = "handle: Ref(string), index: int32, flow_in: float",
+    .outputs = "value: dtype",
+    .attrs = "dtype: type",
+    .traits = kTakes,
+    .infer = infer_read,
+    .kernels = kReadKernels,
 };
 const OpDef op_TensorArrayReadV2 = {
     .name = "TensorArrayReadV2",
@@ -349,6 +426,15 @@ const OpDef op_TensorArrayReadV3 = {
     .infer = infer_read,
     .kernels = kReadKernels,
 };
+const OpDef op_TensorArrayGather = {
+    .name = "TensorArrayGather",
+    .inputs = "handle: Ref(string), indices: int32, flow_in: float",
+    .outputs = "value: dtype",
+    .attrs = "dtype: type; element_shape: shape = ?",
+    .traits = kTakes,
+    .infer = infer_gather,
+    .kernels = kGatherKernels,
+};
 const OpDef op_TensorArrayGatherV2 = {
     .name = "TensorArrayGatherV2",
     .inputs = "handle: string, indices: int32, flow_in: float",
@@ -366,6 +452,33 @@ const OpDef op_TensorArrayGatherV3 = {
     .traits = kTakes,
     .infer = infer_gather,
     .kernels = kGatherKernels,
+};
+const OpDef op_TensorArrayPack = {
+    .name = "TensorArrayPack",
+    .inputs = "handle: Ref(string), flow_in: float",
+    .outputs = "value: dtype",
+    .attrs = "dtype: type; element_shape: shape = ?",
+    .traits = kTakes,
+    .infer = infer_pack,
+    .kernels = kPackKernels,
+};
+const OpDef op_TensorArrayUnpack = {
+    .name = "TensorArrayUnpack",
+    .inputs = "handle: Ref(string), value: T, flow_in: float",
+    .outputs = "flow_out: float",
+    .attrs = "T: type",
+    .traits = kTakes,
+    .infer = infer_unpack,
+    .kernels = kUnpackKernels,
+};
+const OpDef op_TensorArrayScatter = {
+    .name = "TensorArrayScatter",
+    .inputs = "handle: Ref(string), indices: int32, value: T, flow_in: float",
+    .outputs = "flow_out: float",
+    .attrs = "T: type",
+    .traits = kTakes,
+    .infer = infer_scatter,
+    .kernels = kScatterKernels,
 };
 const OpDef op_TensorArrayScatterV2 = {
     .name = "TensorArrayScatterV2",
@@ -385,6 +498,15 @@ const OpDef op_TensorArrayScatterV3 = {
     .infer = infer_scatter,
     .kernels = kScatterKernels,
 };
+const OpDef op_TensorArraySplit = {
+    .name = "TensorArraySplit",
+    .inputs = "handle: Ref(string), value: T, lengths: int64, flow_in: float",
+    .outputs = "flow_out: float",
+    .attrs = "T: type",
+    .traits = kTakes,
+    .infer = infer_split,
+    .kernels = kSplitKernels,
+};
 const OpDef op_TensorArraySplitV2 = {
     .name = "TensorArraySplitV2",
     .inputs = "handle: string, value: T, lengths: int64, flow_in: float",
@@ -402,6 +524,15 @@ const OpDef op_TensorArraySplitV3 = {
     .traits = kTakes,
     .infer = infer_split,
     .kernels = kSplitKernels,
+};
+const OpDef op_TensorArrayConcat = {
+    .name = "TensorArrayConcat",
+    .inputs = "handle: Ref(string), flow_in: float",
+    .outputs = "value: dtype, lengths: int64",
+    .attrs = "dtype: type; element_shape_except0: shape = ?",
+    .traits = kTakes,
+    .infer = infer_concat,
+    .kernels = kConcatKernels,
 };
 const OpDef op_TensorArrayConcatV2 = {
     .name = "TensorArrayConcatV2",
@@ -423,12 +554,16 @@ const OpDef op_TensorArrayConcatV3 = {
 };
 
 TARN_OP_FILE(
-    tensor_array_elements, {&op_TensorArrayWriteV2, kWriteDoc, nullptr, kReason},
-    {&op_TensorArrayWriteV3, kWriteDoc, nullptr, kReason}, {&op_TensorArrayReadV2, kReadDoc, nullptr, kReason},
-    {&op_TensorArrayReadV3, kReadDoc, nullptr, kReason}, {&op_TensorArrayGatherV2, kGatherDoc, nullptr, kReason},
-    {&op_TensorArrayGatherV3, kGatherDoc, nullptr, kReason}, {&op_TensorArrayScatterV2, kScatterDoc, nullptr, kReason},
-    {&op_TensorArrayScatterV3, kScatterDoc, nullptr, kReason}, {&op_TensorArraySplitV2, kSplitDoc, nullptr, kReason},
-    {&op_TensorArraySplitV3, kSplitDoc, nullptr, kReason}, {&op_TensorArrayConcatV2, kConcatDoc, nullptr, kReason},
+    tensor_array_elements, {&op_TensorArrayPack, kPackDoc, nullptr, kReason},
+    {&op_TensorArrayUnpack, kUnpackDoc, nullptr, kReason}, {&op_TensorArrayWrite, kWriteDoc, nullptr, kReason},
+    {&op_TensorArrayWriteV2, kWriteDoc, nullptr, kReason}, {&op_TensorArrayWriteV3, kWriteDoc, nullptr, kReason},
+    {&op_TensorArrayRead, kReadDoc, nullptr, kReason}, {&op_TensorArrayReadV2, kReadDoc, nullptr, kReason},
+    {&op_TensorArrayReadV3, kReadDoc, nullptr, kReason}, {&op_TensorArrayGather, kGatherDoc, nullptr, kReason},
+    {&op_TensorArrayGatherV2, kGatherDoc, nullptr, kReason}, {&op_TensorArrayGatherV3, kGatherDoc, nullptr, kReason},
+    {&op_TensorArrayScatter, kScatterDoc, nullptr, kReason}, {&op_TensorArrayScatterV2, kScatterDoc, nullptr, kReason},
+    {&op_TensorArrayScatterV3, kScatterDoc, nullptr, kReason}, {&op_TensorArraySplit, kSplitDoc, nullptr, kReason},
+    {&op_TensorArraySplitV2, kSplitDoc, nullptr, kReason}, {&op_TensorArraySplitV3, kSplitDoc, nullptr, kReason},
+    {&op_TensorArrayConcat, kConcatDoc, nullptr, kReason}, {&op_TensorArrayConcatV2, kConcatDoc, nullptr, kReason},
     {&op_TensorArrayConcatV3, kConcatDoc, nullptr, kReason})
 
 }  // namespace tarn

@@ -1,118 +1,12 @@
 // Tensor lists: a list of tensors as one value of type variant. Unlike a TensorArray it is a value: whoever changes one
 // gets another, and the one before stays as it was (elements are shared, not copied).
+#include "ops/support/tensor_list.h"
+
 #include "core/op.h"
 #include "ops/support/array.h"
 
 namespace tarn {
 namespace {
-
-constexpr int64_t kMostElements = 1 << 22;
-
-class TensorList : public Resource {
- public:
-  static constexpr char kKind[] = "TensorList";
-  const char* kind() const override { return kKind; }
-
-  static Result<const TensorList*> of(RunContext& c, int input) {
-    Resource* resource = c.resource(input);
-    if (resource == nullptr || resource->kind() != kKind)
-      return invalid_argument("input ", input, " is no tensor list");
-    return static_cast<const TensorList*>(resource);
-  }
-  static Result<const TensorList*> of(RunContext& c, int input, DType dtype) {
-    TARN_ASSIGN_OR_RETURN(const TensorList* list, of(c, input));
-    if (list->dtype == dtype) return list;
-    return invalid_argument("the list holds ", dtype_name(list->dtype), ", not ", dtype_name(dtype));
-  }
-  // The same elements in a list that may be changed.
-  std::shared_ptr<TensorList> copy() const {
-    auto list = std::make_shared<TensorList>();
-    list->dtype = dtype;
-    list->element_shape = element_shape;
-    list->max_elements = max_elements;
-    list->elements = elements;
-    return list;
-  }
-  int64_t size() const { return std::ssize(elements); }
-
-  DType dtype = DType::kInvalid;
-  Shape element_shape = Shape::unknown();
-  int64_t max_elements = -1;                            // below 0: any number
-  std::vector<std::shared_ptr<const Tensor>> elements;  // null: never set
-};
-
-// A shape as these ops take it: -1 for a dim that is not known, and a scalar -1 for a rank that is not.
-Result<Shape> partial_shape(const IntList& dims, const Shape& shape) {
-  if (shape.rank() == 0) {
-    if (dims.size() == 1 && dims[0] == -1) return Shape::unknown();
-    return invalid_argument("an element_shape that is a scalar must be -1");
-  }
-  std::vector<int64_t> all;
-  for (int64_t i = 0; i < dims.size(); ++i) all.push_back(dims[i]);
-  return Shape::make(all);
-}
-
-Result<Shape> element_shape_of(const RunContext& c, int input) {
-  return partial_shape(IntList::of(c.input(input)), *c.input(input).shape);
-}
-
-Result<Shape> known_element_shape(const InferContext& c, int input) {
-  std::optional<IntList> dims = IntList::known(c, input);
-  return dims ? partial_shape(*dims, c.shape(input)) : Shape::unknown();
-}
-
-Shape stacked(int64_t count, const Shape& element) {
-  if (!element.has_rank() || element.rank() >= kMaxRank) return Shape::unknown();
-  Shape shape{count};
-  for (int64_t dim : element.dims()) shape.add_dim(dim);
-  return shape;
-}
-
-Result<int64_t> single(RunContext& c, int input, std::string_view name) {
-  if (c.input(input).count == 1) return IntList::of(c.input(input))[0];
-  return invalid_argument("'", name, "' must be a scalar, has shape ", c.input(input).shape->to_string());
-}
-
-Status judge_size(int64_t size) {
-  if (size < 0) return invalid_argument("a list cannot have ", size, " elements");
-  if (size > kMostElements) {
-    return resource_exhausted("a list of ", size, " elements is above ", kMostElements, ", the most that is allowed");
-  }
-  return {};
-}
-
-Status judge_index(const TensorList& list, int64_t index) {
-  if (index >= 0 && index < list.size()) return {};
-  return invalid_argument("element ", index, " of a list of ", list.size(), " elements");
-}
-
-// The shape of elements that were never set, and what those that were must agree with.
-Result<Shape> common_element_shape(const TensorList& list, const Shape& declared) {
-  Result<Shape> merged = list.element_shape.merge(declared);
-  if (merged.ok()) return merged;
-  return invalid_argument("the list has elements of ", list.element_shape.to_string(), ", element_shape says ",
-                          declared.to_string());
-}
-
-Result<std::shared_ptr<const Tensor>> copy_of(const TensorView& value) {
-  TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(value.dtype, *value.shape));
-  copy_elements(value.dtype, tensor.mutable_data(), value.data, value.count);
-  return std::make_shared<const Tensor>(std::move(tensor));
-}
-
-// Writes an element of shape `shape`, zeros if it was never set.
-void write_element(const Tensor* element, DType dtype, const Shape& shape, void* to) {
-  if (element != nullptr) {
-    copy_elements(dtype, to, element->data(), element->element_count());
-  } else {
-    zero_elements(dtype, to, shape.elements());
-  }
-}
-
-Status no_shape(const Shape& shape) {
-  return invalid_argument("an element was never set, and its shape, ", shape.to_string(),
-                          ", is not fully known to make zeros of");
-}
 
 // --- making lists ---------------------------------------------------------------------------------------------------
 class EmptyKernel : public Kernel {

@@ -10,8 +10,10 @@ namespace tarn {
 
 // One section an op: signature, dtypes with kernels, gradient, doc text.
 std::string ops_markdown(const OpRegistry& ops);
-// One row an op, one column a dtype: where it runs (session, engine) and whether it has a gradient.
+// Formats, limits and differences (compatibility_notes()), then one row an op, one column a dtype: where it runs
+// (session, engine) and whether it has a gradient.
 std::string compatibility_markdown(const OpRegistry& ops);
+std::string compatibility_notes();
 // One section a pass: contract and doc text.
 std::string passes_markdown();
 

@@ -378,10 +378,10 @@ class Strip {
 constexpr std::string_view kDoc = R"(Only what the outputs need at inference stays.
   Before:  x -> Identity -> CheckNumerics -> Switch(training = false) / Merge -> dropout -> y, a trainer beside it
   After:   x -> y
-  When:    nodes that no output needs; `_class` attrs; an input that is not a Placeholder becomes one of the tensor's own dtype and shape;
-           PlaceholderWithDefault that is no input takes its default; Identity, StopGradient, PreventGradient,
-           CheckNumerics, Snapshot that are neither input nor output and order nothing; a Switch whose predicate is constant,
-           with its Merge; dropout in the forms TensorFlow 1.x wrote
+  When:    nodes that no output needs, nor a table that one needs to be filled; `_class` attrs; an input that is not a
+           Placeholder becomes one of the tensor's own dtype and shape; PlaceholderWithDefault that is no input takes its default;
+           Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot that are neither input nor output and order nothing;
+           a Switch whose predicate is constant, with its Merge; dropout in the forms TensorFlow 1.x wrote
   Keeps:   the names of inputs and outputs.)";
 
 }  // namespace

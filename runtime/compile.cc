@@ -282,6 +282,7 @@ class Lowering {
       }
     }
     // Reads reach back through views: last first.
+    LoopNest loops(*program_);
     for (size_t s = program_->steps.size(); s-- > 0;) {
       const Step& step = program_->steps[s];
       int until = static_cast<int>(s);
@@ -290,7 +291,7 @@ class Lowering {
       }
       for (int in : step.inputs) {
         int& last = last_read[static_cast<size_t>(in)];
-        last = std::max(last, last_use(*program_, made[static_cast<size_t>(in)], until));
+        last = std::max(last, loops.last_use(made[static_cast<size_t>(in)], until));
       }
     }
     for (size_t s = 0; s < program_->steps.size(); ++s) {
@@ -381,6 +382,9 @@ class Lowering {
     step.kernel = (*def)->make();
     PrepareContext asked = context();
     Status status = step.kernel->prepare(asked);
+    for (const Fact& input : inputs) {
+      if (input.has_value()) state_.source.let_go(input.value);
+    }
     if (!status.ok()) {
       state_.problems.add(Status(status.code(), str_cat(node_label(node.op_name, node.name), ": ", status.message(),
                                                         input_facts_text(node.op->schema, node.attrs, inputs)))

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
@@ -298,12 +299,13 @@ bool find_changes(State& state, const std::map<int, Contents>& contents_before, 
     for (int merge : frame.merges) mark(merge);
     for (int exit : frame.exits) mark(exit);
   }
+  std::set<int> changed;  // makers
   for (const auto& [maker, contents] : state.containers) {
     auto before = contents_before.find(maker);
-    if (before != contents_before.end() && before->second == contents) continue;
-    for (size_t n = 0; n < state.nodes.size(); ++n) {
-      if (state.nodes[n].container == maker) mark(static_cast<int>(n));
-    }
+    if (before == contents_before.end() || !(before->second == contents)) changed.insert(maker);
+  }
+  for (size_t n = 0; n < state.nodes.size() && !changed.empty(); ++n) {
+    if (changed.contains(state.nodes[n].container)) mark(static_cast<int>(n));
   }
   return any;
 }

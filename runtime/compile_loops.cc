@@ -8,6 +8,8 @@
 namespace tarn::compiling {
 namespace {
 
+constexpr int kMostNested = 100;  // frames within frames
+
 std::string frame_text(const State& state, int frame) {
   if (frame < 0) return "in no loop";
   return str_cat("in frame ", quoted(state.frames[static_cast<size_t>(frame)].name));
@@ -135,6 +137,11 @@ class FrameFinder {
       LoopFrame frame;
       frame.name = name;
       frame.parent = node.frame;
+      if (node.frame >= 0) frame.depth = state_.frames[static_cast<size_t>(node.frame)].depth + 1;
+      if (frame.depth == kMostNested + 1) {
+        state_.problems.add(resource_exhausted(label(n), ": frame ", quoted(name), " is within ", kMostNested,
+                                               " others, the most that are allowed"));
+      }
       state_.frames.push_back(std::move(frame));
     }
     LoopFrame& frame = state_.frames[static_cast<size_t>(it->second)];
@@ -188,38 +195,48 @@ Status find_frames(State& state) {
   return FrameFinder(state).find();
 }
 
-int container_of(const State& state, Wire wire) {
-  std::vector<int> open;
-  std::set<int> seen;
+int container_of(State& state, Wire wire) {
+  std::vector<int> open, seen;
+  std::set<int> visited;
   int maker = -1;
+  bool is_known = true;  // as long as all that was seen leads to one maker
   auto visit = [&](Wire next) {
-    if (is_feed(next) || next.node < 0) return false;
-    if (seen.insert(next.node).second) open.push_back(next.node);
-    return true;
+    if (is_feed(next) || next.node < 0) {
+      is_known = false;
+    } else if (visited.insert(next.node).second) {
+      open.push_back(next.node);
+      seen.push_back(next.node);
+    }
   };
-  if (!visit(wire)) return -1;
-  while (!open.empty()) {
-    const WorkNode& node = state.node(open.back());
+  auto found = [&](int node) {
+    is_known = is_known && node >= 0 && (maker < 0 || maker == node);
+    maker = node;
+  };
+  visit(wire);
+  while (!open.empty() && is_known) {
     int at = open.back();
     open.pop_back();
-    if ((node.traits() & kMakesContainer) != 0) {
-      // What gradients are written to has the shapes of what they are gradients of.
-      if ((node.traits() & kTakesContainer) != 0) {
-        if (node.all_inputs.empty() || !visit(node.all_inputs[0])) return -1;
-        continue;
-      }
-      if (maker >= 0 && maker != at) return -1;
-      maker = at;
+    const WorkNode& node = state.node(at);
+    bool takes = (node.traits() & kTakesContainer) != 0;
+    bool hands_on = node.control() != Control::kNone || (node.traits() & kView) != 0;
+    if (node.made_by != kNotLookedFor) {
+      found(node.made_by);
+    } else if ((node.traits() & kMakesContainer) != 0 && !takes) {
+      found(at);
     } else if (node.control() == Control::kMerge) {
-      for (Wire input : node.all_inputs) {
-        if (!visit(input)) return -1;
-      }
-    } else if (node.control() != Control::kNone || (node.traits() & kView) != 0) {
-      if (node.all_inputs.empty() || !visit(node.all_inputs[0])) return -1;
+      for (Wire input : node.all_inputs) visit(input);
+    } else if (((node.traits() & kMakesContainer) != 0 || hands_on) && !node.all_inputs.empty()) {
+      // A gradient's array has the shapes of what it is the gradient of.
+      visit(node.all_inputs[0]);
     } else {
-      return -1;
+      is_known = false;
     }
   }
+  if (!is_known) maker = -1;
+  // All handles on the way are on the same; if there is none, that is so of the first alone.
+  for (int node :
+       maker >= 0 ? seen : std::vector<int>(seen.begin(), seen.begin() + std::min<ptrdiff_t>(1, std::ssize(seen))))
+    state.node(node).made_by = maker;
   return maker;
 }
 

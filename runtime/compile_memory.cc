@@ -4,11 +4,27 @@
 
 namespace tarn::compiling {
 
-int last_use(const Program& program, int made, int read) {
+LoopNest::LoopNest(const Program& program)
+    : program_(program), innermost_(program.steps.size(), -1), parent_(program.loops.size(), -1) {
+  int loop = -1;
+  for (size_t s = 0; s < program.steps.size(); ++s) {
+    const Step& step = program.steps[s];
+    if (step.kind == StepKind::kLoopBegin) {
+      parent_[static_cast<size_t>(step.loop)] = loop;
+      loop = step.loop;
+    }
+    innermost_[s] = loop;
+    if (step.kind == StepKind::kLoopEnd) loop = parent_[static_cast<size_t>(step.loop)];
+  }
+}
+
+int LoopNest::last_use(int made, int read) const {
   int last = read;
-  for (const Loop& loop : program.loops) {
-    auto runs_in = [&](int step) { return loop.begin <= step && step <= loop.end; };
-    if (runs_in(read) && !runs_in(made)) last = std::max(last, loop.end);
+  int loop = static_cast<size_t>(read) < innermost_.size() ? innermost_[static_cast<size_t>(read)] : -1;
+  for (; loop >= 0; loop = parent_[static_cast<size_t>(loop)]) {
+    const Loop& around = program_.loops[static_cast<size_t>(loop)];
+    if (around.begin <= made && made <= around.end) break;
+    last = std::max(last, around.end);
   }
   return last;
 }
@@ -19,7 +35,7 @@ class Planner {
  public:
   Planner(Program& program, const std::vector<char>& hands_on,
           const std::vector<std::vector<std::pair<int, int>>>& reuse)
-      : program_(program), hands_on_(hands_on), reuse_(reuse) {}
+      : program_(program), loops_(program), hands_on_(hands_on), reuse_(reuse) {}
 
   void plan(const std::vector<int>& kept) {
     find_roots();
@@ -73,7 +89,7 @@ class Planner {
     auto use = [&](int v, int step) {
       for (int root : roots(v)) {
         int& last = last_[static_cast<size_t>(root)];
-        last = std::max(last, last_use(program_, first_[static_cast<size_t>(root)], step));
+        last = std::max(last, loops_.last_use(first_[static_cast<size_t>(root)], step));
       }
     };
     for (size_t s = 0; s < program_.steps.size(); ++s) {
@@ -155,6 +171,7 @@ class Planner {
   }
 
   Program& program_;
+  LoopNest loops_;
   const std::vector<char>& hands_on_;                           // by step
   const std::vector<std::vector<std::pair<int, int>>>& reuse_;  // by step
   std::vector<std::vector<int>> roots_;                         // by value, as all that follow

@@ -45,11 +45,7 @@ class Scheduler {
     if (is_frame(entry)) return state_.frames[static_cast<size_t>(frame_of_entry(entry))].parent;
     return entry >= nodes_ ? -1 : state_.node(entry).frame;
   }
-  int depth_of(int scope) const {
-    int depth = 0;
-    for (; scope >= 0; scope = state_.frames[static_cast<size_t>(scope)].parent) ++depth;
-    return depth;
-  }
+  int depth_of(int scope) const { return scope < 0 ? 0 : state_.frames[static_cast<size_t>(scope)].depth; }
   std::vector<int>& units_of(int scope) { return scopes_[static_cast<size_t>(scope + 1)]; }
 
   void find_units() {

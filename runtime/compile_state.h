@@ -34,12 +34,15 @@ constexpr Condition loop_condition(int frame) {
 struct LoopFrame {
   std::string name;
   int parent = -1;  // the frame it is nested in
+  int depth = 1;    // how many frames it is in, with itself
   std::vector<int> enters, merges, next_iterations,
       exits;  // work nodes; merges: those that a NextIteration comes back to
   // All of it is alive or dead together, and goes on or ends together: what tf.while_loop writes. If not, nothing is
   // assumed of what is alive.
   bool is_regular = true;
 };
+
+constexpr int kNotLookedFor = -2;
 
 struct WorkNode {
   int source = -1;  // index in the NodeSource
@@ -58,6 +61,7 @@ struct WorkNode {
   int entered_frame = -1;               // of an Enter
   bool is_constant_enter = false;       // has its value in all iterations
   int container = -1;                   // of a kTakesContainer op: the node that makes what its handle is on
+  int made_by = kNotLookedFor;          // of a node that hands on a handle: see container_of()
   std::vector<Condition> conditions;    // all must hold for the node to run
   bool uncertain = false;               // dead or alive in a way we do not model: never folded or fused
   bool never_runs = false;              // on a branch that a constant predicate rules out
@@ -118,7 +122,7 @@ Status find_frames(State& state);
 // Whether the loop is what LoopFrame::is_regular says, with what inference found by now.
 bool is_regular(const State& state, int frame);
 // The node that made the TensorArray or stack that `wire` is a handle on: -1 if there may be several, or none is known.
-int container_of(const State& state, Wire wire);
+int container_of(State& state, Wire wire);
 // compile_conditions.cc: under which conditions the node runs. Narrows the inputs of a Merge to those that may be
 // alive.
 void find_conditions(State& state, WorkNode& node);
@@ -141,9 +145,19 @@ std::vector<Wire> unit_inputs(const State& state, int node);
 std::vector<int> unit_controls(const State& state, int node);
 // The node whose unit computes this wire's node.
 int unit_of(const State& state, int node);
-// compile_memory.cc: the last step of a run at which a value may be needed that is made at step `made` and read at step
-// `read`: where loops go round between the two, it is read again, up to the end of the outermost of them.
-int last_use(const Program& program, int made, int read);
+// compile_memory.cc: which steps are in which loops.
+class LoopNest {
+ public:
+  explicit LoopNest(const Program& program);
+  // The last step of a run at which a value may be needed that is made at step `made` and read at step `read`: where
+  // loops go round between the two, it is read again, up to the end of the outermost of them.
+  int last_use(int made, int read) const;
+
+ private:
+  const Program& program_;
+  std::vector<int> innermost_;  // loop, by step; -1: none
+  std::vector<int> parent_;     // by loop
+};
 // Where every planned value and each step's scratch memory lies. By step: hands_on, whether outputs may be the inputs'
 // memory; reuse, (input, output) pairs that may share memory. The values `kept` stay until the next run.
 void plan_values(Program& program, const std::vector<char>& hands_on,

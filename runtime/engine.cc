@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 
 #include "core/file.h"
 #include "core/tensor_name.h"
@@ -51,7 +52,9 @@ Engine::~Engine() = default;
 
 Result<std::shared_ptr<const Engine>> Engine::load_file(const std::string& path, EngineOptions options) {
   TARN_ASSIGN_OR_RETURN(MappedFile file, map_file(path));
-  return load_bytes(file.bytes(), file.owner(), path, std::move(options));
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<WireGraph> graph, WireGraph::parse(file.bytes(), file.owner(), path));
+  graph->set_mapped();
+  return load(std::move(graph), path, std::move(options));
 }
 
 Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
@@ -59,6 +62,11 @@ Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes,
   static constexpr char kCallersMemory = 0;
   if (owner == nullptr) owner = std::shared_ptr<const void>(&kCallersMemory, [](const void*) {});
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<WireGraph> graph, WireGraph::parse(bytes, std::move(owner), name));
+  return load(std::move(graph), std::move(name), std::move(options));
+}
+
+Result<std::shared_ptr<const Engine>> Engine::load(std::unique_ptr<NodeSource> graph, std::string name,
+                                                   EngineOptions options) {
   std::shared_ptr<Engine> engine(new Engine);
   engine->name_ = std::move(name);
   engine->source_ = std::move(graph);
@@ -303,6 +311,18 @@ Status EngineContext::set_input(int index, const Tensor& tensor) {
                             tensor.shape().to_string());
   }
   held_[i] = tensor;
+  for (int o = 0; has_run_ && o < static_cast<int>(engine_->outputs_.size()); ++o) {
+    // What the last run put out lies where the next run writes.
+    const TensorView& output = context_->fetched_view(o);
+    auto begin_of = [](const void* data) { return reinterpret_cast<uintptr_t>(data); };
+    size_t bytes = static_cast<size_t>(output.count) * dtype_size(output.dtype);
+    if (tensor.byte_size() == 0 || bytes == 0 || begin_of(output.data) + bytes <= begin_of(tensor.data()) ||
+        begin_of(tensor.data()) + tensor.byte_size() <= begin_of(output.data))
+      continue;
+    TARN_ASSIGN_OR_RETURN(held_[i], Tensor::allocate(tensor.dtype(), tensor.shape()));
+    std::memcpy(held_[i].mutable_data(), tensor.data(), tensor.byte_size());
+    break;
+  }
   if (!(shapes_[i] == tensor.shape())) {
     shapes_[i] = tensor.shape();
     shapes_changed_ = true;

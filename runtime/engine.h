@@ -64,6 +64,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
  private:
   friend class EngineContext;
   Engine() = default;
+  static Result<std::shared_ptr<const Engine>> load(std::unique_ptr<NodeSource> graph, std::string name,
+                                                    EngineOptions options);
   Status choose_inputs_and_outputs();
   void find_table_initializers();
   Status check_graph();

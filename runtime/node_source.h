@@ -25,6 +25,9 @@ class NodeSource {
   // Its functions: a serialized FunctionDefLibrary, or nothing. The owner keeps it alive; null: it lives as this does.
   virtual std::string_view function_library() const { return {}; }
   virtual std::shared_ptr<const void> function_library_owner() const { return nullptr; }
+  // A constant has been read (a kernel has its weights in another layout), and may not be for a while: memory that a
+  // file backs need not stay.
+  virtual void let_go(const Tensor&) const {}
 };
 
 }  // namespace tarn

@@ -5,6 +5,7 @@
 
 #include "core/graph_version.h"
 #include "core/op_schema.h"
+#include "core/resident.h"
 #include "core/tensor_name.h"
 #include "core/utf8.h"
 #include "runtime/wire_attrs.h"
@@ -306,6 +307,18 @@ std::vector<std::string> WireGraph::names() const {
   return names;
 }
 
+namespace {
+bool is_within(const Tensor& tensor, std::string_view bytes) {
+  const auto* data = static_cast<const char*>(tensor.data());
+  return data >= bytes.data() && data < bytes.data() + bytes.size();
+}
+}  // namespace
+
+void WireGraph::let_go(const Tensor& constant) const {
+  bool is_worth_it = is_mapped_ && constant.byte_size() >= kWorthLettingGo;
+  if (is_worth_it && is_within(constant, bytes_)) let_go_of_mapped(constant.data(), constant.byte_size());
+}
+
 Result<AttrMap> WireGraph::attrs(int node) const {
   const NodeRecord& record = nodes_[static_cast<size_t>(node)];
   std::string label = node_label(record.op, record.name);
@@ -316,6 +329,10 @@ Result<AttrMap> WireGraph::attrs(int node) const {
     try {
       Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
       if (value.ok()) {
+        // A content that does not lie aligned was copied.
+        bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
+        if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>(), attrs_[i]))
+          let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
         attrs.set(key, *std::move(value));
       } else {
         problems.add(value.status().with_context(str_cat(label, ": attr ", quoted(key))));

@@ -39,6 +39,10 @@ class WireGraph : public NodeSource {
   int find(std::string_view name) const override;
   std::string_view function_library() const override { return library_; }
   std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
+  void let_go(const Tensor& constant) const override;
+
+  // The bytes are of a MappedFile: pages of constants that were read leave memory.
+  void set_mapped() { is_mapped_ = true; }
 
   const std::string& file() const { return file_; }
   std::vector<std::string> names() const;
@@ -63,6 +67,7 @@ class WireGraph : public NodeSource {
   WireLimits limits_;
   std::string_view library_;
   std::shared_ptr<const void> library_owner_;
+  bool is_mapped_ = false;
   int producer_ = 0;  // of `versions`; 0: unknown
   std::vector<NodeRecord> nodes_;
   std::vector<std::string_view> attrs_;  // undecoded map entries

@@ -32,9 +32,17 @@ void add_narrow(void* sum, const void* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) to[i] = narrow(widen(to[i]) + widen(from[i]), false);
 }
 
-// Null: a type that has no sum.
-using AddAll = void (*)(void*, const void*, int64_t);
-AddAll adder(DType dtype) {
+// The dims of `shape` with those of `prefix` in front.
+Result<Shape> behind(const Shape& prefix, const Shape& shape) {
+  if (prefix.rank() == 0 || !shape.has_rank()) return shape;
+  std::vector<int64_t> dims(prefix.dims().begin(), prefix.dims().end());
+  dims.insert(dims.end(), shape.dims().begin(), shape.dims().end());
+  return Shape::make(dims);
+}
+
+}  // namespace
+
+AddElements adder_of(DType dtype) {
   switch (dtype) {
     case DType::kFloat: return add_all<float>;
     case DType::kDouble: return add_all<double>;
@@ -53,8 +61,6 @@ AddAll adder(DType dtype) {
     default: return nullptr;
   }
 }
-
-}  // namespace
 
 Result<TensorArray*> TensorArray::of(RunContext& c, int i) {
   Resource* resource = c.resource(i);
@@ -164,7 +170,7 @@ Status TensorArray::write(int64_t index, const Shape& shape, const void* data) {
 }
 
 Status TensorArray::add(Element& element, const void* data, int64_t count) const {
-  AddAll add_to = adder(options_.dtype);
+  AddElements add_to = adder_of(options_.dtype);
   if (add_to == nullptr) {
     return invalid_argument("TensorArray ", quoted(options_.name), ": values of ", dtype_name(options_.dtype),
                             " cannot be added");
@@ -203,7 +209,7 @@ void TensorArray::read(int64_t index, void* to) {
   at.is_cleared = options_.clear_after_read;
 }
 
-Result<std::shared_ptr<TensorArray>> TensorArray::gradient(std::string_view source) {
+Result<std::shared_ptr<TensorArray>> TensorArray::gradient(std::string_view source, const Shape& prefix) {
   TARN_RETURN_IF_ERROR(judge_open());
   if (was_added_to_) {
     return invalid_argument("TensorArray ", quoted(options_.name),
@@ -217,16 +223,18 @@ Result<std::shared_ptr<TensorArray>> TensorArray::gradient(std::string_view sour
     it->second->options_.name = str_cat(options_.name, "@", source);
   }
   TensorArray& gradient = *it->second;
-  gradient.options_.dtype = options_.dtype;
-  gradient.options_.element_shape = options_.element_shape;
-  gradient.options_.identical_shapes = options_.identical_shapes;
-  gradient.options_.aggregates = true;
-  TARN_RETURN_IF_ERROR(gradient.begin(gradient.options_, size_));
+  Options options;
+  options.name = gradient.options_.name;
+  options.dtype = options_.dtype;
+  TARN_ASSIGN_OR_RETURN(options.element_shape, behind(prefix, options_.element_shape));
+  options.identical_shapes = options_.identical_shapes;
+  options.aggregates = true;
+  TARN_RETURN_IF_ERROR(gradient.begin(options, size_));
   for (int64_t i = 0; i < std::ssize(elements_); ++i) {
     const Element& from = elements_[static_cast<size_t>(i)];
     if (!from.is_written) continue;
     Element& to = gradient.element(i);
-    to.shape = from.shape;
+    TARN_ASSIGN_OR_RETURN(to.shape, behind(prefix, from.shape));
     to.is_written = to.is_zero = true;
   }
   return it->second;

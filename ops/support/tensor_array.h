@@ -48,9 +48,9 @@ class TensorArray : public Resource {
   // Room for indices < size: grows, or says that it may not.
   Status make_room(int64_t size);
 
-  // The array of the gradients of this one's elements, made on first use: zeros of the elements' shapes, to be added
-  // to.
-  Result<std::shared_ptr<TensorArray>> gradient(std::string_view source);
+  // The array of the gradients of this one's elements, made on first use: zeros of the elements' shapes, with the dims
+  // of `prefix` in front, to be added to.
+  Result<std::shared_ptr<TensorArray>> gradient(std::string_view source, const Shape& prefix = Shape());
 
  private:
   struct Element {
@@ -71,6 +71,10 @@ class TensorArray : public Resource {
   std::vector<Element> elements_;  // as far as they were written or read
   std::map<std::string, std::shared_ptr<TensorArray>, std::less<>> gradients_;
 };
+
+// Adds n elements to those at `sum`. Null: a type that has no sum.
+using AddElements = void (*)(void* sum, const void* x, int64_t n);
+AddElements adder_of(DType dtype);
 
 // The flow that comes in goes on; 0 where it begins (input -1).
 Status pass_flow(RunContext& c, int input, int output);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr const char* kHandles = "its handle is one that only the executor has; run as part of graphs here";
 #define ONLY_IN_GRAPHS(op)                 \
+  TARN_OP_WITHOUT_CASES(op, kHandles);     \
   TARN_OP_WITHOUT_CASES(op##V2, kHandles); \
   TARN_OP_WITHOUT_CASES(op##V3, kHandles)
 ONLY_IN_GRAPHS(TensorArray);
@@ -23,6 +24,9 @@ ONLY_IN_GRAPHS(TensorArraySplit);
 ONLY_IN_GRAPHS(TensorArrayConcat);
 ONLY_IN_GRAPHS(TensorArraySize);
 ONLY_IN_GRAPHS(TensorArrayClose);
+TARN_OP_WITHOUT_CASES(TensorArrayPack, kHandles);
+TARN_OP_WITHOUT_CASES(TensorArrayUnpack, kHandles);
+TARN_OP_WITHOUT_CASES(TensorArrayGradWithShape, kHandles);
 
 // Numbers 0 … 3 and indices, for all graphs here.
 constexpr std::string_view kNumbers = R"(
@@ -63,6 +67,50 @@ size = TensorArraySizeV2(array, w0)
 )",
                  {"g", "size", "array"}, {{"a", Tensor::from<float>({2}, {1, 2})}}),
             "f32[2,2]{1, 2, 1, 2} i32[]{2} str[2]{'_tensor_arrays', 'mine'}");
+}
+
+TEST(TensorArray, OfVersion1HasAReference) {
+  EXPECT_EQ(both(R"(
+x: f32[3,2] = Placeholder
+flow: f32[] = 1
+indices: i32[2] = {2, 0}
+array = TensorArray(three) {dtype=f32, tensor_array_name="first", clear_after_read=false}
+u = TensorArrayUnpack(array, x, flow)
+g = TensorArrayGather(array, indices, u) {dtype=f32}
+r = TensorArrayRead(array, one, u) {dtype=f32}
+p = TensorArrayPack(array, u) {dtype=f32}
+size = TensorArraySize(array, u)
+late = Identity(flow, ^g, ^r, ^p)
+grad = TensorArrayGrad(array, late) {source="g"}
+w = TensorArrayWrite(grad, one, r, late)
+more = TensorArrayWrite(grad, one, r, w)
+d = TensorArrayPack(grad, more) {dtype=f32}
+lengths: i64[2] = {2, 1}
+s = TensorArraySplit(other2, x, lengths, flow)
+c = TensorArrayConcat(other2, s) {dtype=f32}
+other2 = TensorArray(two) {dtype=f32}
+)",
+                 {"g", "r", "p", "size", "d", "c", "c:1"}, {{"x", Tensor::from<float>({3, 2}, {1, 2, 3, 4, 5, 6})}}),
+            "f32[2,2]{5, 6, 1, 2} f32[2]{3, 4} f32[3,2]{1, 2, 3, 4, 5, 6} i32[]{3} f32[3,2]{0, 0, 6, 8, 0, 0} "
+            "f32[3,2]{1, 2, 3, 4, 5, 6} i64[2]{2, 1}");
+}
+
+TEST(TensorArray, GradientsMayHaveMoreDimsInFront) {
+  EXPECT_EQ(both(R"(
+x: f32[2] = Placeholder
+wide: f32[3,2] = {1, 2, 3, 4, 5, 6}
+front: i32[1] = {3}
+array = TensorArrayV3(two) {dtype=f32}
+w0 = TensorArrayWriteV3(array, zero, x, array:1)
+w1 = TensorArrayWriteV3(array, one, x, w0)
+grad = TensorArrayGradWithShape(array, w1, front) {source="g"}
+g0 = TensorArrayWriteV3(grad, one, wide, grad:1)
+g1 = TensorArrayWriteV3(grad, one, wide, g0)
+d1 = TensorArrayReadV3(grad, one, g1) {dtype=f32}
+d0 = TensorArrayReadV3(grad, zero, g1) {dtype=f32}
+)",
+                 {"d0", "d1"}, {{"x", Tensor::from<float>({2}, {1, 2})}}),
+            "f32[3,2]{0, 0, 0, 0, 0, 0} f32[3,2]{2, 4, 6, 8, 10, 12}");
 }
 
 TEST(TensorArray, ScattersAndGathers) {

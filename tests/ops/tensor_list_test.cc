@@ -21,6 +21,14 @@ TARN_OP_WITHOUT_CASES(TensorListGather, kLists);
 TARN_OP_WITHOUT_CASES(TensorListLength, kLists);
 TARN_OP_WITHOUT_CASES(TensorListElementShape, kLists);
 
+TARN_OP_WITHOUT_CASES(TensorListConcat, kLists);
+TARN_OP_WITHOUT_CASES(TensorListConcatV2, kLists);
+TARN_OP_WITHOUT_CASES(TensorListSplit, kLists);
+TARN_OP_WITHOUT_CASES(TensorListScatter, kLists);
+TARN_OP_WITHOUT_CASES(TensorListScatterV2, kLists);
+TARN_OP_WITHOUT_CASES(TensorListScatterIntoExistingList, kLists);
+TARN_OP_WITHOUT_CASES(TensorListConcatLists, kLists);
+
 constexpr std::string_view kNumbers = R"(
 a: f32[2] = Placeholder
 zero: i32[] = 0
@@ -48,6 +56,90 @@ item = TensorListGetItem(second, one, pair) {element_dtype=f32}
 )",
                  {"s0", "s1", "s2", "item"}),
             "f32[2,2]{0, 0, 0, 0} f32[2,2]{1, 2, 0, 0} f32[2,2]{-1, -2, 0, 0} f32[2]{0, 0}");
+}
+
+constexpr std::string_view kRows = R"(
+x: f32[4,2] = {1, 2, 3, 4, 5, 6, 7, 8}
+lengths: i64[3] = {1, 0, 3}
+open_rows: i32[2] = {-1, 2}
+split = TensorListSplit(x, open_rows, lengths)
+)";
+
+TEST(TensorList, SplitsIntoRowsAndJoinsThem) {
+  EXPECT_EQ(both(str_cat(kRows, R"(
+first = TensorListGetItem(split, zero, any) {element_dtype=f32}
+last = TensorListGetItem(split, two, any) {element_dtype=f32}
+c = TensorListConcat(split) {element_dtype=f32}
+leading: i64[5] = {9, 9, 9, 9, 2}
+longer = TensorListPushBack(split, a2)
+a2 = ExpandDims(a, zero)
+five: i32[] = 5
+sized = TensorListResize(longer, five)
+v2 = TensorListConcatV2(sized, open_rows, leading) {element_dtype=f32}
+twice = TensorListConcatLists(split, split) {element_dtype=f32}
+t = TensorListConcat(twice) {element_dtype=f32}
+)"),
+                 {"first", "last", "c", "c:1", "v2", "v2:1", "t:1"}),
+            "f32[1,2]{1, 2} f32[3,2]{3, 4, 5, 6, 7, 8} f32[4,2]{1, 2, 3, 4, 5, 6, 7, 8} i64[3]{1, 0, 3} "
+            "f32[7,2]{1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 0, 0, 0, 0} i64[5]{1, 0, 3, 1, 2} i64[6]{1, 0, 3, 1, 0, 3}");
+}
+
+TEST(TensorList, IsScatteredTo) {
+  EXPECT_EQ(both(R"(
+x: f32[3,2] = {1, 2, 3, 4, 5, 6}
+indices: i32[3] = {3, 0, 3}
+many: i32[] = 5
+needed = TensorListScatter(x, indices, pair)
+s = TensorListStack(needed, pair) {element_dtype=f32}
+sized = TensorListScatterV2(x, indices, pair, many)
+s2 = TensorListStack(sized, pair) {element_dtype=f32}
+b: f32[1,2] = {7, 8}
+at: i32[1] = {4}
+into = TensorListScatterIntoExistingList(needed, b, at)
+s3 = TensorListStack(into, pair) {element_dtype=f32}
+)",
+                 {"s", "s2", "s3"}),
+            "f32[4,2]{3, 4, 0, 0, 0, 0, 5, 6} f32[5,2]{3, 4, 0, 0, 0, 0, 5, 6, 0, 0} "
+            "f32[5,2]{3, 4, 0, 0, 0, 0, 5, 6, 7, 8}");
+}
+
+TEST(TensorList, IsAddedToOthersElementByElement) {
+  EXPECT_EQ(both(R"(
+b = Neg(a)
+empty = TensorListReserve(pair, two) {element_dtype=f32}
+p = TensorListSetItem(empty, zero, a)
+q = TensorListSetItem(p, zero, b)
+r = TensorListSetItem(p, one, a)
+sum = AddN(p, r, r) {N=3, T=variant}
+s = TensorListStack(sum, pair) {element_dtype=f32}
+none = ZerosLike(q) {T=variant}
+z = TensorListStack(none, pair) {element_dtype=f32}
+same = TensorListStack(q, pair) {element_dtype=f32}
+)",
+                 {"s", "z", "same"}),
+            "f32[2,2]{3, 6, 2, 4} f32[2,2]{0, 0, 0, 0} f32[2,2]{-1, -2, 0, 0}");
+}
+
+TEST(TensorList, MistakesWithRowsAreNamed) {
+  const std::pair<const char*, const char*> kMistakes[] = {
+      {"v = TensorListScatter(x, minus, open_rows)\nminus: i32[4] = {0, 1, -1, 2}\ny = TensorListLength(v)\n",
+       "index -1 at 2 is below 0"},
+      {"i4: i32[4] = {0, 1, 5, 2}\nv = TensorListScatterV2(x, i4, pair, two)\ny = TensorListLength(v)\n",
+       "index 5 is beyond the end of a list of 2"},
+      {"bad: i64[2] = {3, 2}\nv = TensorListSplit(x, open_rows, bad)\ny = TensorListLength(v)\n",
+       "length 2 at 1: the tensor has 1 rows left of 4"},
+      {"bad: i64[2] = {3, 0}\nv = TensorListSplit(x, open_rows, bad)\ny = TensorListLength(v)\n",
+       "the lengths are 3 in all"},
+      {"more = TensorListResize(split, five)\nfive: i32[] = 5\ny = TensorListConcat(more) {element_dtype=f32}\n",
+       "element 3 was never set"},
+      {"short = TensorListReserve(pair, two) {element_dtype=f32}\nv = AddN(split, short) {N=2, T=variant}\ny = "
+       "TensorListLength(v)\n",
+       "lists of 3 and of 2 elements"},
+  };
+  for (const auto& [text, expected] : kMistakes) {
+    std::string message = both(str_cat(kRows, text), {"y"});
+    EXPECT_NE(message.find(expected), std::string::npos) << message;
+  }
 }
 
 TEST(TensorList, IsMadeOfATensor) {
