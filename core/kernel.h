@@ -123,8 +123,7 @@ class RunContext {
   virtual void set_variable(int output, Variable* variable) = 0;
   // What input i is a handle on: a TensorArray, a stack, a list. Null if it is no handle, or one on a variable.
   virtual Resource* resource(int) { return nullptr; }
-  // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes
-  // first.
+  // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes first.
   virtual void set_resource(int, std::shared_ptr<Resource>) {}
   // What output i was a handle on in the last run if no handle is left: used again, a run allocates nothing. Else null.
   virtual std::shared_ptr<Resource> take_resource(int) { return nullptr; }
