@@ -10,7 +10,8 @@
 namespace tarn {
 
 struct FreezeFiles {
-  // One of these holds the graph; each may be anything that read_any_graph() takes. None: the .meta of `checkpoint` does.
+  // One of these holds the graph; each may be anything that read_any_graph() takes. None: the .meta of `checkpoint`
+  // does.
   std::string graph, meta_graph, saved_model_dir;
   std::vector<std::string> tags;  // of the SavedModel's graph; none: the only one, or the one for serving
   std::string saver;              // a SaverDef; may be empty
