@@ -167,10 +167,10 @@ class Freezer {
 
   void keep_tables() {
     for (const TableInitializer& kept : keep_table_initializers(graph_, stops_, needed_)) {
-      const std::string &table = graph_.node(kept.table).name, &initializer = graph_.node(kept.initializer).name;
+      const std::string &table = graph_.node(kept.table).name, &initializer = graph_.node(kept.node).name;
       notes_.push_back(str_cat("table ", quoted(table), " stays with its initializer ", quoted(initializer),
                                ", which TensorFlow is to run first"));
-      initializers_.push_back(kept.initializer);
+      initializers_.push_back(kept.node);
       filled_tables_.insert(table);
     }
   }
@@ -450,7 +450,7 @@ class Freezer {
     Problems problems;
     frozen.graph = assemble_graph(std::move(records_), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
-    for (std::string& warning : unfrozen_state(frozen.graph, options_.outputs, filled_tables_))
+    for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_))
       frozen.warnings.push_back(std::move(warning));
     frozen.graph.versions = graph_.versions;
     std::vector<NodeId> ids = frozen.graph.ids();

@@ -222,7 +222,9 @@ z = LookupTableFindV2(read, query, none)
 
   ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
   EXPECT_EQ(frozen->warnings,
-            std::vector<std::string>{"output 'z:0' depends on 'read' (HashTableV2), which is not frozen"});
+            std::vector<std::string>{
+                "output 'z:0' depends on 'read' (HashTableV2), which is not frozen; to have it filled, name what fills "
+                "it ('init_read', which reads a file) among the outputs and run that first"});
   EXPECT_EQ(frozen->notes.size(), 1u);
   EXPECT_TRUE(frozen->graph.find_node("init").ok());
   EXPECT_FALSE(frozen->graph.find_node("init_unused").ok());
