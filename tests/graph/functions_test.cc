@@ -224,15 +224,6 @@ l/NextIteration_0: f32? = NextIteration(l/body/output_0)
 l: (f32?, handle(f32[2])) = IdentityN(l/Exit_0, l/Unchanged_1)
 y: f32[2] = ReadVariableOp(l/Unchanged_1)
 )");
-  // A session runs what stays under the loop's name, though one of its outputs is a handle, on a variable without
-  // value.
-  Result<Graph> flat = inline_functions(graph, {});
-  ASSERT_TRUE(flat.ok()) << flat.status().to_string();
-  Session session(*flat);
-  std::vector<Tensor> left;
-  Status status = session.Run({{"n", Tensor::scalar<float>(5)}}, {"l"}, &left);
-  ASSERT_TRUE(status.ok()) << status.to_string();
-  EXPECT_EQ(left[0].to_string(), "f32[]{5}");
 }
 
 TEST(InlineFunctions, HostileLibrariesAreRefusedByCallAndFunction) {  // 33, 34

@@ -104,7 +104,7 @@ TEST(Npy, WhatItDoesNotReadIsSaidByItsName) {
       {npy("{'descr': '|S', 'fortran_order': False, 'shape': (1,), }", ""), "no dtype of text"},
       {npy("{'descr': '|S0', 'fortran_order': False, 'shape': (9999999999,), }", ""), "strings of no length"},
       {npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }", "\xff\xff\xff\x7f"), "none of Unicode"},
-      {npy("{'descr': '|S7', 'fortran_order': False, 'shape': (1,), }", "x"), ".bin"},
+      {npy("{'descr': '|S7', 'fortran_order': False, 'shape': (1,), }", "x"), "takes 7 bytes, but the file has 1"},
       {npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x"), "pickled"},
       {npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "abcd"), "big-endian '>f4'"},
       {npy("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", "x"), "'<f16'"},
