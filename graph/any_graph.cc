@@ -152,6 +152,7 @@ Result<AnyGraph> read_folder(const std::string& folder, const ReadOptions& optio
   }
   // Says that a graph is missing beside the checkpoint.
   if (find_checkpoint(folder).ok()) return read_graph_of_checkpoint(folder, options);
+  if (Result<std::vector<std::string>> names = list_dir(folder); !names.ok()) return names.status();
   return not_found(quoted(folder),
                    " is a folder without saved_model.pb, 'checkpoint' file or .meta: name the graph file");
 }
@@ -164,7 +165,13 @@ Result<AnyGraph> read_any_graph(const std::string& path, const ReadOptions& opti
     bool is_checkpoint = checkpoint_exists(path) || file_exists(path + ".meta") || find_checkpoint(path).ok();
     return is_checkpoint ? read_graph_of_checkpoint(path, options) : read_file_of_graph(path, options);
   }
-  return is_of_checkpoint(path) ? read_graph_of_checkpoint(path, options) : read_file_of_graph(path, options);
+  if (is_of_checkpoint(path)) return read_graph_of_checkpoint(path, options);
+  Result<AnyGraph> any = read_file_of_graph(path, options);
+  if (any.ok() || any.status().code() == Code::kResourceExhausted || !file_exists(path + ".meta")) return any;
+  // A version 1 checkpoint is one file beside its .meta, told by its end.
+  return data_loss(
+      quoted(path), " lies beside ", quoted(path_name(path) + ".meta"),
+      " as a checkpoint does, but is none, or damaged (cut off?); nor is it a graph: ", any.status().message());
 }
 
 Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& source, const ReadOptions& options) {
@@ -197,6 +204,7 @@ Result<std::vector<std::vector<std::string>>> saved_model_tags(const std::string
   std::string file = path;
   if (dir_exists(path)) {
     std::optional<std::string> inside = saved_model_file(path);
+    if (Result<std::vector<std::string>> names = list_dir(path); !inside && !names.ok()) return names.status();
     if (!inside) return not_found(quoted(path), " is a folder without saved_model.pb");
     file = *inside;
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "core/op_names.h"
 #include "core/tensor_name.h"
 #include "graph/ordering.h"
 
@@ -141,7 +142,7 @@ class Assembler {
       std::string line =
           str_cat(printable(op), " (", users.count, users.count == 1 ? " node: " : " nodes: ", str_join(users.names),
                   users.count > users.names.size() ? ", …)" : ")");
-      if (++explained <= kMostOpsExplained) line += did_you_mean(op, known, 1);
+      if (++explained <= kMostOpsExplained) line += did_you_mean_op(op, known, 1);
       lines.push_back(std::move(line));
     }
     problems_.add(

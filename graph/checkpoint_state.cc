@@ -9,6 +9,7 @@
 #include "core/file.h"
 #include "core/stale_temps.h"
 #include "graph/checkpoint.h"
+#include "graph/proto_io.h"
 #include "proto/checkpoint.pb.h"
 
 namespace tarn {
@@ -24,7 +25,7 @@ bool is_absolute(std::string_view path) {
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
   void AddError(int line, google::protobuf::io::ColumnNumber column, const std::string& message) override {
-    if (text.empty()) text = str_cat("line ", line + 1, ", column ", column + 1, ": ", printable(message));
+    if (text.empty()) text = str_cat("line ", line + 1, ", column ", column + 1, ": ", text_proto_error(message));
   }
   std::string text;
 };
@@ -91,7 +92,10 @@ Result<CheckpointState> parse_state(const std::string& dir, const std::string& t
   FirstError error;
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
-  if (!parser.ParseFromString(text, &proto)) return data_loss(heading, ": ", error.text);
+  if (!parser.ParseFromString(text, &proto)) {
+    return data_loss(
+        heading, ": it is damaged, or not a file that names checkpoints (model_checkpoint_path: \"…\"): ", error.text);
+  }
   if (Status status = check_prefix(proto.model_checkpoint_path()); !status.ok()) return status.with_context(heading);
 
   CheckpointState state{path_join(dir, proto.model_checkpoint_path()), {}};

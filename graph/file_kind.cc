@@ -1,6 +1,7 @@
 #include "graph/file_kind.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/file.h"
 
@@ -209,16 +210,19 @@ std::string path_hint(const std::string& path) {
   }
   if (file_exists(path)) return {};
   if (file_exists(path + ".index")) {
-    std::string hint = str_cat("; ", quoted(path), " is the prefix of a checkpoint, which holds no graph");
-    if (file_exists(path + ".meta")) str_append(hint, " (its graph is in ", quoted(path + ".meta"), ")");
+    std::string hint = str_cat("; ", tarn::quoted(path), " is the prefix of a checkpoint, which holds no graph");
+    if (file_exists(path + ".meta")) str_append(hint, " (its graph is in ", tarn::quoted(path + ".meta"), ")");
     return hint;
   }
+  std::error_code ignored;
+  if (std::filesystem::path target = std::filesystem::read_symlink(path, ignored); !target.empty())
+    return str_cat("; it is a link to ", tarn::quoted(target.string()));
   Result<std::vector<std::string>> names = list_dir(path_dir(path));
   return names.ok() ? did_you_mean(path_name(path), *names) : std::string();
 }
 
 std::optional<std::string> saved_model_file(const std::string& folder) {
-  for (std::string_view name : {"saved_model.pb", "saved_model.pbtxt"}) {
+  for (std::string_view name : {"saved_model.pb", "saved_model.pbtxt", "saved_model.pb.gz", "saved_model.pbtxt.gz"}) {
     if (std::string path = path_join(folder, name); file_exists(path)) return path;
   }
   return std::nullopt;

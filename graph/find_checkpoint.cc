@@ -69,6 +69,19 @@ bool is_state_file(const std::string& path) {
   return bytes.ok() && sniff(*bytes).kind == FileKind::kCheckpointState;
 }
 
+// "; 'm.data-00000-of-00001' is there, but not its index 'm.index'", or what is near.
+std::string beside_text(const std::string& prefix) {
+  std::string index = path_name(checkpoint_index_path(prefix));
+  for (const std::string& name : list_dir(path_dir(prefix)).value_or({})) {
+    if (!name.starts_with(path_name(prefix) + ".data-")) continue;
+    bool is_packed = file_exists(checkpoint_index_path(prefix) + ".gz");
+    return str_cat(": ", quoted(name), " is there, but not the index ", quoted(index),
+                   ", without which it cannot be read",
+                   is_packed ? str_cat(" (unpack ", quoted(index + ".gz"), " first)") : "");
+  }
+  return did_you_mean(path_name(prefix), prefixes_in(path_dir(prefix)));
+}
+
 }  // namespace
 
 Result<std::string> find_checkpoint(const std::string& path) {
@@ -85,8 +98,7 @@ Result<std::string> find_checkpoint(const std::string& path) {
     return !without.empty() && file_exists(without) ? without : path;
   }
   if (is_there(path)) return path;
-  return not_found("Input checkpoint ", quoted(path), " doesn't exist!",
-                   did_you_mean(path_name(path), prefixes_in(path_dir(path))));
+  return not_found("Input checkpoint ", quoted(path), " doesn't exist!", beside_text(path));
 }
 
 }  // namespace tarn

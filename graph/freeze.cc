@@ -12,6 +12,7 @@
 #include "graph/freeze_updates.h"
 #include "graph/functions.h"
 #include "graph/variable_values.h"
+#include "proto/graph.pb.h"
 
 namespace tarn {
 namespace {
@@ -118,11 +119,17 @@ class Freezer {
   void find_inputs() {
     std::vector<ModelInput> inputs = queue_inputs(graph_, needed_, outputs_);
     if (options_.cut_image_decoding) {
-      for (ModelInput& input : image_inputs(graph_, needed_)) {
+      ImageInputs images = image_inputs(graph_, needed_);
+      for (ModelInput& input : images.inputs) {
         notes_.push_back(str_cat(quoted(input.name), " takes the picture in place of ", input.preprocessing));
         inputs.push_back(std::move(input));
       }
-      if (inputs.empty()) warnings_.push_back("no picture is decoded on the way to the outputs: nothing is cut");
+      if (std::vector<std::string> inside = decoders_inside(images); !inside.empty()) {
+        warnings_.push_back(str_cat(str_join(inside), inside.size() == 1 ? " decodes" : " decode",
+                                    " a picture an iteration, in a loop (tf.map_fn): that is not cut"));
+      } else if (images.inputs.empty()) {
+        warnings_.push_back("no picture is decoded on the way to the outputs: nothing is cut");
+      }
     }
     if (inputs.empty()) return;
     for (ModelInput& input : inputs) {
@@ -147,12 +154,27 @@ class Freezer {
     std::erase_if(inputs_, [&](const auto& entry) { return !is_needed(entry.first); });
   }
 
+  // Names of decoders in while loops, written out or still functions.
+  std::vector<std::string> decoders_inside(const ImageInputs& images) const {
+    std::vector<std::string> names;
+    for (const std::string& name : images.in_loops) names.push_back(quoted(name));
+    pb::FunctionDefLibrary library;
+    if (!images.inputs.empty() || !names.empty() || !library.ParseFromString(graph_.library)) return names;
+    for (const pb::FunctionDef& function : library.function()) {
+      for (const pb::NodeDef& node : function.node_def()) {
+        if (decodes_picture(node.op()))
+          names.push_back(str_cat(quoted(node.name()), " of function ", quoted(function.signature().name())));
+      }
+    }
+    return names;
+  }
+
   void keep_tables() {
     for (const TableInitializer& kept : keep_table_initializers(graph_, stops_, needed_)) {
-      const std::string &table = graph_.node(kept.table).name, &initializer = graph_.node(kept.initializer).name;
+      const std::string &table = graph_.node(kept.table).name, &initializer = graph_.node(kept.node).name;
       notes_.push_back(str_cat("table ", quoted(table), " stays with its initializer ", quoted(initializer),
                                ", which TensorFlow is to run first"));
-      initializers_.push_back(kept.initializer);
+      initializers_.push_back(kept.node);
       filled_tables_.insert(table);
     }
   }
@@ -451,7 +473,7 @@ class Freezer {
     Problems problems;
     frozen.graph = assemble_graph(std::move(records_), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
-    for (std::string& warning : unfrozen_state(frozen.graph, options_.outputs, filled_tables_))
+    for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_))
       frozen.warnings.push_back(std::move(warning));
     frozen.graph.versions = graph_.versions;
     std::vector<NodeId> ids = frozen.graph.ids();

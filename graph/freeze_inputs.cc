@@ -65,12 +65,6 @@ DType element_type(const Node& node, const SourceOp& op, int slot) {
   return static_cast<size_t>(slot) < types.size() ? types[static_cast<size_t>(slot)] : DType::kInvalid;
 }
 
-bool is_decoder(const Node& node) {
-  static constexpr std::string_view kDecoders[] = {"DecodeJpeg", "DecodePng", "DecodeImage",
-                                                   "DecodeBmp",  "DecodeGif", "DecodeAndCropJpeg"};
-  return std::find(std::begin(kDecoders), std::end(kDecoders), node.op) != std::end(kDecoders);
-}
-
 // A constant's numbers, as text: "128", "[123.68, 116.78, 103.94]"; "" if it is none, or a large one.
 std::string constant_text(const Graph& graph, Wire wire) {
   constexpr int64_t kMost = 4;
@@ -92,6 +86,25 @@ std::string constant_text(const Graph& graph, Wire wire) {
   return numbers.size() == 1 ? numbers[0] : "[" + str_join(numbers) + "]";
 }
 
+// x[tf.newaxis], with or without all dims behind it: a StridedSlice that only puts a dim in front.
+bool adds_batch_dim(const Graph& graph, const Node& node) {
+  auto mask = [&](std::string_view name) { return node.attrs.get_or<int64_t>(name, 0); };
+  if (!node.is("StridedSlice") || node.inputs.size() != 4 || mask("new_axis_mask") != 1 ||
+      mask("shrink_axis_mask") != 0)
+    return false;
+  Wire strides = node.inputs[3];
+  if (strides.is_none() || !graph.node(strides.node).is("Const")) return false;
+  Tensor value = graph.node(strides.node).attrs.get_or<Tensor>("value", Tensor());
+  std::span<const int32_t> steps = value.flat<int32_t>();
+  if (steps.empty() || steps.size() > kMaxRank) return false;
+  for (size_t i = 1; i < steps.size(); ++i) {
+    int64_t bit = int64_t{1} << i;
+    bool is_whole = (mask("begin_mask") & bit) != 0 && (mask("end_mask") & bit) != 0 && steps[i] == 1;
+    if ((mask("ellipsis_mask") & bit) == 0 && !is_whole) return false;
+  }
+  return true;
+}
+
 // What `node` does to a picture in its input `from`, as text; "" if it is no preparation.
 std::string preparation_text(const Graph& graph, const Node& node, int from) {
   auto input = [&](size_t i) { return i < node.inputs.size() ? constant_text(graph, node.inputs[i]) : std::string(); };
@@ -101,6 +114,7 @@ std::string preparation_text(const Graph& graph, const Node& node, int from) {
     bool commutes = node.is("Add") || node.is("AddV2") || node.is("Mul");
     return commutes && !input(0).empty() ? str_cat(node.op, " ", input(0)) : "";
   }
+  if (adds_batch_dim(graph, node)) return "ExpandDims 0";
   if (node.is("ExpandDims") && !input(1).empty()) return str_cat("ExpandDims ", input(1));
   if (node.is("Squeeze")) return "Squeeze";
   if (node.op.starts_with("Resize")) {
@@ -118,11 +132,35 @@ std::string preparation_text(const Graph& graph, const Node& node, int from) {
   return {};
 }
 
+// Which nodes are in a while loop: behind an Enter and not behind its Exit.
+std::vector<bool> nodes_in_loops(const Graph& graph) {
+  std::vector<int> depth(static_cast<size_t>(graph.id_limit()), 0);
+  Result<std::vector<NodeId>> order = topological_order(graph);
+  for (NodeId id : order.value_or({})) {
+    const Node& node = graph.node(id);
+    int most = 0;
+    for (Wire wire : node.inputs) most = std::max(most, wire.is_none() ? 0 : depth[static_cast<size_t>(wire.node)]);
+    for (NodeId control : node.controls) most = std::max(most, depth[static_cast<size_t>(control)]);
+    if (node.is("Enter") || node.is("RefEnter")) ++most;
+    if (node.is("Exit") || node.is("RefExit")) --most;
+    depth[static_cast<size_t>(id)] = std::max(most, 0);
+  }
+  std::vector<bool> in_loops(depth.size());
+  for (size_t i = 0; i < depth.size(); ++i) in_loops[i] = depth[i] > 0;
+  return in_loops;
+}
+
 bool is_size_of_image(const Node& node) {
   return node.is("Shape") || node.is("ShapeN") || node.is("Rank") || node.is("Size");
 }
 
 }  // namespace
+
+bool decodes_picture(std::string_view op) {
+  static constexpr std::string_view kDecoders[] = {"DecodeJpeg", "DecodePng", "DecodeImage",
+                                                   "DecodeBmp",  "DecodeGif", "DecodeAndCropJpeg"};
+  return std::find(std::begin(kDecoders), std::end(kDecoders), op) != std::end(kDecoders);
+}
 
 std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed,
                                      std::span<const NodeId> outputs) {
@@ -148,14 +186,21 @@ std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>
   return inputs;
 }
 
-std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>& needed) {
-  std::vector<ModelInput> inputs;
+ImageInputs image_inputs(const Graph& graph, const std::vector<bool>& needed) {
+  ImageInputs images;
+  std::vector<bool> in_loops;  // found out for the first decoder
   for (NodeId id : graph.ids()) {
     const Node& decoder = graph.node(id);
-    if (!needed[static_cast<size_t>(id)] || !is_decoder(decoder)) continue;
+    if (!needed[static_cast<size_t>(id)] || !decodes_picture(decoder.op)) continue;
+    if (in_loops.empty()) in_loops = nodes_in_loops(graph);
+    if (in_loops[static_cast<size_t>(id)]) {
+      images.in_loops.push_back(decoder.name);
+      continue;
+    }
     std::string text = decoder.op;
-    if (auto channels = decoder.attrs.get_or<int64_t>("channels", 0); channels > 0)
-      str_append(text, " channels=", channels);
+    auto channels = decoder.attrs.get_or<int64_t>("channels", 0);
+    if (channels > 0) str_append(text, " channels=", channels);
+    bool channels_are_last = channels > 0;
     NodeId last = id;
     while (true) {
       // Only one way on; what merely asks for the picture's size goes with the picture.
@@ -171,13 +216,19 @@ std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>
           next != nullptr && !branches ? preparation_text(graph, graph.node(next->node), next->input) : "";
       if (step.empty()) break;
       if (step != "Identity") str_append(text, "; ", step);
+      if (step.starts_with("ExpandDims") && step != "ExpandDims 0") channels_are_last = false;
+      if (step == "Squeeze" && channels == 1) channels_are_last = false;
       last = next->node;
     }
     const Fact& fact = graph.node(last).outputs.empty() ? Fact() : graph.fact({last, 0});
+    // DecodeImage has no shape, as it may give several frames; the channels are known all the same.
+    Shape shape = fact.shape;
+    if (channels_are_last && shape.has_rank() && shape.rank() > 0 && shape.dim(-1) == kUnknownDim)
+      shape.set_dim(shape.rank() - 1, channels);
     DType dtype = last == id ? decoder.attrs.get_or<DType>("dtype", DType::kUInt8) : fact.dtype;
-    inputs.push_back({{last, 0}, graph.node(last).name, dtype, fact.shape, text, id});
+    images.inputs.push_back({{last, 0}, graph.node(last).name, dtype, shape, text, id});
   }
-  return inputs;
+  return images;
 }
 
 }  // namespace tarn

@@ -24,10 +24,18 @@ struct ModelInput {
 std::vector<ModelInput> queue_inputs(const Graph& graph, const std::vector<bool>& needed,
                                      std::span<const NodeId> outputs);
 
+// DecodeJpeg and its like.
+bool decodes_picture(std::string_view op);
+
 // Where pictures come out of DecodeJpeg and its like and the usual preparation (casts, resizing, a mean taken off, a
 // scale): the last wire of it. What was cut off is kept as text, in order, with the numbers that an app needs:
 //   "DecodeJpeg channels=3; Cast float; ExpandDims 0; ResizeBilinear 299x299; Sub 128; Mul 0.0078125"
 // It becomes the Placeholder's attr `_preprocessing`, which TensorFlow ignores.
-std::vector<ModelInput> image_inputs(const Graph& graph, const std::vector<bool>& needed);
+struct ImageInputs {
+  std::vector<ModelInput> inputs;
+  // Decoders that stay: in a while loop there is a picture an iteration, which one input cannot give.
+  std::vector<std::string> in_loops;
+};
+ImageInputs image_inputs(const Graph& graph, const std::vector<bool>& needed);
 
 }  // namespace tarn

@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "graph/graph_source.h"
 #include "graph/variable_values.h"
 
 namespace tarn {
@@ -18,14 +19,27 @@ bool holds_state(const Node& node) {
   return is_variable(node) || std::find(std::begin(kSources), std::end(kSources), node.op) != std::end(kSources);
 }
 
-// The table behind an initializer's handle; -1 if the node is none.
-NodeId table_of(const Graph& graph, const Node& node) {
-  bool brings_values = node.is("InitializeTable") || node.is("InitializeTableV2");
-  if (!brings_values || node.inputs.empty()) return -1;
-  Wire wire = node.inputs[0];
-  while (!wire.is_none() && (graph.node(wire.node).is("Identity") || graph.node(wire.node).is("RefIdentity")))
-    wire = graph.node(wire.node).inputs[0];
-  return wire.is_none() ? -1 : wire.node;
+// The ops that fill the table `name`, and what to do about them; empty if there are none.
+std::string way_to_fill(const Graph& graph, const std::string& name) {
+  GraphSource source(graph);
+  Result<NodeId> table = graph.find_node(name);
+  if (!table.ok()) return "";
+  std::vector<std::string> fillers;
+  bool read_file = false;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    bool reads_file = node.op.starts_with("InitializeTableFrom");
+    bool fills = reads_file || node.op.starts_with("LookupTableI") || node.op.starts_with("InitializeTable");
+    if (!fills || table_behind(source, id) != *table) continue;
+    read_file = read_file || reads_file;
+    fillers.push_back(quoted(node.name));
+  }
+  if (fillers.empty()) return "";
+  constexpr size_t kMostShown = 3;
+  std::string more = fillers.size() > kMostShown ? ", …" : "";
+  fillers.resize(std::min(fillers.size(), kMostShown));
+  return str_cat("; to have it filled, name what fills it (", str_join(fillers), more,
+                 read_file ? ", which reads a file" : "", ") among the outputs and run that first");
 }
 
 }  // namespace
@@ -33,8 +47,8 @@ NodeId table_of(const Graph& graph, const Node& node) {
 std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::span<const NodeId> stops,
                                                       std::vector<bool>& needed) {
   std::unordered_multimap<NodeId, NodeId> initializers;  // by table
-  for (NodeId id : graph.ids()) {
-    if (NodeId table = table_of(graph, graph.node(id)); table >= 0) initializers.emplace(table, id);
+  for (const TableInitializer& found : find_table_initializers(GraphSource(graph), graph.ops())) {
+    if (graph.is_alive(found.node) && !found.reads_file) initializers.emplace(found.table, found.node);
   }
   std::vector<TableInitializer> kept;
   if (initializers.empty()) return kept;
@@ -63,11 +77,11 @@ std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::s
     }
   }
   std::sort(kept.begin(), kept.end(),
-            [](const TableInitializer& a, const TableInitializer& b) { return a.initializer < b.initializer; });
+            [](const TableInitializer& a, const TableInitializer& b) { return a.node < b.node; });
   return kept;
 }
 
-std::vector<std::string> unfrozen_state(const Graph& frozen, std::span<const std::string> outputs,
+std::vector<std::string> unfrozen_state(const Graph& before, const Graph& frozen, std::span<const std::string> outputs,
                                         const std::unordered_set<std::string>& filled) {
   std::vector<NodeId> sources;
   for (NodeId id : frozen.ids()) {
@@ -90,7 +104,7 @@ std::vector<std::string> unfrozen_state(const Graph& frozen, std::span<const std
     const Node& node = frozen.node(source);
     sentences.push_back(str_cat(count == 1 ? "output " : "outputs ", str_join(names), count > kMostShown ? ", …" : "",
                                 count == 1 ? " depends on " : " depend on ", quoted(node.name), " (", node.op,
-                                "), which is not frozen"));
+                                "), which is not frozen", way_to_fill(before, node.name)));
   }
   return sentences;
 }

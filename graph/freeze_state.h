@@ -8,12 +8,9 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "runtime/table_initializers.h"
 
 namespace tarn {
-
-struct TableInitializer {
-  NodeId table = -1, initializer = -1;
-};
 
 // Marks in `needed` the initializers of needed tables, as far as they bring their keys and values along (those that
 // read files do not), with all that they need; goes no further than `stops`. Nothing in the graph waits for them:
@@ -22,8 +19,8 @@ std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::s
                                                       std::vector<bool>& needed);
 
 // A sentence for each variable, table, queue and iterator that an output of the frozen graph depends on, with these
-// outputs; nothing of tables in `filled`.
-std::vector<std::string> unfrozen_state(const Graph& frozen, std::span<const std::string> outputs,
+// outputs; nothing of tables in `filled`. Where ops of the graph `before` fill one, they are named.
+std::vector<std::string> unfrozen_state(const Graph& before, const Graph& frozen, std::span<const std::string> outputs,
                                         const std::unordered_set<std::string>& filled);
 
 }  // namespace tarn

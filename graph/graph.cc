@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/op_names.h"
 #include "core/tensor_name.h"
 #include "graph/ordering.h"
 
@@ -83,7 +84,7 @@ Result<NodeId> Graph::add(NodeSpec spec, AddOptions options) {
     TARN_RETURN_IF_ERROR(judge(node, options.infer_attrs));
   } else if (!options.allow_unknown_op) {
     return unimplemented("op ", quoted(node.op), " of node ", quoted(node.name), " is not supported",
-                         did_you_mean(node.op, ops_->names()))
+                         did_you_mean_op(node.op, ops_->names()))
         .with_node(node.name);
   }
   NodeId id = options.id;

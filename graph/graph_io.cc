@@ -74,7 +74,11 @@ Result<Graph> parse_graph(std::string bytes, const std::string& source, const Re
     text.allow_unknown_ops = options.allow_unknown_ops;
     text.ops = options.ops;
     text.max_nodes = options.max_nodes;
-    return graph_from_text(bytes, text);
+    Result<Graph> graph = graph_from_text(bytes, text);
+    // Every line of Tarn's text but directives has one.
+    bool has_nodes = bytes.find('=') != std::string::npos || bytes.find('@') != std::string::npos;
+    if (graph.ok() || has_nodes) return graph;
+    return invalid_argument(printable(source), ": not a graph but a text file");
   }
   pb::GraphDef def;
   Status status = parse_graph_def(std::move(bytes), kind, options, def);

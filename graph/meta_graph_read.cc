@@ -140,6 +140,14 @@ Result<MetaGraph> import_meta_graph(pb::MetaGraphDef& def, const std::string& so
   meta.signatures = signatures_of(def);
   for (const pb::AssetFileDef& asset : def.asset_file_def())
     meta.assets.push_back({asset.tensor_info().name(), asset.filename()});
+  // Where TensorFlow 1.x keeps them.
+  if (auto kept = def.collection_def().find("saved_model_assets");
+      meta.assets.empty() && kept != def.collection_def().end()) {
+    for (const google::protobuf::Any& packed : kept->second.any_list().value()) {
+      if (pb::AssetFileDef asset; packed.type_url().ends_with("AssetFileDef") && asset.ParseFromString(packed.value()))
+        meta.assets.push_back({asset.tensor_info().name(), asset.filename()});
+    }
+  }
   meta.init_op = init_op_of(def);
   meta.tags.assign(def.meta_info_def().tags().begin(), def.meta_info_def().tags().end());
   meta.tensorflow_version = def.meta_info_def().tensorflow_version();

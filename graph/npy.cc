@@ -118,7 +118,14 @@ class HeaderParser {
   size_t at_ = 0;
 };
 
-Result<DType> dtype_of_descr(const std::string& descr) {
+// How an element lies in the file: text takes `bytes` of it, whatever its length is.
+struct Element {
+  DType dtype = DType::kInvalid;
+  int64_t bytes = 0;
+  bool is_utf32 = false;  // of text: U, else S
+};
+
+Result<Element> element_of_descr(const std::string& descr) {
   std::string_view name = descr;
   char order = name.empty() ? '\0' : name[0];
   if (order == '<' || order == '>' || order == '|' || order == '=') name.remove_prefix(1);
@@ -127,14 +134,71 @@ Result<DType> dtype_of_descr(const std::string& descr) {
     if (order == '>' && dtype_size(type.dtype) > 1) {
       return unimplemented("big-endian ", quoted(descr), " is not supported: save array.astype('<", name, "')");
     }
-    return type.dtype;
+    return Element{type.dtype, static_cast<int64_t>(dtype_size(type.dtype))};
   }
   char kind = name.empty() ? '\0' : name[0];
   if (kind == 'U' || kind == 'S' || kind == 'a') {
-    return unimplemented("text arrays (", descr, ") are not supported: a string scalar is fed as a .bin file");
+    constexpr int64_t kMostCharacters = int64_t{1} << 40;
+    int64_t length = -1;
+    auto [end, error] = std::from_chars(name.data() + 1, name.data() + name.size(), length);
+    if (error != std::errc() || end != name.data() + name.size() || length < 0 || length > kMostCharacters)
+      return data_loss("header: ", quoted(descr), " is no dtype of text: expected S or U and a length");
+    if (order == '>' && kind == 'U')
+      return unimplemented("big-endian ", quoted(descr), " is not supported: save array.astype('<", name, "')");
+    return Element{DType::kString, kind == 'U' ? 4 * length : length, kind == 'U'};
   }
-  if (kind == 'O') return unimplemented("object arrays (", descr, ") are not supported: they hold pickled Python");
+  if (kind == 'O') {
+    return unimplemented("object arrays (", descr, ") are not supported: they hold pickled Python; of strings, save ",
+                         "array.astype('S')");
+  }
   return unimplemented("dtype ", quoted(descr), " is not supported");
+}
+
+void append_utf8(std::string& to, uint32_t code) {
+  auto put = [&](uint32_t byte) { to += static_cast<char>(byte); };
+  if (code < 0x80) {
+    put(code);
+  } else if (code < 0x800) {
+    put(0xc0 | code >> 6), put(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 0x3f)), put(0x80 | (code & 0x3f));
+  } else {
+    put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 0x3f)), put(0x80 | (code >> 6 & 0x3f)), put(0x80 | (code & 0x3f));
+  }
+}
+
+// NumPy fills shorter elements up with zeros, and takes those at the end for no part of them.
+Result<std::string> text_of(std::string_view field, bool is_utf32) {
+  if (!is_utf32) return std::string(field.substr(0, field.find_last_not_of('\0') + 1));
+  std::string text;
+  size_t zeros = 0;
+  for (size_t at = 0; at + 4 <= field.size(); at += 4) {
+    uint32_t code = 0;
+    for (size_t i = 0; i < 4; ++i) code |= static_cast<uint32_t>(static_cast<unsigned char>(field[at + i])) << (8 * i);
+    if (code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      return data_loss("character ", code, " is none of Unicode");
+    if (code == 0) {
+      ++zeros;
+      continue;
+    }
+    text.append(zeros, '\0');
+    zeros = 0;
+    append_utf8(text, code);
+  }
+  return text;
+}
+
+Result<Tensor> text_tensor(std::string_view data, const Element& element, const Shape& shape, int64_t count) {
+  // Elements of no length take no bytes of the file, which bounds all others.
+  constexpr int64_t kMostEmpty = int64_t{1} << 20;
+  if (element.bytes == 0 && count > kMostEmpty) return resource_exhausted(count, " strings of no length");
+  TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(DType::kString, shape));
+  std::span<std::string> to = tensor.mutable_flat<std::string>();
+  auto bytes = static_cast<size_t>(element.bytes);
+  for (size_t i = 0; i < to.size(); ++i) {
+    TARN_ASSIGN_OR_RETURN(to[i], text_of(data.substr(i * bytes, bytes), element.is_utf32));
+  }
+  return tensor;
 }
 
 // Elements as they lie in Fortran order (first index fastest), put into C order.
@@ -152,7 +216,11 @@ Result<Tensor> from_fortran_order(const Tensor& raw, std::span<const int64_t> di
   std::vector<int64_t> index(dims.size(), 0);
   int64_t source = 0;
   for (int64_t i = 0; i < result.element_count(); ++i) {
-    std::memcpy(to + static_cast<size_t>(i) * size, from + static_cast<size_t>(source) * size, size);
+    if (raw.dtype() == DType::kString) {
+      result.mutable_flat<std::string>()[static_cast<size_t>(i)] = raw.flat<std::string>()[static_cast<size_t>(source)];
+    } else {
+      std::memcpy(to + static_cast<size_t>(i) * size, from + static_cast<size_t>(source) * size, size);
+    }
     for (size_t d = dims.size(); d-- > 0;) {
       source += steps[d];
       if (++index[d] < dims[d]) break;
@@ -196,14 +264,19 @@ Result<Tensor> parse_npy(std::string_view bytes) {
   size_t header_bytes = header_size(bytes, length_bytes);
   if (bytes.size() - header_begin < header_bytes) return data_loss("the file ends within its header");
   TARN_ASSIGN_OR_RETURN(HeaderParser::Header header, HeaderParser(bytes.substr(header_begin, header_bytes)).parse());
-  TARN_ASSIGN_OR_RETURN(DType dtype, dtype_of_descr(header.descr));
+  TARN_ASSIGN_OR_RETURN(Element element, element_of_descr(header.descr));
+  DType dtype = element.dtype;
   TARN_ASSIGN_OR_RETURN(Shape shape, Shape::make(header.shape));
   std::string_view data = bytes.substr(header_begin + header_bytes);
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
-  Result<int64_t> wanted = checked_multiply(count, static_cast<int64_t>(dtype_size(dtype)));
+  Result<int64_t> wanted = checked_multiply(count, element.bytes);
   if (!wanted.ok() || static_cast<uint64_t>(*wanted) != data.size()) {
     return data_loss(dtype_name(dtype), shape, " takes ", wanted.ok() ? str_cat(*wanted) : "more than 2^63",
                      " bytes, but the file has ", data.size());
+  }
+  if (dtype == DType::kString) {
+    TARN_ASSIGN_OR_RETURN(Tensor text, text_tensor(data, element, shape, count));
+    return header.fortran_order && shape.rank() > 1 ? from_fortran_order(text, header.shape) : text;
   }
   TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(dtype, shape));
   if (!data.empty()) std::memcpy(tensor.mutable_data(), data.data(), data.size());
@@ -264,7 +337,8 @@ Status write_npy(const std::string& path, const Tensor& tensor) {
 Result<Tensor> read_tensor_file(const std::string& path) {
   if (path.ends_with(".npy")) return read_npy(path);
   if (!path.ends_with(".bin")) {
-    return invalid_argument(quoted(path), ": expected a .npy file, or a .bin file with the bytes of a string scalar");
+    return invalid_argument(quoted(path), ": expected a .npy file (of strings: dtype S or U), or a .bin file with the ",
+                            "bytes of one string");
   }
   TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
   return Tensor::scalar<std::string>(std::move(bytes));

@@ -3,8 +3,8 @@
 //   Result<Tensor> image = read_tensor_file("input_x.npy");      // by extension
 //   Status status = write_npy("output_y.npy", *image);
 //
-// Reads versions 1 to 3 of the format, numbers and bools, little-endian; Fortran order is put into C order. Everything
-// else (big-endian, text, records, objects) is refused by its NumPy name.
+// Reads versions 1 to 3 of the format, numbers, bools and text (S as it is, U as UTF-8), little-endian; Fortran order is
+// put into C order. Everything else (big-endian, records, objects) is refused by its NumPy name.
 #pragma once
 
 #include <string>

@@ -267,7 +267,7 @@ std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most) 
 std::string candidates_text(const std::vector<OutputCandidate>& candidates) {
   std::vector<std::string> texts;
   for (const OutputCandidate& candidate : candidates)
-    texts.push_back(str_cat(quoted(candidate.name), " (", candidate.reason, ")"));
+    texts.push_back(str_cat(quoted(candidate.name), " (", printable(candidate.reason), ")"));
   return str_join(texts);
 }
 

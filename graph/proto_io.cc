@@ -20,7 +20,7 @@ constexpr int kMostTextDepth = 96;
 class TextErrors : public gpb::io::ErrorCollector {
  public:
   void AddError(int line, gpb::io::ColumnNumber column, const std::string& message) override {
-    problems_.add(str_cat("line ", line + 1, ", column ", column + 1, ": ", printable(message)));
+    problems_.add(str_cat("line ", line + 1, ", column ", column + 1, ": ", text_proto_error(message)));
   }
   void AddWarning(int, gpb::io::ColumnNumber, const std::string&) override {}
   const Problems& problems() const { return problems_; }
@@ -58,6 +58,20 @@ bool is_text_of(const Sniffed& sniffed, const gpb::Descriptor& type) {
 }
 
 }  // namespace
+
+std::string text_proto_error(std::string_view message) {
+  constexpr std::string_view kAtEnd = "got: ", kNoField = "has no field named ", kPackage = "tarn.pb.";
+  if (message.ends_with(kAtEnd))
+    return str_cat(message.substr(0, message.size() - kAtEnd.size()), "but the file ends here");
+  if (size_t at = message.find(kNoField); at != std::string_view::npos) {
+    std::string_view name = message.substr(at + kNoField.size());
+    if (name.ends_with('.')) name.remove_suffix(1);
+    return str_cat("there is no field ", printable(name));
+  }
+  std::string text(message);
+  for (size_t at = 0; (at = text.find(kPackage, at)) != std::string::npos;) text.erase(at, kPackage.size());
+  return printable(text);
+}
 
 Status parse_binary(std::string_view bytes, const ScanLimits& limits, gpb::Message& message) {
   TARN_RETURN_IF_ERROR(scan_wire(bytes, *message.GetDescriptor(), limits));

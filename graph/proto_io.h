@@ -30,6 +30,9 @@ Status parse_proto(std::string_view bytes, const ProtoReadOptions& options, goog
 Status parse_binary(std::string_view bytes, const ScanLimits& limits, google::protobuf::Message& message);
 Status parse_pbtxt(std::string_view text, google::protobuf::Message& message);
 
+// What libprotobuf's text parser says, without the names of our messages: "there is no field "x"".
+std::string text_proto_error(std::string_view message);
+
 // One problem: why `bytes` are not what was `wanted` ("a GraphDef"): empty, a picture, an archive, another message.
 Status wrong_file(std::string_view bytes, std::string_view wanted, const Status& otherwise);
 

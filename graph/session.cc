@@ -9,6 +9,7 @@
 #include "graph/graph_source.h"
 #include "graph/scope.h"
 #include "runtime/compile.h"
+#include "runtime/table_initializers.h"
 
 namespace tarn {
 
@@ -138,11 +139,16 @@ Session::~Session() = default;
 
 Status Session::InitializeTables() {
   std::vector<std::string> initializers;
-  for (NodeId id : graph_->ids()) {
-    const Node& node = graph_->node(id);
-    if (node.op.starts_with("InitializeTable") && node.def != nullptr) initializers.push_back(node.name);
+  for (const TableInitializer& found : find_table_initializers(GraphSource(*graph_), graph_->ops())) {
+    if (graph_->is_alive(found.node) && graph_->node(found.node).def != nullptr)
+      initializers.push_back(graph_->node(found.node).name);
   }
-  return initializers.empty() ? Status() : Run({}, {}, initializers, nullptr);
+  if (initializers.empty()) return {};
+  Status status = Run({}, {}, initializers, nullptr);
+  if (status.ok() || initializers.size() == 1) return status;
+  // One that cannot run (its file may not be read) is no reason for the others to be empty.
+  for (const std::string& initializer : initializers) (void)Run({}, {}, {initializer}, nullptr);
+  return status;
 }
 
 void Session::set_checkpoint_store(std::unique_ptr<CheckpointStore> store) {

@@ -164,7 +164,7 @@ class Summary {
     std::vector<std::pair<std::string, int>> sorted(counts.begin(), counts.end());
     std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> words;
-    for (const auto& [op, count] : sorted) words.push_back(str_cat(count, " ", op));
+    for (const auto& [op, count] : sorted) words.push_back(str_cat(count, " ", printable(op)));
     str_append(text_, "Op types used: ", str_join(words), "\n");
   }
 

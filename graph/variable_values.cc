@@ -193,7 +193,13 @@ Result<Tensor> read_one(const Node& node, const std::optional<Source>& source, c
     if (!spec.ok()) return spec.status().with_context(label);
     value = checkpoint.read_slice(key, *spec);
   }
-  if (!value.ok()) return value.status().with_context(label);
+  if (!value.ok()) {
+    // Which checkpoint it is heads all the problems.
+    std::string_view message = value.status().message();
+    std::string heading = str_cat("checkpoint ", quoted(checkpoint.prefix()), ": ");
+    if (message.starts_with(heading)) message.remove_prefix(heading.size());
+    return Status(value.status().code(), str_cat(label, ": ", message));
+  }
   if (value->dtype() != expected.dtype || !expected.shape.is_compatible_with(value->shape())) {
     return invalid_argument(label, ": the checkpoint has ", dtype_short_name(value->dtype()), value->shape(),
                             stored_as);

@@ -10,6 +10,7 @@ Status infer_identity(InferContext& c) {
     TARN_RETURN_IF_ERROR(c.set_output(i, c.shape(i)));
     if (c.input(i).has_value()) c.set_value(i, c.input(i).value);
     c.output(i).elements = c.input(i).elements;
+    if (c.output(i).dtype == DType::kResource) c.output(i).behind = c.input(i).behind;
   }
   return {};
 }
@@ -27,17 +28,33 @@ class IdentityKernel : public Kernel {
 class IdentityNKernel : public Kernel {
  public:
   Status prepare(PrepareContext& c) override {
-    for (int i = 0; i < c.input_count(); ++i) c.may_reuse(i, i);
+    is_handle_.clear();
+    for (int i = 0; i < c.input_count(); ++i) {
+      DType dtype = c.output(i).dtype;
+      is_handle_.push_back(dtype == DType::kResource || dtype == DType::kVariant);
+      c.may_reuse(i, i);
+    }
     return {};
   }
   Status run(RunContext& c) const override {
     for (int i = 0; i < c.input_count(); ++i) {
       const TensorView& x = c.input(i);
+      if (is_handle_[static_cast<size_t>(i)]) {  // under a call's name its handles stay too
+        if (c.variable(i) == nullptr) {
+          TARN_RETURN_IF_ERROR(c.forward(i, i, *x.shape));
+        } else {
+          c.set_variable(i, c.variable(i));
+        }
+        continue;
+      }
       TARN_ASSIGN_OR_RETURN(TensorView y, c.output(i, *x.shape));
       if (y.data != x.data) copy_elements(x.dtype, y.data, x.data, x.count);
     }
     return {};
   }
+
+ private:
+  std::vector<bool> is_handle_;
 };
 
 class RefIdentityKernel : public Kernel {

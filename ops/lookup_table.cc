@@ -29,7 +29,7 @@ class FindKernel : public Kernel {
   }
 };
 
-// Keys and values of one shape. `fill`: a table that is filled once must hold the same if it is filled again.
+// Keys and values of one shape.
 Status judge_pairs(const Shape& keys, const Shape& values) {
   if (keys.is_compatible_with(values)) return {};
   return invalid_argument("keys and values must have the same shape: ", keys.to_string(), " and ", values.to_string());
@@ -44,6 +44,31 @@ Status infer_vectors(InferContext& c) {
   return judge_pairs(c.shape(1), c.shape(2));
 }
 
+// Fills a table that is filled once: again only with the same.
+Status fill_once(LookupTable& table, const TensorView& keys, const TensorView& values) {
+  LookupTable fresh(table.name(), keys.dtype, values.dtype, false);
+  for (int64_t i = 0; i < keys.count; ++i) {
+    std::string key = element_bytes(keys, i), value = element_bytes(values, i);
+    const std::string* there = fresh.find(key);
+    if (there != nullptr && *there != value) {
+      return failed_precondition("HashTable has different value for same key: the key of row ", i, " of ", keys.count);
+    }
+    if (there == nullptr) fresh.insert(std::move(key), std::move(value));
+  }
+  if (table.is_filled()) {
+    bool same = table.size() == fresh.size();
+    for (size_t i = 0; same && i < fresh.keys().size(); ++i) {
+      const std::string* there = table.find(fresh.keys()[i]);
+      same = there != nullptr && *there == fresh.values()[i];
+    }
+    if (same) return {};
+    return failed_precondition("Table ", quoted(table.name()), " was already initialized with different data.");
+  }
+  for (size_t i = 0; i < fresh.keys().size(); ++i) table.insert(fresh.keys()[i], fresh.values()[i]);
+  table.set_filled();
+  return {};
+}
+
 class InitializeKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
@@ -53,28 +78,7 @@ class InitializeKernel : public Kernel {
     TARN_RETURN_IF_ERROR(judge_pairs(*keys.shape, *values.shape));
     TARN_RETURN_IF_ERROR(expect_dtypes(*table, keys.dtype, values.dtype));
     if (table->is_mutable()) return invalid_argument("table ", quoted(table->name()), " takes no initializer");
-    LookupTable fresh(table->name(), keys.dtype, values.dtype, false);
-    for (int64_t i = 0; i < keys.count; ++i) {
-      std::string key = element_bytes(keys, i), value = element_bytes(values, i);
-      const std::string* there = fresh.find(key);
-      if (there != nullptr && *there != value) {
-        return failed_precondition("HashTable has different value for same key: the key of row ", i, " of ",
-                                   keys.count);
-      }
-      if (there == nullptr) fresh.insert(std::move(key), std::move(value));
-    }
-    if (table->is_filled()) {
-      bool same = table->size() == fresh.size();
-      for (size_t i = 0; same && i < fresh.keys().size(); ++i) {
-        const std::string* there = table->find(fresh.keys()[i]);
-        same = there != nullptr && *there == fresh.values()[i];
-      }
-      if (same) return {};
-      return failed_precondition("Table ", quoted(table->name()), " was already initialized with different data.");
-    }
-    for (size_t i = 0; i < fresh.keys().size(); ++i) table->insert(fresh.keys()[i], fresh.values()[i]);
-    table->set_filled();
-    return {};
+    return fill_once(*table, keys, values);
   }
 };
 
@@ -88,6 +92,8 @@ class InsertKernel : public Kernel {
     TARN_RETURN_IF_ERROR(judge_pairs(*keys.shape, *values.shape));
     TARN_RETURN_IF_ERROR(expect_dtypes(*table, keys.dtype, values.dtype));
     if (!table->is_mutable()) {
+      // From 1.14 on TensorFlow fills HashTables with an Import, where it used to run InitializeTable.
+      if (kReplaces) return fill_once(*table, keys, values);
       return unimplemented("table ", quoted(table->name()), " is filled once, by InitializeTable; a MutableHashTable ",
                            "takes more");
     }
@@ -175,10 +181,12 @@ constexpr std::string_view kInsertDoc = R"(Puts keys with their values into a ta
   Source: TensorFlow lookup_ops LookupTableInsert.)";
 constexpr std::string_view kInsertV2Doc = R"(Puts keys with their values into a table, in place of what they had.
   As LookupTableInsert, with a handle on the table.   Source: TensorFlow lookup_ops LookupTableInsertV2.)";
-constexpr std::string_view kImportDoc = R"(Empties a table and puts keys with their values into it.
-  As LookupTableInsert.   Source: TensorFlow lookup_ops LookupTableImport.)";
-constexpr std::string_view kImportV2Doc = R"(Empties a table and puts keys with their values into it.
-  As LookupTableInsertV2.   Source: TensorFlow lookup_ops LookupTableImportV2.)";
+constexpr std::string_view kImportDoc =
+    R"(Empties a table and puts keys with their values into it; a table that is filled once is filled.
+  As LookupTableInsert, and of a HashTable as InitializeTable.   Source: TensorFlow lookup_ops LookupTableImport.)";
+constexpr std::string_view kImportV2Doc =
+    R"(Empties a table and puts keys with their values into it; a table that is filled once is filled.
+  As LookupTableInsertV2, and of a HashTableV2 as InitializeTableV2.   Source: TensorFlow lookup_ops LookupTableImportV2.)";
 constexpr std::string_view kRemoveV2Doc = R"(Takes keys out of a table; those that are not there are no trouble.
   table_handle  a handle on a mutable table   keys  Tin[...].   Source: TensorFlow lookup_ops LookupTableRemoveV2.)";
 constexpr std::string_view kSizeDoc = R"(How many keys a table has.

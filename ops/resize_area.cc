@@ -10,17 +10,6 @@
 namespace tarn {
 namespace {
 
-Status infer_area(InferContext& c) {
-  TARN_RETURN_IF_ERROR(c.expect_rank(0, 4, "images"));
-  TARN_RETURN_IF_ERROR(c.expect_rank(1, 1, "size"));
-  if (!c.shape(1).is_compatible_with(Shape{2})) {
-    return invalid_argument("size must be a height and a width, has shape ", c.shape(1).to_string());
-  }
-  Shape images = c.shape(0).has_rank() ? c.shape(0) : Shape::unknown_of_rank(4);
-  TARN_ASSIGN_OR_RETURN(Shape output, resized_shape(images, IntList::known(c, 1)));
-  return set_output_checked(c, 0, output);
-}
-
 // The pixels that a resized one covers: [begin, end), those at the ends in part. All in float, as in TensorFlow.
 struct Cover {
   int64_t begin, end;
@@ -108,7 +97,7 @@ const OpDef op_ResizeArea = {
     .outputs = "resized_images: float",
     .attrs =
         "T: {int8, uint8, int16, uint16, int32, int64, half, float, double, bfloat16}; align_corners: bool = false",
-    .infer = infer_area,
+    .infer = infer_resize,
     .kernels = kKernels<float, double, uint8_t, int8_t, int16_t, uint16_t, int32_t, int64_t, Half, BFloat16>,
 };
 

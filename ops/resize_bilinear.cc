@@ -6,7 +6,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/resize.h"
-#include "ops/support/half.h"
+#include "ops/support/pixel.h"
 
 namespace tarn {
 namespace {
@@ -24,17 +24,6 @@ Between between(int64_t i, int64_t pixels, float scale, bool half_pixel_centers)
   int64_t last = pixels - 1;
   return {std::clamp(static_cast<int64_t>(floor), int64_t{0}, last),
           std::clamp(static_cast<int64_t>(std::ceil(x)), int64_t{0}, last), x - floor};
-}
-
-template <class T>
-float to_float(T x) {
-  if constexpr (std::is_same_v<T, Half>) {
-    return half_to_float(x.bits);
-  } else if constexpr (std::is_same_v<T, BFloat16>) {
-    return bfloat16_to_float(x.bits);
-  } else {
-    return static_cast<float>(x);
-  }
 }
 
 template <class T>
@@ -67,8 +56,8 @@ class BilinearKernel : public Kernel {
               Between h = between(column, in_width, x_scale, half);
               int64_t left = h.lower * channels, right = h.upper * channels;
               for (int64_t k = 0; k < channels; ++k) {
-                float above_left = to_float(above[left + k]), above_right = to_float(above[right + k]);
-                float below_left = to_float(below[left + k]), below_right = to_float(below[right + k]);
+                float above_left = pixel_to_float(above[left + k]), above_right = pixel_to_float(above[right + k]);
+                float below_left = pixel_to_float(below[left + k]), below_right = pixel_to_float(below[right + k]);
                 float top = above_left + (above_right - above_left) * h.part;
                 float bottom = below_left + (below_right - below_left) * h.part;
                 to[k] = top + (bottom - top) * v.part;

@@ -95,10 +95,7 @@ class Lowering {
       step.fetch = unit - kFetchUnit;
       Wire wire = state_.fetches[static_cast<size_t>(step.fetch)];
       step.inputs = {value_of(wire)};
-      step.node =
-          is_feed(wire)
-              ? std::string(state_.source.name(state_.request.feeds[static_cast<size_t>(feed_index(wire))].tensor.node))
-              : state_.nodes[static_cast<size_t>(wire.node)].name;
+      step.node = state_.wire_name(wire);
       step.may_be_dead = !is_feed(wire);
       if (state_.fact(wire).is_ref) step.ref_inputs = {0};
       push(std::move(step), unit);
@@ -140,7 +137,8 @@ class Lowering {
     // A handle that is only handed on says nothing of the value.
     bool hands_handle_on = !step.outputs.empty() && fact_of(step.outputs[0]).behind != nullptr;
     for (size_t i = 0; i < step.inputs.size() && !hands_handle_on; ++i) {
-      if (fact_of(step.inputs[i]).is_variable()) step.ref_inputs.push_back(static_cast<int>(i));
+      bool is_handed_on = i < step.outputs.size() && fact_of(step.outputs[i]).behind != nullptr;
+      if (!is_handed_on && fact_of(step.inputs[i]).is_variable()) step.ref_inputs.push_back(static_cast<int>(i));
     }
     bool forwards = step.kind != StepKind::kKernel && step.kind != StepKind::kNothing;
     for (size_t slot = 0; slot < step.outputs.size(); ++slot) {

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "core/op_names.h"
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
 
@@ -40,19 +41,20 @@ void report_unsupported(State& state) {
     for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
     std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
     state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
-                                     str_join(some), more, ")", did_you_mean(op, state.options.ops->names())));
+                                     str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names())));
   }
 }
 
-// Variables are read and written by what knows them, and handed on by views and branches: to any other op a handle
-// would look like a tensor. Empty if `node` may have this input.
+// Variables are read and written by what knows them, and handed on by views, branches and IdentityN: to any other op a
+// handle would look like a tensor. Empty if `node` may have this input.
 std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
   const std::vector<ArgSpec>& args = node.op->schema.inputs();
   bool takes_variable = (node.traits() & kTakesVariable) != 0;
   if (takes_variable && input < args.size() && args[input].dtype == DType::kResource) {
     return fact.behind != nullptr ? "" : "is no handle on a variable";
   }
-  bool hands_on = (node.is_view() && input == 0) || node.op->def->control != Control::kNone;
+  bool hands_on =
+      (node.is_view() && input == 0) || node.op->def->control != Control::kNone || node.op_name == "IdentityN";
   return fact.behind == nullptr || hands_on ? "" : "is a handle on a variable, which this op does not take";
 }
 

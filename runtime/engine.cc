@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "core/tensor_name.h"
 #include "runtime/compile.h"
+#include "runtime/table_initializers.h"
 #include "runtime/wire.h"
 
 namespace tarn {
@@ -159,10 +160,7 @@ Status Engine::choose_inputs_and_outputs() {
 void Engine::find_table_initializers() {
   const NodeSource& source = *source_;
   auto count = static_cast<size_t>(source.node_count());
-  std::vector<int> initializers;
-  for (int n = 0; n < source.node_count(); ++n) {
-    if (source.op(n).starts_with("InitializeTable") && !source.inputs(n).empty()) initializers.push_back(n);
-  }
+  std::vector<TableInitializer> initializers = tarn::find_table_initializers(source, *options_.ops);
   if (initializers.empty()) return;
   std::vector<char> needed(count, 0);
   std::vector<int> left;
@@ -175,12 +173,8 @@ void Engine::find_table_initializers() {
     for (Wire wire : source.inputs(node)) left.push_back(wire.node);
     for (int control : source.controls(node)) left.push_back(control);
   }
-  for (int n : initializers) {
-    int table = source.inputs(n)[0].node;
-    // Functions that were put in place leave an Identity before what they were handed.
-    for (size_t i = 0; i < count && table >= 0 && source.op(table) == "Identity" && !source.inputs(table).empty(); ++i)
-      table = source.inputs(table)[0].node;
-    if (table >= 0 && needed[static_cast<size_t>(table)] != 0) table_initializers_.push_back(n);
+  for (const TableInitializer& initializer : initializers) {
+    if (needed[static_cast<size_t>(initializer.table)] != 0) table_initializers_.push_back(initializer.node);
   }
 }
 

@@ -1,5 +1,5 @@
-// Calls written out. What If, Case, While, PartitionedCall and nodes named after a function do is made of Switch, Merge,
-// Enter and the functions' own nodes, as TensorFlow lowers them:
+// Calls written out. What If, Case, While, PartitionedCall and nodes named after a function do is made of Switch,
+// Merge, Enter and the functions' own nodes, as TensorFlow lowers them:
 //
 //   y = If(p, x) {then_branch=f, else_branch=g}
 //     ->  Switch(x, p) -> y/then/… (f's nodes), y/else/… (g's) -> Merge

@@ -101,6 +101,25 @@ void warn_of_inputs(const tarn::Graph& graph, const std::vector<std::string>& in
   }
 }
 
+// Every input fed for --verify must be one of the graph.
+tarn::Status check_feeds(const tarn::Graph& graph, const tarn::PassManagerOptions& options) {
+  tarn::Problems problems;
+  for (const tarn::Session::Feed& feed : options.feeds) problems.add(graph.find_wire(feed.first).status());
+  return problems.to_status(tarn::str_cat(tarn::printable(FLAGS_input), ": --verify_feed"));
+}
+
+// A run on made-up inputs that failed: real ones help unless an op is missing.
+tarn::Status explain(const tarn::Status& status) {
+  constexpr std::string_view kAdvice = "give it real ones";
+  std::string text(status.message());
+  size_t at = text.find(kAdvice);
+  if (at == std::string::npos) return status;
+  bool is_missing = status.code() == tarn::Code::kUnimplemented;
+  text.replace(at, kAdvice.size(),
+               is_missing ? "it cannot be verified" : "give it real ones with --verify_feed=NAME=FILE,…");
+  return tarn::Status(status.code(), text);
+}
+
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(std::string text, pipeline_text());
   tarn::Result<std::vector<tarn::PipelineStep>> parsed = tarn::parse_pipeline(text);
@@ -121,10 +140,14 @@ tarn::Status run() {
   size_t bytes_before = bytes.size();
   tarn::Graph graph = std::move(input.graph);
   int nodes_before = graph.node_count();
-  TARN_RETURN_IF_ERROR(tarn::check_nodes("output_names", options.outputs, graph, FLAGS_input));
+  tarn::Problems problems;
+  problems.add(tarn::check_nodes("output_names", options.outputs, graph, FLAGS_input));
+  problems.add(tarn::check_nodes("input_names", options.inputs, graph, FLAGS_input));
+  problems.add(check_feeds(graph, options));
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
-  TARN_RETURN_IF_ERROR(tarn::PassManager(options).run(graph, pipeline).status());
+  TARN_RETURN_IF_ERROR(explain(tarn::PassManager(options).run(graph, pipeline).status()));
   warn_of_inputs(graph, options.inputs, options.outputs);
   TARN_RETURN_IF_ERROR(tarn::write_graph(graph, FLAGS_output));
   TARN_ASSIGN_OR_RETURN(uint64_t bytes_after, tarn::file_size(FLAGS_output));

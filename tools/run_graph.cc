@@ -10,11 +10,12 @@ DEFINE_string(
     "Whatever holds the graph: .pb, .pbtxt, .meta, a SavedModel, Tarn's text; the content decides, .gz is unpacked");
 DEFINE_string(
     checkpoint, "",
-    "Checkpoint with the variables' values: a prefix, one of its files, or its folder; a SavedModel has its own");
+    "Checkpoint with the variables' values: a prefix, one of its files, or its folder; without it, the one that lies "
+    "with the graph");
 DEFINE_string(
     feed, "",
-    "NAME=FILE, comma-separated: NumPy .npy files, or .bin files with the bytes of a string. A name is a tensor's, "
-    "or the signature's");
+    "NAME=FILE, comma-separated: NumPy .npy files (strings: dtype S or U), or .bin files with the bytes of one string. "
+    "A name is a tensor's, or the signature's");
 DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT, or the signature's names");
 DEFINE_string(tags, "",
               "Tags of a SavedModel's graph, comma-separated; by default the only one, or the one for serving");
@@ -22,23 +23,47 @@ DEFINE_string(signature, "",
               "Signature whose names --feed and --fetch take; by default serving_default, or the only one");
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
 DEFINE_string(executor, "session", "session, or engine: what an app runs");
+DEFINE_bool(allow_files, false,
+            "Let the graph read files that it names, in the session; those in the assets/ of a SavedModel it may read");
 DEFINE_int32(threads, 0, "Threads; by default one per core");
 
 namespace {
+
+std::vector<std::string> feed_names(const std::vector<std::string>& items) {
+  std::vector<std::string> names;
+  for (const std::string& item : items) {
+    if (size_t equals = item.find('='); equals != std::string::npos && equals > 0)
+      names.push_back(item.substr(0, equals));
+  }
+  return names;
+}
 
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::ExecutorKind executor, tarn::executor_kind_from_name(FLAGS_executor));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("feed", FLAGS_feed));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> fetches, tarn::list_flag("fetch", FLAGS_fetch));
-  TARN_ASSIGN_OR_RETURN(std::vector<tarn::NamedFeed> feeds, tarn::read_feeds("feed", feed_items));
+  tarn::Result<std::vector<tarn::NamedFeed>> feeds = tarn::read_feeds("feed", feed_items);
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> tags, tarn::list_flag("tags", FLAGS_tags));
-  TARN_ASSIGN_OR_RETURN(
-      tarn::GraphRunner runner,
-      tarn::GraphRunner::load(
-          FLAGS_graph, FLAGS_checkpoint,
-          {.executor = executor, .threads = FLAGS_threads, .tags = tags, .signature = FLAGS_signature}));
-  for (const std::string& note : runner.notes()) tarn::warn("run_graph", note);
-  tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(feeds, fetches);
+  tarn::Result<tarn::GraphRunner> loaded = tarn::GraphRunner::load(FLAGS_graph, FLAGS_checkpoint,
+                                                                   {.executor = executor,
+                                                                    .threads = FLAGS_threads,
+                                                                    .tags = tags,
+                                                                    .signature = FLAGS_signature,
+                                                                    .may_read_files = FLAGS_allow_files});
+  if (!feeds.ok()) {  // said together with what else is wrong
+    tarn::Problems problems;
+    problems.add(feeds.status());
+    problems.add(loaded.ok() ? tarn::graph_error(loaded->check_names(feed_names(feed_items), fetches), FLAGS_graph)
+                             : loaded.status());
+    return problems.to_status("");
+  }
+  TARN_RETURN_IF_ERROR(loaded.status());
+  tarn::GraphRunner& runner = *loaded;
+  for (const std::string& note : runner.notes()) {
+    bool lacks_files = note.find("needs files of this machine") != std::string::npos;
+    tarn::warn("run_graph", lacks_files ? note + "; --allow_files lets it read them" : note);
+  }
+  tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(*feeds, fetches);
   if (!ran.ok()) {
     bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();
     return is_frozen_here ? tarn::graph_error(ran.status(), FLAGS_graph)

@@ -3,7 +3,7 @@
 namespace tarn {
 
 Result<ResizeAttrs> ResizeAttrs::read(const AttrMap& attrs) {
-  ResizeAttrs read{attrs.get<bool>("align_corners"), attrs.get<bool>("half_pixel_centers")};
+  ResizeAttrs read{attrs.get<bool>("align_corners"), attrs.get_or<bool>("half_pixel_centers", false)};
   if (read.align_corners && read.half_pixel_centers) {
     return invalid_argument("attrs 'align_corners' and 'half_pixel_centers' must not both be true");
   }

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <numeric>
 
-#include "examples/support/download.h"
 #include "core/sha256.h"
+#include "examples/support/download.h"
 #include "tests/examples/temp_folder.h"
 
 namespace tarn::examples {

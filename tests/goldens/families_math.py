@@ -389,6 +389,43 @@ def batch_matmul_more(g):
     g.add("BatchMatMulV2", np.zeros([2, 2, 0], F32), np.zeros([0, 3], F32), note="inner dimension 0 gives zeros")
 
 
+@family("einsum")
+def einsum(g):
+    one = [
+        ("ab->ba", [2, 3]),
+        ("abc->ca", [2, 3, 4]),
+        ("ab->", [2, 3]),
+        ("aa->a", [3, 3]),
+        ("aba->b", [2, 3, 2]),
+        ("a->aa", [3]),
+        ("ab->bab", [2, 3]),
+        ("...ab->b...", [2, 3, 2, 2]),
+        ("->", []),
+    ]
+    two = [
+        ("ab,bc->ac", [2, 3], [3, 4]),
+        ("ab,cb->ca", [2, 3], [4, 3]),
+        ("abc,cde->abde", [2, 3, 4], [4, 2, 3]),  # a layer of multi-head attention
+        ("aecd,abcd->acbe", [2, 3, 2, 4], [2, 3, 2, 4]),
+        ("acbe,aecd->abcd", [2, 2, 3, 3], [2, 3, 2, 4]),
+        ("abcd,cde->abe", [2, 3, 2, 2], [2, 2, 3]),
+        ("...ij,...jk->...ik", [3, 1, 2, 4], [2, 4, 2]),
+        ("i...,...j->j...i", [2, 3], [3, 4]),
+        ("ab,cd->db", [2, 3], [4, 2]),
+        ("aab,b->ab", [2, 2, 3], [3]),
+        ("ab,ac->aba", [2, 3], [2, 2]),
+        ("a,b->ab", [2], [3]),
+        (",ab->ba", [], [2, 3]),
+        ("ab,ba->", [2, 3], [3, 2]),
+        ("ab,bc->ac", [2, 0], [0, 3]),
+    ]
+    for dtype in (F32, F64, np.float16, I32, I64):
+        terms = 0 if dtype in (I32, I64) else 12
+        for equation, *shapes in one + two:
+            operands = [g.numbers(shape, dtype) for shape in shapes]
+            g.add("Einsum", operands, equation=equation, terms=terms)
+
+
 # ---- Running sums and products, the largest elements -----------------------------------------------------------------
 
 

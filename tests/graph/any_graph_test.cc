@@ -107,6 +107,22 @@ TEST_F(ReadAnyGraph, SaysWhatAFolderLacks) {
   EXPECT_SAYS(read_any_graph(dir_.file("two")).status(), {"a folder with 2 MetaGraphs", "a.meta"});
 }
 
+TEST_F(ReadAnyGraph, SaysWhatIsMissingOrDamagedOfACheckpoint) {
+  ASSERT_TRUE(write_checkpoint(dir_.file("m.ckpt-7"), {{"w", Tensor::scalar<float>(1)}}).ok());
+  write("m.ckpt-7.meta", serialize(meta_graph("x")));
+  ASSERT_TRUE(remove_file(dir_.file("m.ckpt-7.index")).ok());
+  write("v1.ckpt.meta", serialize(meta_graph("x")));
+  write("other/checkpoint", "model_checkpoint_path: \"m\"\nwhat: 1\n");
+
+  EXPECT_SAYS(read_any_graph(dir_.file("m.ckpt-7")).status(),
+              {"'m.ckpt-7.data-00000-of-00001' is there, but not the index 'm.ckpt-7.index'"});
+  EXPECT_SAYS(read_any_graph(write("v1.ckpt", std::string("\0\1\2", 3))).status(),
+              {"lies beside 'v1.ckpt.meta' as a checkpoint does, but is none, or damaged"});
+  Status state = read_any_graph(dir_.file("other")).status();
+  EXPECT_SAYS(state, {"not a file that names checkpoints", "there is no field \"what\""});
+  EXPECT_EQ(state.message().find("tarn.pb"), std::string::npos);
+}
+
 TEST_F(ReadAnyGraph, ADamagedSavedModelIsCalledOne) {
   pb::SavedModel saved;
   saved.set_saved_model_schema_version(1);

@@ -46,7 +46,8 @@ TEST(CheckpointStore, AMissingCheckpointIsNamedWithItsNeighbours) {
   // What a table ends with: 40 bytes about its index, and LevelDB's magic number.
   const std::string table = std::string(40, '\0') + "\x57\xfb\x80\x8b\x24\x75\x47\xdb";
   ASSERT_TRUE(write_file_atomically(dir.file("old.ckpt"), table).ok());
-  EXPECT_SAYS(store->restore(dir.file("old.ckpt"), "w", "").status(), {dir.file("old.ckpt"), "the index block at byte 0 with 0 bytes does not fit into 48 bytes of file"});
+  EXPECT_SAYS(store->restore(dir.file("old.ckpt"), "w", "").status(),
+              {dir.file("old.ckpt"), "the index block at byte 0 with 0 bytes does not fit into 48 bytes of file"});
   ASSERT_TRUE(write_file_atomically(dir.file("notes"), "x").ok());
   EXPECT_SAYS(store->restore(dir.file("notes"), "w", "").status(),
               {dir.file("notes"), "no checkpoint but a text file"});

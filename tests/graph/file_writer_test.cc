@@ -9,8 +9,8 @@
 
 #include "core/crc32c.h"
 #include "core/file.h"
-#include "graph/graph_io.h"
 #include "core/histogram.h"
+#include "graph/graph_io.h"
 #include "graph/ops.h"
 #include "graph/variables.h"
 #include "proto/event.pb.h"

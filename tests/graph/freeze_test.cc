@@ -310,7 +310,9 @@ z = LookupTableFindV2(read, query, none)
 
   ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
   EXPECT_EQ(frozen->warnings,
-            std::vector<std::string>{"output 'z:0' depends on 'read' (HashTableV2), which is not frozen"});
+            std::vector<std::string>{
+                "output 'z:0' depends on 'read' (HashTableV2), which is not frozen; to have it filled, name what fills "
+                "it ('init_read', which reads a file) among the outputs and run that first"});
   EXPECT_EQ(frozen->notes.size(), 1u);
   EXPECT_TRUE(frozen->graph.find_node("init").ok());
   EXPECT_FALSE(frozen->graph.find_node("init_unused").ok());
@@ -642,6 +644,45 @@ y = Odd(less)
                                     {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
   ASSERT_TRUE(none.ok());
   EXPECT_EQ(none->warnings.size(), 1u);
+}
+
+TEST(Freeze, APictureIsCutBehindANewAxisToo) {
+  // x[tf.newaxis]: a StridedSlice. The channels of DecodeImage, which has no shape, are those of the picture.
+  constexpr std::string_view kGraph = R"(
+file: str[] = Placeholder
+image: u8[?,?,?] = DecodeImage(file) {channels=3}
+zero: i32[1] = {0}
+one: i32[1] = {1}
+batch: u8? = StridedSlice(image, zero, zero, one) {new_axis_mask=1}
+size: i32[2] = {8, 8}
+resized = ResizeBilinear(batch, size)
+y = Odd(resized)
+)";
+  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+
+  ASSERT_TRUE(cut.ok()) << cut.status().to_string();
+  const Node& input = cut->graph.node(*cut->graph.find("resized"));
+  EXPECT_TRUE(input.is("Placeholder"));
+  EXPECT_EQ(input.attrs.get_or<std::string>("_preprocessing", ""),
+            "DecodeImage channels=3; ExpandDims 0; ResizeBilinear 8x8");
+  Shape shape = input.attrs.get_or<Shape>("shape", Shape::unknown());
+  ASSERT_TRUE(shape.has_rank());
+  EXPECT_EQ(shape.dim(-1), 3);
+}
+
+TEST(Freeze, PicturesDecodedInALoopStayAndThatIsSaid) {
+  constexpr std::string_view kGraph = R"(
+file: str[] = Placeholder
+again: str[] = Enter(file) {frame_name="loop"}
+image = DecodeJpeg(again) {channels=3}
+y = Exit(image)
+)";
+  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+
+  ASSERT_TRUE(cut.ok()) << cut.status().to_string();
+  EXPECT_EQ(cut->graph.node_count(), 4);
+  ASSERT_EQ(cut->warnings.size(), 1u);
+  EXPECT_EQ(cut->warnings[0], "'image' decodes a picture an iteration, in a loop (tf.map_fn): that is not cut");
 }
 
 TEST(Freeze, SaysWhichUpdatesTheOutputsWaitedFor) {

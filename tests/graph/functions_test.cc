@@ -221,7 +221,7 @@ l/body/mul: f32? = Mul(l/Identity_0, l/body/two)
 l/body/set = AssignVariableOp(l/Enter_1, l/body/mul)
 l/body/output_0: f32? = Identity(l/body/mul, ^l/body/set)
 l/NextIteration_0: f32? = NextIteration(l/body/output_0)
-l: (f32?, resource[]) = IdentityN(l/Exit_0, l/Unchanged_1)
+l: (f32?, handle(f32[2])) = IdentityN(l/Exit_0, l/Unchanged_1)
 y: f32[2] = ReadVariableOp(l/Unchanged_1)
 )");
 }

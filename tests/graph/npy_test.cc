@@ -99,8 +99,12 @@ TEST(Npy, WhatItDoesNotReadIsSaidByItsName) {
       {"\x93NUMPY", "ends within its header"},
       {std::string("\x93NUMPY\x01\x00\xff\xff{", 11), "ends within its header"},
       {std::string("\x93NUMPY\x09\x00\x01\x00{", 11), "version 9"},
-      {npy("{'descr': '<U7', 'fortran_order': False, 'shape': (1,), }", "x"), "text arrays (<U7)"},
-      {npy("{'descr': '|S7', 'fortran_order': False, 'shape': (1,), }", "x"), ".bin"},
+      {npy("{'descr': '<U7', 'fortran_order': False, 'shape': (1,), }", "x"), "string[1] takes 28 bytes"},
+      {npy("{'descr': '>U1', 'fortran_order': False, 'shape': (1,), }", "xxxx"), "big-endian '>U1'"},
+      {npy("{'descr': '|S', 'fortran_order': False, 'shape': (1,), }", ""), "no dtype of text"},
+      {npy("{'descr': '|S0', 'fortran_order': False, 'shape': (9999999999,), }", ""), "strings of no length"},
+      {npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,), }", "\xff\xff\xff\x7f"), "none of Unicode"},
+      {npy("{'descr': '|S7', 'fortran_order': False, 'shape': (1,), }", "x"), "takes 7 bytes, but the file has 1"},
       {npy("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "x"), "pickled"},
       {npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "abcd"), "big-endian '>f4'"},
       {npy("{'descr': '<f16', 'fortran_order': False, 'shape': (1,), }", "x"), "'<f16'"},
@@ -129,6 +133,37 @@ TEST(Npy, EveryPrefixOfAFileIsAnErrorAndNotACrash) {
   for (size_t length = 0; length < bytes.size(); ++length) {
     EXPECT_FALSE(parse_npy(std::string_view(bytes).substr(0, length)).ok()) << length;
   }
+}
+
+// As NumPy 1.26 writes np.array([['a', 'b\u00e9'], ['', '\U0001f600c']]) and the like.
+TEST(Npy, TextArraysAreReadAsStrings) {
+  auto fields = [](std::initializer_list<std::u32string_view> texts) {
+    std::string data;
+    for (std::u32string_view text : texts) {
+      for (size_t i = 0; i < 2; ++i) {
+        auto code = i < text.size() ? static_cast<uint32_t>(text[i]) : 0;
+        for (int byte = 0; byte < 4; ++byte) data += static_cast<char>(code >> (8 * byte) & 0xff);
+      }
+    }
+    return data;
+  };
+  std::string wide = npy("{'descr': '<U2', 'fortran_order': False, 'shape': (2, 2), }",
+                         fields({U"a", U"b\u00e9", U"", U"\U0001f600c"}));
+  std::string turned = npy("{'descr': '<U2', 'fortran_order': True, 'shape': (2, 2), }",
+                           fields({U"a", U"", U"b\u00e9", U"\U0001f600c"}));
+  Tensor expected = Tensor::from<std::string>({2, 2}, {"a", "b\xc3\xa9", "",
+                                                       "\xf0\x9f\x98\x80"
+                                                       "c"});
+
+  for (const std::string& bytes : {wide, turned}) {
+    Result<Tensor> text = parse_npy(bytes);
+    ASSERT_TRUE(text.ok()) << text.status().to_string();
+    EXPECT_TRUE(text->identical_to(expected)) << text->to_string();
+  }
+  Result<Tensor> plain = parse_npy(
+      npy("{'descr': '|S3', 'fortran_order': False, 'shape': (3,), }", std::string_view("b\0\0\0\xff\0xyz", 9)));
+  ASSERT_TRUE(plain.ok()) << plain.status().to_string();
+  EXPECT_TRUE(plain->identical_to(Tensor::from<std::string>({3}, {"b", std::string("\0\xff", 2), "xyz"})));
 }
 
 TEST(Npy, StringScalarsAreBinFiles) {

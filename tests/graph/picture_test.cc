@@ -321,7 +321,7 @@ TEST(EncodePng, WritesNoise) {
 }
 
 std::string bmp(int32_t width, int32_t height, int bits, const std::string& pixels) {
-  auto number = [](uint32_t value, int size) {
+  auto number = [](uint64_t value, int size) {
     std::string text;
     for (int i = 0; i < size; ++i) text += static_cast<char>(value >> (8 * i) & 255);
     return text;

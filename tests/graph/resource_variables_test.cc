@@ -44,6 +44,21 @@ class ResourceSession : public ::testing::Test {
   std::unique_ptr<Session> session;
 };
 
+// As functions that were put in place leave it under the name of a loop.
+TEST_F(ResourceSession, IdentityNHandsOnHandlesWhateverTheyHold) {
+  start(R"(
+v = VarHandleOp {dtype=f32, shape=[2]}
+x: f32[] = 5
+all = IdentityN(x, v) {T=[f32, resource]}
+value: f32[2] = {1, 2}
+assign = AssignVariableOp(all:1, value)
+read: f32[2] = ReadVariableOp(all:1)
+)");
+  EXPECT_EQ(run({"all"}), "f32[]{5}") << "the variable has no value yet";
+  run({}, {"assign"});
+  EXPECT_EQ(run({"all", "read"}), "f32[]{5} f32[2]{1, 2}");
+}
+
 constexpr std::string_view kCounter = R"(
 one: f32[2] = {1, 1}
 ten: f32[2] = {10, 10}

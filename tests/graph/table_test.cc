@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "graph/checkpoint.h"
+#include "graph/freeze.h"
 #include "graph/graph_io.h"
 #include "graph/session.h"
 #include "graph/text.h"
@@ -110,6 +111,55 @@ found = LookupTableFindV2(table, query, other)
 
   ASSERT_TRUE(status.ok()) << status.to_string();
   EXPECT_EQ((*context.output(0))->as<int64_t>()[0], 10);
+}
+
+// As StaticHashTable of TensorFlow 1.14 and later is filled; reading the graph's other Import is a Saver's business.
+TEST(Tables, ThatAreFilledOnceTakeAnImportOfConstants) {
+  constexpr std::string_view kImported = R"(
+keys: i64[2] = {7, 9}
+values: f32[2] = {70, 90}
+table = HashTableV2 {key_dtype=i64, value_dtype=f32}
+handle = Identity(table)
+init = LookupTableImportV2(handle, keys, values)
+saved: f32[2] = Placeholder
+state = MutableHashTableV2 {key_dtype=i64, value_dtype=f32}
+restore = LookupTableImportV2(state, keys, saved)
+more = LookupTableInsertV2(table, keys, values)
+again = LookupTableImportV2(table, keys, saved)
+query: i64[?] = Placeholder
+none: f32[] = -1
+found = LookupTableFindV2(table, query, none)
+kept = LookupTableFindV2(state, query, none)
+)";
+  Graph graph = graph_of(kImported);
+  Tensor query = Tensor::from<int64_t>({2}, {9, 8}), expected = Tensor::from<float>({2}, {90, -1});
+  Session session(graph);
+  std::vector<Tensor> out;
+  Status filled = session.InitializeTables();
+  ASSERT_TRUE(filled.ok()) << filled.to_string();
+  ASSERT_TRUE(session.Run({{"query", query}}, {"found"}, &out).ok());
+  EXPECT_TRUE(out[0].identical_to(expected)) << out[0].to_string();
+  EXPECT_TRUE(session.Run("init").ok()) << "the same data again is no trouble";
+  Tensor other = Tensor::from<float>({2}, {1, 2});
+  EXPECT_EQ(session.Run({{"saved", other}}, {}, {"again"}, nullptr).code(), Code::kFailedPrecondition);
+  EXPECT_EQ(session.Run("more").code(), Code::kUnimplemented);
+
+  Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"found", "kept"}}, no_values());
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_TRUE(frozen->graph.find_node("init").ok());
+  EXPECT_FALSE(frozen->graph.find_node("again").ok()) << "what is fed is no initializer";
+  ASSERT_EQ(frozen->warnings.size(), 1u);
+  EXPECT_EQ(frozen->warnings[0],
+            "output 'kept' depends on 'state' (MutableHashTableV2), which is not frozen; to have it filled, name what "
+            "fills it ('restore') among the outputs and run that first");
+  auto bytes = std::make_shared<std::string>(*graph_bytes(frozen->graph, GraphFormat::kBinary));
+  Result<std::shared_ptr<const Engine>> engine = Engine::load_bytes(*bytes, bytes, "m", {.outputs = {"found"}});
+  ASSERT_TRUE(engine.ok()) << engine.status().to_string();
+  EngineContext context(*engine);
+  ASSERT_TRUE(context.set_input("query", query).ok());
+  Status ran = context.run();
+  ASSERT_TRUE(ran.ok()) << ran.to_string();
+  EXPECT_EQ((*context.output(0))->as<float>()[0], 90);
 }
 
 TEST(Tables, OfReferencesWorkLikewise) {

@@ -34,12 +34,16 @@ LEFT_OUT = {
 def tarn_dtypes():
     """op -> set of dtypes, or None if any will do: the rows of docs/compatibility.md."""
     table = subprocess.run(
-        [os.path.join(os.environ["TARN_BIN_DIR"], "print_docs"), "--compatibility"], stdout=subprocess.PIPE, text=True, check=True
+        [os.path.join(os.environ["TARN_BIN_DIR"], "print_docs"), "--compatibility"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     ).stdout
-    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines() if line.startswith("|")]
-    names = rows[0]
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.splitlines() if line[:1] == "|"]
+    first = next(i for i, row in enumerate(rows) if row[0] == "op" and "any" in row)  # other tables come before
+    names = rows[first]
     found = {}
-    for row in rows[2:]:
+    for row in rows[first + 2 :]:
         cells = dict(zip(names, row))
         found[cells["op"]] = None if cells["any"] else {name for name in DTYPES if cells[name]}
     return found

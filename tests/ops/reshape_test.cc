@@ -90,9 +90,9 @@ TEST(ExpandDims, RefusesDimsOutOfRange) {
 }
 
 TEST(Squeeze, RefusesADimThatIsNotOne) {
-  EXPECT_EQ(
-      refusal("Squeeze", {iota({2, 1})}, {{"squeeze_dims", {0}}}),
-      "InvalidArgument: Squeeze 'evaluate': can not squeeze dim 0 of squeeze_dims, expected a dimension of 1, got 2 (input f64[2,1])");
+  EXPECT_EQ(refusal("Squeeze", {iota({2, 1})}, {{"squeeze_dims", {0}}}),
+            "InvalidArgument: Squeeze 'evaluate': can not squeeze dim 0 of squeeze_dims, expected a dimension of 1, "
+            "got 2 (input f64[2,1])");
   EXPECT_NE(refusal("Squeeze", {iota({2, 1})}, {{"squeeze_dims", {9}}}), "accepted");
 }
 

@@ -61,10 +61,12 @@ TEST(SpaceToDepth, NamesTheSizeThatIsNoMultipleOfTheBlock) {
     Result<Tensors> y = evaluate_op(op_table(), op, {{"block_size", block}}, std::vector{iota(shape)});
     return y.ok() ? "accepted" : std::string(y.status().message());
   };
-  EXPECT_EQ(refusal("SpaceToDepth", 4, {1, 4, 3, 1}),
-            "SpaceToDepth 'evaluate': the width, 3, must be a multiple of 4: attr 'block_size' is 4 (input f64[1,4,3,1])");
+  EXPECT_EQ(
+      refusal("SpaceToDepth", 4, {1, 4, 3, 1}),
+      "SpaceToDepth 'evaluate': the width, 3, must be a multiple of 4: attr 'block_size' is 4 (input f64[1,4,3,1])");
   EXPECT_EQ(refusal("DepthToSpace", 2, {1, 1, 1, 6}),
-            "DepthToSpace 'evaluate': the number of channels, 6, must be a multiple of 4: attr 'block_size' is 2 (input f64[1,1,1,6])");
+            "DepthToSpace 'evaluate': the number of channels, 6, must be a multiple of 4: attr 'block_size' is 2 "
+            "(input f64[1,1,1,6])");
   for (int64_t block : {int64_t{0}, int64_t{1}, int64_t{-2}, int64_t{INT32_MAX}, INT64_MAX}) {
     EXPECT_NE(refusal("DepthToSpace", block, {1, 1, 1, 6}), "accepted") << block;
     EXPECT_NE(refusal("SpaceToDepth", block, {1, 1, 1, 6}), "accepted") << block;

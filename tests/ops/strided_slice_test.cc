@@ -162,7 +162,8 @@ TEST(StridedSlice, RefusesWhatCannotBeSliced) {
       refusal({x, zero, one, zero}),
       "StridedSlice 'evaluate': strides[0] must not be 0 (input f64[4], begin i32[1], end i32[1], strides i32[1])");
   EXPECT_EQ(refusal({x, ints({1}, {9}), one, one}, {{"shrink_axis_mask", 1}}),
-            "StridedSlice 'evaluate': begin[0]: slice index 9 of dimension 0 is out of bounds for size 4 (input f64[4], begin "
+            "StridedSlice 'evaluate': begin[0]: slice index 9 of dimension 0 is out of bounds for size 4 (input "
+            "f64[4], begin "
             "i32[1], end i32[1], strides i32[1])");
   Tensor two = ints({2}, {0, 0}), ones = ints({2}, {1, 1});
   EXPECT_NE(refusal({x, two, ones, ones}, {{"ellipsis_mask", 3}}), "accepted");

@@ -224,7 +224,7 @@ TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
       if (bad.inputs.empty() && known != Known::kConstants) continue;
       SCOPED_TRACE(label(bad, known));
       Model model = ModelWriter(bad, known).take();
-      int64_t before = peak_bytes();
+      [[maybe_unused]] int64_t before = peak_bytes();
 
       Result<Tensor> session = in_session(model), engine = in_engine(model);
 

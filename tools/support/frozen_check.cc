@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/op_names.h"
 #include "graph/graph_io.h"
 #include "graph/session.h"
 
@@ -35,9 +36,22 @@ Result<Tensor> made_up(const Node& node, int64_t& bytes_left) {
   return tensor;
 }
 
+// What is not known of the values that a Placeholder takes, if zeros of its shape may not do.
+std::string unknown_text(const Node& node) {
+  Fact fact = node.outputs.empty() ? Fact() : node.outputs[0];
+  if (!fact.shape.has_rank()) return str_cat("the shape of ", quoted(node.name), " is unknown");
+  if (fact.dtype == DType::kString) return str_cat(quoted(node.name), " takes strings, which are not made up");
+  // The first dim is the batch, which is free as a rule.
+  for (int d = 1; d < fact.shape.rank(); ++d) {
+    if (fact.shape.dim(d) == kUnknownDim)
+      return str_cat("the shape of ", quoted(node.name), ", ", fact.shape, ", leaves sizes open");
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::string> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs) {
+Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs) {
   TARN_ASSIGN_OR_RETURN(Graph graph, parse_graph(bytes, "the frozen graph", {.allow_unknown_ops = true}));
   std::vector<NodeId> targets;
   std::vector<std::string> fetches, run_only;
@@ -50,19 +64,24 @@ Result<std::string> check_frozen_graph(const std::string& bytes, const std::vect
   std::vector<bool> needed = ancestors(graph, targets);
   std::vector<std::string> missing;
   std::vector<Session::Feed> feeds;
+  std::string unknown;  // why the made-up values may not fit
   int64_t bytes_left = kMostInputBytes;
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
     if (!needed[static_cast<size_t>(id)]) continue;
-    if (node.def == nullptr && std::find(missing.begin(), missing.end(), node.op) == missing.end())
-      missing.push_back(node.op);
+    if (node.def == nullptr) {
+      std::string text = str_cat(printable(node.op), did_you_mean_op(node.op, graph.ops().names(), 1));
+      if (std::find(missing.begin(), missing.end(), text) == missing.end()) missing.push_back(text);
+    }
     if (!node.is("Placeholder")) continue;
     Result<Tensor> value = made_up(node, bytes_left);
-    if (!value.ok()) return str_cat("no value for ", quoted(node.name), ": ", value.status().message());
+    if (!value.ok()) return FrozenCheck{str_cat("no value for ", quoted(node.name), ": ", value.status().message())};
+    if (unknown.empty()) unknown = unknown_text(node);
     feeds.emplace_back(node.name, *std::move(value));
   }
   if (!missing.empty()) {
-    return str_cat(missing.size() == 1 ? "op not supported here: " : "ops not supported here: ", str_join(missing));
+    return FrozenCheck{
+        str_cat(missing.size() == 1 ? "op not supported here: " : "ops not supported here: ", str_join(missing))};
   }
   SessionOptions session_options;
   session_options.limits = kLimits;
@@ -70,7 +89,9 @@ Result<std::string> check_frozen_graph(const std::string& bytes, const std::vect
   (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
   std::vector<Tensor> results;
   Status status = session.Run(feeds, fetches, run_only, &results);
-  return status.ok() ? std::string() : str_cat("on made-up inputs: ", status.message());
+  if (status.ok()) return FrozenCheck{};
+  if (!unknown.empty()) return FrozenCheck{unknown, true};
+  return FrozenCheck{str_cat("on made-up inputs: ", status.message())};
 }
 
 }  // namespace tarn

@@ -1,6 +1,7 @@
 // Whether a frozen graph works: it is read back as the file it will be, and run once.
 //
-//   TARN_ASSIGN_OR_RETURN(std::string why_not_run, check_frozen_graph(bytes, {"softmax"}));
+//   TARN_ASSIGN_OR_RETURN(FrozenCheck check, check_frozen_graph(bytes, {"softmax"}));
+//   if (!check.why_not_run.empty()) …
 #pragma once
 
 #include <string>
@@ -10,9 +11,16 @@
 
 namespace tarn {
 
+struct FrozenCheck {
+  std::string why_not_run;  // empty if it ran
+  // An input's shape is not known, or it takes strings (the bytes of a file?): nothing could be made up that surely
+  // fits it, so the failure says nothing of the graph.
+  bool is_expected = false;
+};
+
 // Errors: `bytes` do not read back, or not as a graph without variables. Then runs the outputs on zeros (unknown dims
-// are 1, strings empty); the result is empty, or says why the run was not made or did not come to its end: made-up
+// are 1, strings empty); the result says why the run was not made or did not come to its end: made-up
 // inputs may fit no picture decoder, and ops may be missing here that another runtime has.
-Result<std::string> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs);
+Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs);
 
 }  // namespace tarn

@@ -73,6 +73,10 @@ Status graph_error(const Status& status, const std::string& path) {
 Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs) {
   if (status.ok() || status.message().starts_with("--")) return status;
   Status named = graph_error(status, path);
+  // Whatever else goes wrong goes wrong in a frozen graph too.
+  bool lacks_value = status.message().find("Attempting to use uninitialized value") != std::string::npos ||
+                     status.message().find("has its value in a checkpoint") != std::string::npos;
+  if (!lacks_value) return named;
   Result<AnyGraph> any = load_graph_file(path, {.allow_unknown_ops = true});
   if (!any.ok()) return named;
   std::vector<NodeId> targets;

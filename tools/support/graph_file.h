@@ -35,7 +35,8 @@ Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs)
 
 // An error of running a graph, with its file's name unless it has that already or blames a flag.
 Status graph_error(const Status& status, const std::string& path);
-// The same of the engine, which runs frozen graphs: says so where `outputs` (none: any node) depend on variables.
+// The same of the engine, which runs frozen graphs: says so where variables that `outputs` (none: any node) depend on
+// have no value.
 Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs);
 
 }  // namespace tarn

@@ -1,6 +1,7 @@
 #include "tools/support/graph_runner.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "core/file.h"
@@ -49,12 +50,26 @@ std::vector<NamedFeed> adapted(const Graph& graph, const Signature& signature, c
     feed.first = graph_name(graph, signature.inputs, feed.first);
     Result<Wire> wire = graph.find_wire(feed.first);
     if (!wire.ok()) continue;  // the executor says so
-    DType wanted = graph.fact(*wire).dtype;
+    const Fact& fact = graph.fact(*wire);
+    DType wanted = fact.dtype;
+    // A .bin file is one string; where a batch is taken it is a batch of one.
+    if (wanted == DType::kString && feed.second.dtype() == DType::kString && feed.second.shape().is_scalar() &&
+        fact.shape.has_rank() && fact.shape.rank() == 1) {
+      if (Result<Tensor> batch = feed.second.reshaped(Shape{1}); batch.ok()) feed.second = *std::move(batch);
+    }
     if (wanted != feed.second.dtype() && storage_dtype(wanted) == feed.second.dtype()) {
       feed.second = feed.second.reinterpreted(wanted);
     }
   }
   return result;
+}
+
+// "'a', 'b'": the keys of a signature's tensors, or of signatures.
+template <class T>
+std::string names_text(const std::map<std::string, T>& named) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : named) names.push_back(tarn::quoted(name));
+  return str_join(names);
 }
 
 std::vector<std::string> names_of(const std::vector<NamedFeed>& feeds) {
@@ -76,6 +91,26 @@ Status inline_calls(AnyGraph& any) {
   return {};
 }
 
+// Files below one folder; links that lead out of it are followed to where they lead, and refused.
+class FolderReader : public FileReader {
+ public:
+  explicit FolderReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Result<std::string> read(const std::string& path) override {
+    std::error_code error;
+    std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
+    std::filesystem::path folder = error ? std::filesystem::path() : std::filesystem::canonical(folder_, error);
+    bool is_below =
+        !error && std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
+    if (is_below) return disk_files().read(file.string());
+    // Unimplemented, as where no file may be read at all: a model without the table may do.
+    return unimplemented(tarn::quoted(path), " is not in the SavedModel's folder ", tarn::quoted(folder_.string()),
+                         "; --allow_files lets the graph read any file");
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
 // A copy that outlives the engine's next run.
 Result<Tensor> copy_of(const TensorView& view) {
   TARN_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(view.dtype, *view.shape));
@@ -93,7 +128,7 @@ Result<Tensor> copy_of(const TensorView& view) {
 Result<ExecutorKind> executor_kind_from_name(std::string_view name) {
   if (name == "session") return ExecutorKind::kSession;
   if (name == "engine") return ExecutorKind::kEngine;
-  return invalid_argument("--executor: there is no ", quoted(name), "; there are session and engine",
+  return invalid_argument("--executor: there is no ", tarn::quoted(name), "; there are session and engine",
                           did_you_mean(name, {"session", "engine"}));
 }
 
@@ -110,7 +145,9 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   read.allow_unknown_ops = true;  // those that no fetch needs are no trouble
   read.tags = options.tags;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
-  bool may_keep_bytes = options.executor == ExecutorKind::kEngine && checkpoint.empty() && !any.is_meta_graph();
+  // Without --checkpoint the one that belongs to the graph, as freezing takes it.
+  const std::string& values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph();
   if (may_keep_bytes) {
     TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
     if (sniff(bytes).kind == FileKind::kBinaryProto)
@@ -122,23 +159,29 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
   bool of_saved_model = checkpoint.empty() && any.form == AnyGraph::Form::kSavedModel;
-  if (!checkpoint.empty() || (of_saved_model && !any.checkpoint.empty())) {
-    TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(of_saved_model ? any.checkpoint : checkpoint));
+  if (!values.empty()) {
+    TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(values));
     TARN_ASSIGN_OR_RETURN(runner.checkpoint_, CheckpointReader::open(prefix));
   }
   if (options.executor == ExecutorKind::kSession) {
     SessionOptions session_options;
     session_options.threads = options.threads;
+    if (options.may_read_files) {
+      session_options.files = &disk_files();
+    } else if (of_saved_model && !any.assets.empty()) {
+      runner.files_ = std::make_unique<FolderReader>(path_join(path_dir(any.file), "assets"));
+      session_options.files = runner.files_.get();
+    }
     runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
-    // Tables that cannot be filled now (from files, say) are said to be empty by who reads them; others are none's
-    // loss.
-    (void)runner.session_->InitializeTables();
     if (of_saved_model) {
       TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
     } else if (runner.checkpoint_) {
       TARN_RETURN_IF_ERROR(
           restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
     }
+    // Tables that cannot be filled now (from files, say) are said to be empty by who reads them; others are none's
+    // loss.
+    (void)runner.session_->InitializeTables();
   }
   return runner;
 }
@@ -165,10 +208,12 @@ Status GraphRunner::choose_signature(const Signatures& signatures) {
     signature_ = found->second;
     return {};
   }
-  if (options_.signature.empty()) return {};
-  std::vector<std::string> names;
-  for (const auto& [other, signature] : signatures) names.push_back(other);
-  return not_found("--signature: ", quoted(name), " is no signature of ", path_, did_you_mean(name, names));
+  if (options_.signature.empty()) {
+    unchosen_ = names_text(signatures);
+    return {};
+  }
+  return not_found("--signature: ", tarn::quoted(name), " is no signature of ", path_,
+                   signatures.empty() ? "; it has none" : str_cat("; it has ", names_text(signatures)));
 }
 
 std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFeed>& feeds,
@@ -192,8 +237,33 @@ std::vector<std::string> GraphRunner::unsupported_ops(const std::vector<NamedFee
   return ops;
 }
 
+Status GraphRunner::check_names(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) const {
+  Problems problems;
+  auto judge = [&](const std::vector<std::string>& names, const std::map<std::string, SignatureTensor>& of_signature,
+                   std::string_view what) {
+    for (const std::string& name : names) {
+      Status status = graph_->find_wire(graph_name(*graph_, of_signature, name)).status();
+      // Of ops that are not supported the executor names all.
+      if (status.ok() || status.code() == Code::kUnimplemented) continue;
+      std::string hint;
+      if (status.code() == Code::kNotFound && !of_signature.empty()) {
+        hint =
+            str_cat("; the signature's ", what, of_signature.size() == 1 ? " is " : "s are ", names_text(of_signature));
+      } else if (status.code() == Code::kNotFound && !unchosen_.empty()) {
+        hint = str_cat("; for a signature's names choose one with --signature: there are ", unchosen_);
+      }
+      problems.add(
+          Status(status.code(), str_cat(status.message(), hint)).with_context(what == "input" ? "feed" : "fetch"));
+    }
+  };
+  judge(feeds, signature_.inputs, "input");
+  judge(fetches, signature_.outputs, "output");
+  return problems.to_status("");
+}
+
 Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds,
                                              const std::vector<std::string>& fetches) {
+  TARN_RETURN_IF_ERROR(check_names(names_of(feeds), fetches));
   std::vector<NamedFeed> fitting = adapted(*graph_, signature_, feeds);
   std::vector<std::string> names = graph_names(*graph_, signature_, fetches);
   if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, names);
@@ -269,12 +339,12 @@ Result<std::vector<NamedFeed>> read_feeds(std::string_view flag, const std::vect
   for (const std::string& item : items) {
     size_t equals = item.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == item.size()) {
-      problems.add(invalid_argument("--", flag, ": expected NAME=FILE, found ", quoted(item)));
+      problems.add(invalid_argument("--", flag, ": expected NAME=FILE, found ", tarn::quoted(item)));
       continue;
     }
     std::string name = item.substr(0, equals);
     bool repeated = std::any_of(feeds.begin(), feeds.end(), [&](const NamedFeed& feed) { return feed.first == name; });
-    if (repeated) problems.add(invalid_argument("--", flag, ": ", quoted(name), " is fed twice"));
+    if (repeated) problems.add(invalid_argument("--", flag, ": ", tarn::quoted(name), " is fed twice"));
     Result<Tensor> tensor = read_tensor_file(item.substr(equals + 1));
     problems.add(tensor.status());
     if (tensor.ok()) feeds.emplace_back(std::move(name), *std::move(tensor));
@@ -292,8 +362,8 @@ Result<std::vector<std::string>> write_outputs(const std::string& dir, const std
     TARN_ASSIGN_OR_RETURN(TensorFile file, make_tensor_file(names[i], tensors[i]));
     auto [other, is_new] = tensor_of.emplace(file.name, names[i]);
     if (!is_new) {
-      return invalid_argument(quoted(other->second), " and ", quoted(names[i]), " would both be written to ",
-                              file.name);
+      return invalid_argument(tarn::quoted(other->second), " and ", tarn::quoted(names[i]),
+                              " would both be written to ", file.name);
     }
     files.push_back(std::move(file));
   }

@@ -30,6 +30,8 @@ struct GraphRunnerOptions {
   std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
   // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
   std::string signature = {};
+  // Whether the graph may read files that it names; without it, those in the assets/ of its SavedModel alone.
+  bool may_read_files = false;
 };
 
 // "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.
@@ -37,9 +39,9 @@ using NamedFeed = Session::Feed;
 
 class GraphRunner {
  public:
-  // `graph` is whatever read_any_graph() takes; `checkpoint` may be empty: then a SavedModel's own variables are taken,
-  // its functions inlined and its initializer run. The engine runs frozen graphs: with a checkpoint, the fetches are
-  // frozen in memory.
+  // `graph` is whatever read_any_graph() takes; `checkpoint` may be empty: then the values are those that lie with the
+  // graph. Of a SavedModel the functions are inlined and the initializer is run. The engine runs frozen graphs: with a
+  // checkpoint, the fetches are frozen in memory.
   static Result<GraphRunner> load(const std::string& graph, const std::string& checkpoint, GraphRunnerOptions options);
 
   // A graph at hand, without variables; `name` is for messages.
@@ -52,6 +54,9 @@ class GraphRunner {
   // The same, running `targets` too. In the session alone: they change variables.
   Result<std::vector<Tensor>> run(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches,
                                   const std::vector<std::string>& targets);
+
+  // NotFound with all names that are neither in the graph nor the signature's, and those that are. run() does it too.
+  Status check_names(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) const;
 
   const Graph& graph() const { return *graph_; }
   // Null for the engine.
@@ -72,8 +77,10 @@ class GraphRunner {
   std::shared_ptr<const Graph> graph_;
   std::string restore_op_;
   Signature signature_;
+  std::string unchosen_;            // the signatures, if none was chosen
   std::vector<std::string> notes_;  // what was ignored or left out, a sentence each
   std::optional<CheckpointReader> checkpoint_;
+  std::unique_ptr<FileReader> files_;  // of the session, if it reads its SavedModel's assets alone
   std::unique_ptr<Session> session_;
   std::shared_ptr<const std::string> file_bytes_;  // for the engine, if the file is a GraphDef; else null
   // The engine of the last signature.

@@ -27,10 +27,20 @@ constexpr int kReaderGone = 128 + SIGPIPE;  // what a shell says of programs tha
 char g_tool_name[64] = "tool";
 int g_failed_code = kFailed;
 
+// Names from a damaged file may hold what moves a terminal's cursor, wherever a message took them from.
+std::string without_controls(std::string_view line) {
+  std::string text;
+  for (char c : line) {
+    bool is_control = (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
+    text += is_control ? printable(std::string_view(&c, 1)) : std::string(1, c);
+  }
+  return text;
+}
+
 void say_error(std::string_view name, std::string_view message) {
   // Every line carries the name, so that it can be found in a build log.
   std::string text;
-  for (const std::string& line : str_split(message, '\n')) str_append(text, name, ": ", line, "\n");
+  for (const std::string& line : str_split(message, '\n')) str_append(text, name, ": ", without_controls(line), "\n");
   std::fflush(stdout);
   std::fwrite(text.data(), 1, text.size(), stderr);
 }
