@@ -65,9 +65,16 @@ Status quantize_weights(Graph& graph, PassContext& context) {
     std::string name = node.name;
     std::vector<NodeId> controls = node.controls;
     Patch patch(graph);
-    Wire values = patch.constant(name + "_quantized_const", q->values);
-    Wire low = patch.constant(name + "_quantized_min", Tensor::scalar<float>(q->min));
-    Wire high = patch.constant(name + "_quantized_max", Tensor::scalar<float>(q->max));
+    // What holds the weights in a loop's frame or a branch holds all three: TensorFlow takes no inputs from several.
+    auto constant = [&](std::string_view suffix, const Tensor& value) {
+      return patch.add({.name = str_cat(name, suffix),
+                        .op = "Const",
+                        .attrs = {{"value", value}, {"dtype", value.dtype()}},
+                        .controls = controls});
+    };
+    Wire values = constant("_quantized_const", q->values);
+    Wire low = constant("_quantized_min", Tensor::scalar<float>(q->min));
+    Wire high = constant("_quantized_max", Tensor::scalar<float>(q->max));
     Wire restored = patch.add({.name = name + "/dequantized",
                                .op = "Dequantize",
                                .inputs = {values, low, high},
