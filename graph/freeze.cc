@@ -9,6 +9,7 @@
 #include "graph/assemble.h"
 #include "graph/freeze_inputs.h"
 #include "graph/freeze_state.h"
+#include "graph/freeze_updates.h"
 #include "graph/functions.h"
 #include "graph/variable_values.h"
 #include "proto/graph.pb.h"
@@ -36,17 +37,10 @@ bool passes_resources(std::string_view op) {
   return std::find(std::begin(kResourcePassers), std::end(kResourcePassers), op) != std::end(kResourcePassers);
 }
 
-// Takes a reference in order to change what is behind it. By name where this binary does not have the op.
-bool takes_reference(const Node& node) {
-  if (node.def != nullptr) {
-    const std::vector<ArgSpec>& inputs = node.def->schema.inputs();
-    return std::any_of(inputs.begin(), inputs.end(), [](const ArgSpec& arg) { return arg.is_ref; });
-  }
-  for (std::string_view prefix :
-       {"Ref", "Assign", "Apply", "SparseApply", "Scatter", "CountUpTo", "StridedSliceAssign"}) {
-    if (node.op.starts_with(prefix)) return true;
-  }
-  return false;
+// "kernel/part_0" is a part of the partitioned variable "kernel".
+bool is_or_is_part_of(std::string_view variable, std::string_view name) {
+  return variable.starts_with(name) &&
+         (variable.size() == name.size() || variable.substr(name.size()).starts_with("/part_"));
 }
 
 class Freezer {
@@ -60,6 +54,10 @@ class Freezer {
     find_inputs();
     keep_tables();
     TARN_RETURN_IF_ERROR(follow_handles());
+    std::vector<bool> holds_handle;
+    for (Handle handle : handles_) holds_handle.push_back(handle != Handle::kNone);
+    updated_ = follow_updates(graph_, needed_, outputs_, holds_handle);
+    warnings_.insert(warnings_.end(), updated_.warnings.begin(), updated_.warnings.end());
     for (NodeId id : graph_.ids()) {
       if (is_needed(id)) rewrite(id);
     }
@@ -97,7 +95,12 @@ class Freezer {
     Problems problems;
     for (const std::vector<std::string>* list : {&options_.only, &options_.except}) {
       for (const std::string& name : *list) {
-        if (std::find(variables.begin(), variables.end(), name) != variables.end()) continue;
+        if (list == &options_.except &&
+            std::find(options_.only.begin(), options_.only.end(), name) != options_.only.end())
+          problems.add(invalid_argument(quoted(name), " is both to be frozen and to stay a variable"));
+        bool is_there = std::any_of(variables.begin(), variables.end(),
+                                    [&](const std::string& variable) { return is_or_is_part_of(variable, name); });
+        if (is_there) continue;
         problems.add(not_found(quoted(name), " is no variable of the graph", did_you_mean(name, variables)));
       }
     }
@@ -106,7 +109,8 @@ class Freezer {
 
   bool is_chosen(const std::string& name) const {
     auto in = [&](const std::vector<std::string>& list) {
-      return std::find(list.begin(), list.end(), name) != list.end();
+      return std::any_of(list.begin(), list.end(),
+                         [&](const std::string& listed) { return is_or_is_part_of(name, listed); });
     };
     return (options_.only.empty() || in(options_.only)) && !in(options_.except);
   }
@@ -131,9 +135,9 @@ class Freezer {
     for (ModelInput& input : inputs) {
       stops_.push_back(input.wire.node);
       if (input.preprocessing.empty()) {
-        notes_.push_back(str_cat(quoted(input.name), " (", dtype_short_name(input.dtype), input.shape, ") takes what ",
-                                 node_label(graph_.node(input.wire.node).op, graph_.node(input.wire.node).name),
-                                 " gave"));
+        notes_.push_back(str_cat(quoted(input.name), " (", dtype_short_name(input.dtype), input.shape,
+                                 ") is a Placeholder now, in place of ",
+                                 node_label(graph_.node(input.wire.node).op, graph_.node(input.wire.node).name)));
       }
       inputs_[input.wire.node].push_back(std::move(input));
     }
@@ -226,10 +230,17 @@ class Freezer {
     return graph_.wire_name(wire);
   }
 
+  // What `id` takes in this input: of a variable the value that the updates before leave.
+  std::string input_text(NodeId id, size_t input) const {
+    auto found = updated_.last_update.find({id, static_cast<int>(input)});
+    return found == updated_.last_update.end() ? wire_text(graph_.node(id).inputs[input])
+                                               : graph_.node(found->second).name;
+  }
+
   NodeRecord copy(NodeId id) const {
     const Node& node = graph_.node(id);
     NodeRecord record{.name = node.name, .op = node.op, .device = options_.clear_devices ? "" : node.device};
-    for (Wire wire : node.inputs) record.inputs.push_back(wire_text(wire));
+    for (size_t i = 0; i < node.inputs.size(); ++i) record.inputs.push_back(input_text(id, i));
     add_controls(node, record);
     record.attrs = node.attrs;
     record.attrs.erase("_class");
@@ -252,13 +263,23 @@ class Freezer {
   }
   void emit(NodeRecord record) { records_.push_back(std::move(record)); }
 
-  // Only waited for: no output reads what it gives.
+  // An update whose value the outputs read.
+  void rewrite_update(NodeId id, const Node& node) {
+    AttrMap type{{"T", dtypes_[static_cast<size_t>(id)]}};
+    switch (update_form(node)) {
+      case UpdateForm::kSet: return emit(remade(id, "Identity", {input_text(id, 1)}, type));
+      case UpdateForm::kAdd: return emit(remade(id, "Add", {input_text(id, 0), input_text(id, 1)}, type));
+      case UpdateForm::kSubtract: return emit(remade(id, "Sub", {input_text(id, 0), input_text(id, 1)}, type));
+      case UpdateForm::kNone: break;
+    }
+    refuse(node, "changes a variable, and an output reads what it gives");
+  }
   bool has_data_users(NodeId id) const {
     const std::vector<Use>& uses = graph_.uses(id);
-    bool is_output = std::find(outputs_.begin(), outputs_.end(), id) != outputs_.end();
-    return is_output || std::any_of(uses.begin(), uses.end(),
-                                    [&](const Use& use) { return use.input != Use::kControl && is_needed(use.node); });
+    return std::any_of(uses.begin(), uses.end(),
+                       [&](const Use& use) { return use.input != Use::kControl && is_needed(use.node); });
   }
+  bool is_valued(NodeId id) const { return updated_.valued[static_cast<size_t>(id)]; }
 
   void rewrite(NodeId id) {
     const Node& node = graph_.node(id);
@@ -299,25 +320,17 @@ class Freezer {
       record.op = op;
       return emit(std::move(record));
     }
-    if (node.is("IsVariableInitialized")) return emit(always_true(id));
+    if (node.is("IsVariableInitialized")) return emit_true(id, input);
     // Whatever else reads a reference gets the value it would have read.
     if (!takes_reference(node)) return emit(copy(id));
-    if (!has_data_users(id)) {
-      lost_updates_.push_back(node.name);
-      return emit(remade(id, "Identity", {wire_text(node.inputs[static_cast<size_t>(input)])}, type));
-    }
-    if (node.inputs.size() == 2 && node.is("Assign"))
-      return emit(remade(id, "Identity", {wire_text(node.inputs[1])}, type));
-    bool adds = node.is("AssignAdd");
-    if (node.inputs.size() == 2 && (adds || node.is("AssignSub"))) {
-      return emit(remade(id, adds ? "Add" : "Sub", {wire_text(node.inputs[0]), wire_text(node.inputs[1])}, type));
-    }
-    refuse(node, "changes a variable, and an output reads what it gives");
+    if (is_valued(id)) return rewrite_update(id, node);
+    lost_updates_.push_back(node.name);
+    emit(remade(id, "Identity", {wire_text(node.inputs[static_cast<size_t>(input)])}, type));
   }
 
   void rewrite_resource_user(NodeId id, const Node& node) {
     DType dtype = dtypes_[static_cast<size_t>(id)];
-    std::string value = wire_text(node.inputs[0]);
+    std::string value = input_text(id, 0);
     if (passes_resources(node.op)) {
       if (node.is("Merge") && !all_inputs_are_handles(node)) {
         return refuse(node, "brings together frozen variables and others");
@@ -332,16 +345,16 @@ class Freezer {
       AttrMap attrs{{"T", dtype}, {"out_type", node.attrs.get_or<DType>("out_type", DType::kInt32)}};
       return emit(remade(id, "Shape", {value}, attrs));
     }
-    if (node.is("VarIsInitializedOp")) return emit(always_true(id));
+    if (node.is("VarIsInitializedOp")) return emit_true(id, 0);
     if (node.is("ResourceGather") && node.inputs.size() == 2) return rewrite_gather(id, node, dtype);
-    // Updates have no outputs: only their end is waited for.
     if (node.is("ResourceGatherNd") && node.inputs.size() == 2) {
       auto indices = node.attrs.get_or<DType>("Tindices", DType::kInt32);
-      return emit(
-          remade(id, "GatherNd", {value, wire_text(node.inputs[1])}, {{"Tparams", dtype}, {"Tindices", indices}}));
+      return emit(remade(id, "GatherNd", {value, input_text(id, 1)}, {{"Tparams", dtype}, {"Tindices", indices}}));
     }
-    if (!has_data_users(id)) {
-      lost_updates_.push_back(node.name);
+    bool changes = changes_variable(node);
+    if (changes && is_valued(id)) return rewrite_update(id, node);
+    if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for
+      if (changes) lost_updates_.push_back(node.name);
       return emit(remade(id, "NoOp", {}, {}));
     }
     refuse(node, str_cat("takes the variable itself, not its value"));
@@ -350,15 +363,24 @@ class Freezer {
   void rewrite_gather(NodeId id, const Node& node, DType dtype) {
     if (node.attrs.get_or<int64_t>("batch_dims", 0) != 0) return refuse(node, "batch_dims is not 0");
     auto indices = node.attrs.get_or<DType>("Tindices", DType::kInt32);
-    Tensor zero = indices == DType::kInt64 ? Tensor::scalar<int64_t>(0) : Tensor::scalar<int32_t>(0);
-    std::string axis = graph_.unique_name(node.name + "/axis");
-    emit({.name = axis, .op = "Const", .attrs = {{"dtype", indices}, {"value", zero}}});
-    emit(remade(id, "GatherV2", {wire_text(node.inputs[0]), wire_text(node.inputs[1]), axis},
-                {{"Tparams", dtype}, {"Tindices", indices}, {"Taxis", indices}, {"batch_dims", int64_t{0}}}));
+    // Not GatherV2: the axis would be a Const of the root frame, which TensorFlow refuses inside a loop.
+    emit(remade(id, "Gather", {input_text(id, 0), input_text(id, 1)}, {{"Tparams", dtype}, {"Tindices", indices}}));
   }
 
-  NodeRecord always_true(NodeId id) const {
-    return remade(id, "Const", {}, {{"dtype", DType::kBool}, {"value", Tensor::scalar<bool>(true)}});
+  // What `id` asks of the handle in `input` is true.
+  void emit_true(NodeId id, int input) {
+    NodeRecord record = remade(id, "Const", {}, {{"dtype", DType::kBool}, {"value", Tensor::scalar<bool>(true)}});
+    Wire handle = graph_.node(id).inputs[static_cast<size_t>(input)];
+    if (!is_variable(graph_.node(handle.node))) {
+      // It must be alive in the same branch and frame as the handle.
+      std::string value = graph_.unique_name(record.name + "/value");
+      emit({.name = value,
+            .op = "Identity",
+            .inputs = {wire_text(handle)},
+            .attrs = {{"T", dtypes_[static_cast<size_t>(id)]}}});
+      record.inputs.push_back("^" + value);
+    }
+    emit(std::move(record));
   }
 
   bool all_inputs_are_handles(const Node& node) {
@@ -431,6 +453,7 @@ class Freezer {
     FrozenGraph frozen;
     frozen.variables = variable_count_;
     frozen.notes = std::move(notes_);
+    frozen.inexact = std::move(updated_.warnings);
     frozen.warnings = std::move(warnings_);
     if (!lost_updates_.empty()) {
       constexpr size_t kMostShown = 3;
@@ -469,6 +492,7 @@ class Freezer {
   std::vector<NodeId> outputs_, initializers_, stops_;
   std::vector<bool> needed_;
   std::vector<Handle> handles_;
+  UpdatedReads updated_;
   std::vector<DType> dtypes_;  // behind the handle that a node holds or takes
   std::vector<NodeRecord> records_;
   std::unordered_map<std::string, NodeId> variable_of_;         // frozen ones, by name

@@ -5,12 +5,12 @@
 //   write_graph(frozen->graph, "frozen.pb");
 //
 // Whatever holds a variable's handle becomes what holds its value: RefSwitch -> Switch, RefMerge -> Merge and their
-// like, ReadVariableOp -> Identity, ResourceGather -> GatherV2. An update that an output reads becomes the value it
-// would give (Assign -> Identity of the new value, AssignAdd -> Add, AssignSub -> Sub); one that is only waited for
-// becomes an Identity of the variable's value. Calls of functions, and If and While that are handed variables, are
-// taken apart first (graph/functions.h). What the graph took from queues and iterators becomes Placeholders
-// (graph/freeze_inputs.h). Tables stay, with the initializers that bring their keys and values (graph/freeze_state.h).
-// Ops that this binary does not have are kept as they are.
+// like, ReadVariableOp -> Identity, ResourceGather -> Gather. An update that an output reads, its result or the
+// variable behind it, becomes the value it would give (Assign -> Identity of the new value, AssignAdd -> Add, AssignSub
+// -> Sub; graph/freeze_updates.h); one that is only waited for becomes an Identity of the variable's value. Calls of
+// functions, and If and While that are handed variables, are taken apart first (graph/functions.h). What the graph took
+// from queues and iterators becomes Placeholders (graph/freeze_inputs.h). Tables stay, with the initializers that bring
+// their keys and values (graph/freeze_state.h). Ops that this binary does not have are kept as they are.
 #pragma once
 
 #include <functional>
@@ -39,6 +39,8 @@ struct FrozenGraph {
   int variables = 0;  // frozen
   std::vector<std::string> warnings;
   std::vector<std::string> notes;  // what was done besides, a sentence each
+  // Of the warnings those of reads that give another value than in a session.
+  std::vector<std::string> inexact;
 };
 
 // Gives the values of variables (nodes of the graph that is frozen), in order. Errors name every variable at once.

@@ -53,6 +53,31 @@ constexpr std::string_view kOutputWords[] = {
     "softmax", "output",       "outputs",    "logits", "prediction", "predictions", "probabilities", "probs",
     "scores",  "final_result", "embeddings", "result", "y_pred",     "logit",       "pred",          "detection_boxes"};
 
+// Layers, or a loop that may hold some, or what makes a result of several: what comes before them is no output.
+constexpr std::string_view kLayerOps[] = {"MatMul",
+                                          "BatchMatMul",
+                                          "BatchMatMulV2",
+                                          "Conv2D",
+                                          "Conv2DBackpropInput",
+                                          "Conv3D",
+                                          "DepthwiseConv2dNative",
+                                          "FusedBatchNorm",
+                                          "FusedBatchNormV2",
+                                          "FusedBatchNormV3",
+                                          "MaxPool",
+                                          "AvgPool",
+                                          "Relu",
+                                          "Relu6",
+                                          "Pack",
+                                          "Concat",
+                                          "ConcatV2",
+                                          "Enter",
+                                          "RefEnter",
+                                          "While",
+                                          "StatelessWhile"};
+// Give on what they are given, at most in another shape or a part of it.
+constexpr std::string_view kPassingOps[] = {"Identity", "Reshape", "Squeeze", "StridedSlice"};
+
 // Scopes that no one gives a model; the others might be its name: name_scope("training"), name_scope("eval").
 constexpr std::string_view kSureScopes[] = {"gradients", "save", "restore", "report_uninitialized_variables"};
 
@@ -62,6 +87,8 @@ bool is_of_training(const Node& node, bool only_sure) {
       node.op.find("CrossEntropy") != std::string::npos || node.op.ends_with("Grad") || node.op == "L2Loss") {
     return true;
   }
+  // Custom Vision calls the classifier's scores so.
+  if (node.op == "Softmax" && node.name == "loss") return false;
   for (const std::string& part : str_split(node.name, '/')) {
     std::string word = lower(part);
     // gradients_1, save_2
@@ -101,36 +128,90 @@ class Ranker {
     bool weighted = false;  // and on a variable or a large constant
     uint64_t inputs = 0;    // the first 64 inputs, a bit each
     int depth = 0;
+    bool before_layers = false;  // more of the model comes behind
+    bool is_passed_on = false;   // what comes behind only gives it on: that is the model's end
   };
   State& state(NodeId id) { return states_[static_cast<size_t>(id)]; }
 
   void follow() {
     states_.assign(static_cast<size_t>(graph_.id_limit()), {});
     int count = 0;
-    Result<std::vector<NodeId>> order = topological_order(graph_);
-    for (NodeId id : order.ok() ? *order : graph_.ids()) {
-      const Node& node = graph_.node(id);
-      State& own = state(id);
-      if (is_one_of(node.op, kInputOps)) {
-        own.of_model = true;
-        own.inputs = uint64_t{1} << std::min(count++, 63);
-        continue;
-      }
-      own.weighted = is_one_of(node.op, kWeightOps) || is_large_constant(node);
-      bool reaches = false;
-      for (Wire wire : node.inputs) {
-        if (wire.is_none()) continue;
-        const State& from = state(wire.node);
-        own.weighted |= from.weighted;
-        own.inputs |= from.inputs;
-        own.in_loop |= from.in_loop;
-        reaches |= from.of_model;
-        own.depth = std::max(own.depth, from.depth + 1);
-      }
-      if (node.is("Enter")) own.in_loop = true;
-      if (node.is("Exit")) own.in_loop = false;
-      own.of_model = reaches && !is_of_training(node, only_sure_);
+    for (NodeId id : graph_.ids()) {
+      if (!is_one_of(graph_.node(id).op, kInputOps)) continue;
+      state(id).of_model = true;
+      state(id).inputs = uint64_t{1} << std::min(count++, 63);
     }
+    Result<std::vector<NodeId>> sorted = topological_order(graph_);
+    const std::vector<NodeId> order = sorted.ok() ? *sorted : graph_.ids();
+    // Round a loop once more: an input may reach the loop's result through the body alone. Loops in loops take longer.
+    constexpr int kMostRounds = 8;
+    for (int round = 0; round < kMostRounds; ++round) {
+      bool changed = false;
+      for (NodeId id : order) changed |= follow(id, round == 0);
+      if (!changed) break;
+    }
+    for (auto it = order.rbegin(); it != order.rend(); ++it) {
+      State& own = state(*it);
+      int users = 0, passing = 0;
+      for (const Use& use : graph_.uses(*it)) {
+        const State& user = state(use.node);
+        if (use.input == Use::kControl || !user.of_model) continue;
+        ++users;
+        bool passes = use.input == 0 && is_one_of(graph_.node(use.node).op, kPassingOps);
+        passing += passes && (user.is_passed_on || !is_read_by_model(use.node)) ? 1 : 0;
+        if (graph_.node(use.node).is("Shape")) continue;  // sizes are no part of what the model computes
+        own.before_layers |= user.before_layers || is_one_of(graph_.node(use.node).op, kLayerOps);
+      }
+      own.is_passed_on = users > 0 && users == passing;
+    }
+  }
+
+  bool is_read_by_model(NodeId id) {
+    const std::vector<Use>& uses = graph_.uses(id);
+    return std::any_of(uses.begin(), uses.end(),
+                       [&](const Use& use) { return use.input != Use::kControl && state(use.node).of_model; });
+  }
+
+  // What a node that only gives something on gives on.
+  NodeId origin(NodeId id) {
+    while (is_one_of(graph_.node(id).op, kPassingOps)) {
+      Wire from = graph_.node(id).inputs.empty() ? Wire{} : graph_.node(id).inputs[0];
+      if (from.is_none() || !state(from.node).of_model || !state(from.node).is_passed_on) break;
+      id = from.node;
+    }
+    return id;
+  }
+
+  static bool is_named(const Node& node) {
+    std::string word = lower(node.name.substr(node.name.rfind('/') + 1));
+    size_t end = word.find_last_not_of("_0123456789");
+    if (end != std::string::npos) word.resize(end + 1);
+    return is_one_of(word, kOutputWords);
+  }
+
+  // Whether the node's state changed.
+  bool follow(NodeId id, bool is_first) {
+    const Node& node = graph_.node(id);
+    if (is_one_of(node.op, kInputOps)) return false;
+    State own = state(id);
+    own.weighted |= is_one_of(node.op, kWeightOps) || is_large_constant(node);
+    bool reaches = false;
+    for (Wire wire : node.inputs) {
+      if (wire.is_none()) continue;
+      const State& from = state(wire.node);
+      own.weighted |= from.weighted;
+      own.inputs |= from.inputs;
+      own.in_loop |= from.in_loop;
+      reaches |= from.of_model;
+      if (is_first) own.depth = std::max(own.depth, from.depth + 1);
+    }
+    if (node.is("Enter")) own.in_loop = true;
+    if (node.is("Exit")) own.in_loop = false;
+    own.of_model = reaches && !is_of_training(node, only_sure_);
+    State& known = state(id);
+    bool changed = own.of_model != known.of_model || own.weighted != known.weighted || own.inputs != known.inputs;
+    known = own;
+    return changed;
   }
 
   static bool is_large_constant(const Node& node) {
@@ -145,16 +226,13 @@ class Ranker {
     if (!own.of_model || own.in_loop || is_one_of(node.op, kInputOps) || is_one_of(node.op, kNoOutputOps))
       return std::nullopt;
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
-    bool read_by_model = std::any_of(graph_.uses(id).begin(), graph_.uses(id).end(), [&](const Use& use) {
-      return use.input != Use::kControl && state(use.node).of_model;
-    });
-    std::string word = lower(node.name.substr(node.name.rfind('/') + 1));
-    size_t end = word.find_last_not_of("_0123456789");
-    if (end != std::string::npos) word.resize(end + 1);
-    bool named = is_one_of(word, kOutputWords);
-    // A classifier's scores are what one wants, though labels may be looked up behind them.
+    bool read_by_model = is_read_by_model(id);
+    const Node& source = graph_.node(origin(id));
+    bool named = is_named(node) || is_named(source);
+    // A classifier's scores are what one wants, though labels may be looked up behind them. A layer that more of the
+    // model comes behind is no output, whatever its name.
     bool scores = node.is("Softmax") || node.is("LogSoftmax");
-    if (read_by_model && !named && !scores) return std::nullopt;
+    if (read_by_model && ((!named && !scores) || own.before_layers || own.is_passed_on)) return std::nullopt;
 
     DType dtype = node.outputs.empty() ? DType::kFloat : node.outputs[0].dtype;
     bool scalar = !node.outputs.empty() && node.outputs[0].shape.is_scalar();
@@ -162,12 +240,13 @@ class Ranker {
     score += own.weighted ? 40 : 0;
     score += read_by_model ? -15 : 10;
     score += named ? 30 : 0;
-    score += is_one_of(node.op, kOutputOps) ? 12 : is_one_of(node.op, kLikelyOps) ? 6 : 0;
+    score += is_one_of(source.op, kOutputOps) ? 12 : is_one_of(node.op, kLikelyOps) ? 6 : 0;
     score += dtype == DType::kFloat ? 5 : dtype == DType::kString ? -5 : 0;
     score -= scalar ? 30 : 0;                       // a loss
     score -= 4 * __builtin_popcountll(own.inputs);  // labels come on top
     score += std::min(own.depth, 100) / 20;
     std::string reason = node.op;
+    if (&source != &node) str_append(reason, " of ", source.op);
     if (named) reason += ", named like an output";
     if (only_sure_) reason += ", in a scope named like training";
     return OutputCandidate{id, node.name, std::move(reason), score};

@@ -54,6 +54,7 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(std::string_view form, form_asked_for());
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, {.allow_unknown_ops = true}));
+  TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, tarn::files_of(input)));
   TARN_ASSIGN_OR_RETURN(std::string bytes, converted(input.graph, form));
   TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_output, bytes));
   int nodes = input.graph.node_count();

@@ -32,6 +32,7 @@ DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_
 DEFINE_string(saved_model_tags, "serve",
               "Tags of the SavedModel's graph, comma-separated: exactly these. Not given, a SavedModel's only graph is "
               "taken whatever its tags");
+DEFINE_string(signature, "", "Signature whose outputs are taken, by name; without it serving_default, or the only one");
 DEFINE_string(use_ema, "never",
               "Moving averages (<variable>/ExponentialMovingAverage) in place of variables: never; auto, of those that "
               "have one; always, and it is an error if a trainable variable has none");
@@ -56,6 +57,7 @@ tarn::Status run() {
   files.saver = FLAGS_input_saver;
   files.checkpoint = FLAGS_input_checkpoint;
   files.output = FLAGS_output_graph;
+  files.signature = FLAGS_signature;
   files.options.clear_devices = FLAGS_clear_devices;
   files.options.cut_image_decoding = FLAGS_cut_image_decoding;
   files.check = FLAGS_check;
@@ -90,7 +92,7 @@ int main(int argc, char** argv) {
                   "--output_node_names=output_node --output_graph=frozen.pb\n"
                   "freeze_graph --input_checkpoint=train/model.ckpt-1000 --output_graph=frozen.pb\n"
                   "freeze_graph --input_graph=export/1 --output_graph=frozen.pb",
-       .required = {},
+       .one_of = {"input_graph", "input_meta_graph", "input_saved_model_dir", "input_checkpoint"},
        .ranges = {{"checkpoint_version", 1, 2}}},
       run);
 }

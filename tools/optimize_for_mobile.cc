@@ -135,6 +135,7 @@ tarn::Status run() {
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
   tarn::ReadOptions read{.allow_unknown_ops = true};
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, read));
+  TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, tarn::files_of(input)));
   TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
   size_t bytes_before = bytes.size();
   tarn::Graph graph = std::move(input.graph);

@@ -135,6 +135,95 @@ y: f32[2] = AddN(set, add, sub)
 )");
 }
 
+// Who reads a variable behind its updates reads what they left, whether by reference or by handle.
+TEST(Freeze, UpdatesBeforeAReadCountInTheirOrder) {
+  EXPECT_EQ(frozen_text(R"(
+x: f32[2] = Placeholder
+c: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+c/read: f32[2] = Identity(c)
+first: ref(f32[2]) = AssignAdd(c, x)
+second: ref(f32[2]) = AssignAdd(c, c/read, ^first)
+c/after: f32[2] = Identity(c, ^second)
+v = VarHandleOp {dtype=f32, shape=shape[2], shared_name="v"}
+v/before = ReadVariableOp(v) {dtype=f32}
+add = AssignAddVariableOp(v, x) {dtype=f32}
+same = VarHandleOp {dtype=f32, shape=shape[2], shared_name="v"}
+sub = AssignSubVariableOp(same, v/before, ^add) {dtype=f32}
+v/after = ReadVariableOp(v, ^sub) {dtype=f32}
+w = VarHandleOp {dtype=f32, shape=shape[2], shared_name="w"}
+lost = AssignAddVariableOp(w, x) {dtype=f32}
+set = AssignVariableOp(w, x, ^lost) {dtype=f32}
+w/after = ReadVariableOp(w, ^set) {dtype=f32}
+y = AddN(second, c/after, v/before, v/after, w/after) {T=f32, N=5}
+)",
+                        {"y"}),
+            R"(
+x: f32[2] = Placeholder
+c: f32[2] = {7, 7}
+c/read: f32[2] = Identity(c)
+first: f32[2] = Add(c, x)
+second: f32[2] = Add(first, c/read, ^first)
+c/after: f32[2] = Identity(second, ^second)
+v: f32[2] = {7, 7}
+v/before: f32[2] = Identity(v)
+add: f32[2] = Add(v, x)
+sub: f32[2] = Sub(add, v/before, ^add)
+v/after: f32[2] = Identity(sub, ^sub)
+lost = NoOp
+set: f32[2] = Identity(x, ^lost)
+w/after: f32[2] = Identity(set, ^set)
+y: f32[2] = AddN(second, c/after, v/before, v/after, w/after)
+)");
+}
+
+TEST(Freeze, UpdatesWithoutAFormAreSaidOrRefused) {
+  constexpr std::string_view kBegin = R"(
+x: f32[2] = Placeholder
+on: bool[] = Placeholder
+v = VarHandleOp {dtype=f32, shape=shape[2], shared_name="v"}
+split = Switch(v, on) {T=resource}
+)";
+  struct Row {
+    std::string_view nodes, message;
+    bool is_refused;
+  };
+  const Row kRows[] = {
+      {"u = AssignAddVariableOp(split:1, x) {dtype=f32}\ny = ReadVariableOp(v, ^u) {dtype=f32}\n",
+       "the outputs read 'y' after the update 'u' in a branch or a loop", false},
+      {"u = AssignAddVariableOp(v, x) {dtype=f32}\nw = AssignVariableOp(v, x) {dtype=f32}\n"
+       "y = ReadVariableOp(v, ^u, ^w) {dtype=f32}\n",
+       "that comes in no order with", false},
+      {"i: i32[2] = {0, 1}\nu = ResourceScatterAdd(v, i, x) {dtype=f32, Tindices=i32}\n"
+       "y = ReadVariableOp(v, ^u) {dtype=f32}\n",
+       "ResourceScatterAdd 'u' changes a variable, and an output reads what it gives", true},
+  };
+  for (const Row& row : kRows) {
+    Result<FrozenGraph> frozen = freeze(graph_of(str_cat(kBegin, row.nodes)), {.outputs = {"y"}}, sevens());
+
+    EXPECT_EQ(frozen.ok(), !row.is_refused) << row.nodes << frozen.status().to_string();
+    std::string said = frozen.ok() ? str_join(frozen->warnings) : frozen.status().to_string();
+    EXPECT_NE(said.find(row.message), std::string::npos) << said;
+  }
+}
+
+// TensorFlow refuses a constant of the root frame among a loop's inputs, and takes one in a branch for always alive.
+TEST(Freeze, WhatIsAskedOfAHandleStaysInItsBranchOrLoop) {
+  EXPECT_EQ(frozen_text(R"(
+on: bool[] = Placeholder
+v = VarHandleOp {dtype=f32, shape=shape[2], shared_name="v"}
+split = Switch(v, on) {T=resource}
+ready: bool[] = VarIsInitializedOp(split:1)
+)",
+                        {"ready"}),
+            R"(
+on: bool[] = Placeholder
+v: f32[2] = {7, 7}
+split: (f32[2], f32[2]) = Switch(v, on)
+ready/value: f32[2] = Identity(split:1)
+ready: bool[] = Const(^ready/value) {value=bool[]{true}}
+)");
+}
+
 TEST(Freeze, ResourceVariablesAndTheirReadersBecomeValues) {
   EXPECT_EQ(frozen_text(R"(
 i: i32[3] = Placeholder
@@ -153,8 +242,7 @@ on: bool[] = Placeholder
 v: f32[4,2] = fill(7)
 split: (f32[4,2], f32[4,2]) = Switch(v, on)
 v/Read/ReadVariableOp: f32[4,2] = Identity(split:1)
-rows/axis: i32[] = 0
-rows: f32[3,2] = GatherV2(v, i, rows/axis)
+rows: f32[3,2] = Gather(v, i)
 update = NoOp
 y: f32[3,2] = Neg(rows, ^update)
 )");
@@ -254,6 +342,23 @@ y: f32[2] = Add(a, b)
   EXPECT_EQ(except->graph.node(*except->graph.find("a")).op, "VariableV2");
   EXPECT_EQ(except->graph.node(*except->graph.find("b")).op, "Const");
   EXPECT_SAYS(wrong.status(), {"'aa' is no variable", "'y' is no variable", "did you mean 'a'"});
+  EXPECT_SAYS(freeze(graph, {.outputs = {"y"}, .only = {"a"}, .except = {"a"}}, sevens()).status(),
+              {"'a' is both to be frozen and to stay a variable"});
+}
+
+TEST(Freeze, APartitionedVariableIsListedByItsName) {
+  Graph graph = graph_of(R"(
+k/part_0: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+k/part_1: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+kb: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
+y: f32[2] = AddN(k/part_0, k/part_1, kb)
+)");
+
+  Result<FrozenGraph> except = freeze(graph, {.outputs = {"y"}, .except = {"k"}}, sevens());
+
+  ASSERT_TRUE(except.ok()) << except.status().to_string();
+  EXPECT_EQ(except->variables, 1);
+  EXPECT_EQ(except->graph.node(*except->graph.find("kb")).op, "Const");
 }
 
 TEST(Freeze, OutputsThatAreNotThereAreAllNamedWithTheirNeighbours) {
@@ -585,7 +690,8 @@ TEST(Freeze, SaysWhichUpdatesTheOutputsWaitedFor) {
 x: f32[2] = Placeholder
 v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 update: ref(f32[2]) = AssignSub(v, x)
-y: f32[2] = Add(x, v, ^update)
+v/read: f32[2] = Identity(v)
+y: f32[2] = Add(x, v/read, ^update)
 )");
 
   Result<FrozenGraph> frozen = freeze(graph, {.outputs = {"y"}}, sevens());

@@ -49,6 +49,41 @@ w/Assign: ref(f32[2,3]) = Assign(w, w)
   }
 }
 
+TEST(OutputCandidates, AModelsEndComesBeforeLayersNamedLikeOutputs) {
+  EXPECT_EQ(candidates(R"(
+x: f32[?,2] = Placeholder
+w: f32[2,8] = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+u: f32[8,2] = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+layer/output: f32[?,8] = MatMul(x, w)
+attention: f32[?,8] = Softmax(layer/output)
+points: f32[?,2] = MatMul(attention, u)
+)"),
+            std::vector<std::string>{"points"});
+}
+
+// As in a dynamic_rnn: the loop's variables start with zeros, what it was fed comes in through its body.
+TEST(OutputCandidates, AnInputMayReachTheEndThroughALoopsBodyAlone) {
+  EXPECT_EQ(candidates(R"(
+x: f32[8] = Placeholder
+zeros: f32[8] = {0, 0, 0, 0, 0, 0, 0, 0}
+large: f32[] = 100
+enter: f32[8] = Enter(zeros) {frame_name="loop"}
+merge: (f32[8], i32[]) = Merge(enter, next)
+limit: f32[] = Enter(large) {frame_name="loop", is_constant=true}
+axes: i32[1] = Const(^merge) {value=i32[1]{0}}
+sum: f32[] = Sum(merge, axes)
+less: bool[] = Less(sum, limit)
+go: bool[] = LoopCond(less)
+switch: (f32[8], f32[8]) = Switch(merge, go)
+in: f32[8] = Enter(x) {frame_name="loop", is_constant=true}
+add: f32[8] = Add(switch:1, in)
+next: f32[8] = NextIteration(add)
+exit: f32[8] = Exit(switch)
+labels: f32[8] = Softmax(exit)
+)"),
+            std::vector<std::string>{"labels"});
+}
+
 TEST(OutputCandidates, AModelMayBeBuiltInAScopeNamedLikeTraining) {
   EXPECT_EQ(candidates(R"(
 training/x: f32[?,2] = Placeholder
@@ -83,6 +118,22 @@ TEST(OutputCandidates, FindTheOutputsOfRealModels) {
     bool listed =
         std::any_of(found.begin(), found.end(), [&](const OutputCandidate& c) { return c.name == row.output; });
     EXPECT_TRUE(listed) << row.path << ": " << candidates_text(found);
+  }
+}
+
+TEST(OutputCandidates, ComeFirstInRealModels) {
+  const char* data = std::getenv("TARN_DATA");
+  if (data == nullptr) GTEST_SKIP() << "TARN_DATA is not set: no real models here";
+  const std::pair<const char*, const char*> kRows[] = {{"kws_basic_lstm_s", "labels_softmax"},
+                                                       {"kws_gru_s", "labels_softmax"},
+                                                       {"mobilenetv2_doc_localisation", "keypoints_pred"},
+                                                       {"seq2seq_chatbot_cooledge", "sample_outputs"}};
+  for (auto [model, output] : kRows) {
+    Result<Graph> graph = read_graph(str_cat(data, "/models/", model, "/graph.pb"), {.allow_unknown_ops = true});
+    ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+    std::vector<OutputCandidate> found = output_candidates(*graph);
+    ASSERT_FALSE(found.empty()) << model;
+    EXPECT_EQ(found[0].name, output) << candidates_text(found);
   }
 }
 

@@ -147,6 +147,16 @@ class Parser {
         problem(str_cat("--", required, " is empty"));
       }
     }
+    bool has_one = std::any_of(rules_.one_of.begin(), rules_.one_of.end(), [&](std::string_view flag) {
+      auto given = given_.find(flag);
+      return given != given_.end() && !given->second.empty();
+    });
+    if (!has_one && !rules_.one_of.empty()) {
+      std::vector<std::string> others;
+      for (size_t i = 1; i < rules_.one_of.size(); ++i) others.push_back(str_cat("--", rules_.one_of[i]));
+      problem(str_cat("--", rules_.one_of[0], given_.contains(rules_.one_of[0]) ? " is empty" : " is missing",
+                      "; or give one of ", str_join(others)));
+    }
     if (problems_.empty()) return parsed_;
     return Status(Code::kInvalidArgument, str_join(problems_, "\n"));
   }
@@ -209,7 +219,9 @@ class Parser {
     } else if (spelling.value) {
       value = *spelling.value;
     } else if (flag->type == "bool") {
-      value = "true";
+      // "--flag True", as argparse's tools have it; a word that is an argument is none of these.
+      bool is_value = next_ < argv_.size() && !rules_.allow_arguments && parse_bool(argv_[next_]).has_value();
+      value = is_value ? argv_[next_++] : "true";
     } else if (next_ < argv_.size() && !is_known_flag(argv_[next_])) {
       value = argv_[next_++];  // "--name value"; the value may begin with a dash
     } else {

@@ -26,6 +26,7 @@ struct FlagRules {
   std::vector<std::string_view> required = {};
   std::vector<FlagRange> ranges = {};
   bool allow_arguments = false;
+  std::vector<std::string_view> one_of = {};  // at least one of these is required
 };
 
 struct ParsedFlags {

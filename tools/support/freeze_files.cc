@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/file.h"
+#include "graph/checkpoint_state.h"
 #include "graph/output_candidates.h"
 #include "graph/proto_io.h"
 #include "graph/variable_values.h"
@@ -35,11 +36,7 @@ Result<Input> read_input(const FreezeFiles& files) {
   // The saver wrote the graph beside the checkpoint.
   const bool is_of_checkpoint = given.empty() && !files.checkpoint.empty();
   if (is_of_checkpoint) given.push_back(checkpoint);
-  if (given.empty()) {
-    return invalid_argument(
-        "--input_graph is missing; or give --input_meta_graph, --input_saved_model_dir, or an "
-        "--input_checkpoint with its .meta");
-  }
+  if (given.empty()) return invalid_argument("--input_graph is missing");
   if (given.size() > 1) {
     return invalid_argument(given[0].flag, " and ", given[1].flag, given.size() == 2 ? " both" : " and others",
                             " give a graph; give one");
@@ -62,11 +59,56 @@ Result<Input> read_input(const FreezeFiles& files) {
   return input;
 }
 
+bool has_variables(const Graph& graph) {
+  std::vector<NodeId> ids = graph.ids();
+  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
+}
+
+Status check_output(const FreezeFiles& files, const std::vector<std::string>& inputs) {
+  return files.output.empty() ? Status() : check_output_path("output_graph", files.output, inputs);
+}
+
+// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
+// only one. "" if there is none.
+std::string checkpoint_beside(const AnyGraph& graph) {
+  if (graph.form == AnyGraph::Form::kSavedModel) return {};
+  std::string name = graph.file;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  constexpr std::string_view kMeta = ".meta";
+  if (name.ends_with(kMeta)) {
+    name.resize(name.size() - kMeta.size());
+    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
+  }
+  return find_checkpoint(path_dir(graph.file)).value_or("");
+}
+
+// Names the variables that have no values, and what would give them some.
+VariableValues no_checkpoint(const Input& input) {
+  std::string where = str_cat(printable(input.path), ": ");
+  if (input.graph.form == AnyGraph::Form::kSavedModel)
+    str_append(where, "the SavedModel's folder variables/ is missing or without a checkpoint; ");
+  return [where](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
+    constexpr size_t kMostShown = 3;
+    std::vector<std::string> shown;
+    for (NodeId id : variables.first(std::min(variables.size(), kMostShown)))
+      shown.push_back(quoted(graph.node(id).name));
+    return failed_precondition(where, "the outputs need the values of ", variables.size(),
+                               variables.size() == 1 ? " variable (" : " variables (", str_join(shown),
+                               variables.size() > kMostShown ? ", …" : "",
+                               "): give their checkpoint with --input_checkpoint");
+  };
+}
+
 // `notes` is filled while values are read.
 Result<VariableValues> values_from(const FreezeFiles& files, const Input& input, std::vector<std::string>* notes) {
   std::string checkpoint_path = files.checkpoint.empty() ? input.graph.checkpoint : files.checkpoint;
-  if (checkpoint_path.empty()) return no_values();
+  if (checkpoint_path.empty() && has_variables(input.graph.graph)) {
+    checkpoint_path = checkpoint_beside(input.graph);
+    if (!checkpoint_path.empty()) notes->push_back(str_cat("Checkpoint: ", printable(checkpoint_path)));
+  }
+  if (checkpoint_path.empty()) return no_checkpoint(input);
   TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(checkpoint_path));
+  TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(prefix)));
   TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(prefix));
   VariableReadOptions options;
   options.restore_op = input.restore_op;
@@ -78,22 +120,62 @@ Result<VariableValues> values_from(const FreezeFiles& files, const Input& input,
   return initialized_values(checkpoint, files.initializer_nodes, options);
 }
 
-// The signature a server would use: serving_default, else the only one.
-const Signatures::value_type* main_signature(const Signatures& signatures) {
-  auto found = signatures.find(std::string(kServingDefault));
-  if (found == signatures.end() && signatures.size() == 1) found = signatures.begin();
-  return found == signatures.end() || found->second.outputs.empty() ? nullptr : &*found;
+std::vector<std::string> signature_names(const Signatures& signatures) {
+  std::vector<std::string> names;
+  for (const auto& [name, signature] : signatures) {
+    if (!signature.outputs.empty()) names.push_back(quoted(name));
+  }
+  return names;
 }
 
-Result<std::vector<std::string>> choose_outputs(const Input& input, std::vector<std::string>& notes) {
-  if (const Signatures::value_type* signature = main_signature(input.graph.signatures)) {
-    std::vector<std::string> names;
+// The signature asked for, else the one a server would use: serving_default, or the only one. Null if there is none.
+Result<const Signatures::value_type*> main_signature(const FreezeFiles& files, const Input& input) {
+  const Signatures& signatures = input.graph.signatures;
+  auto found = signatures.find(files.signature.empty() ? std::string(kServingDefault) : files.signature);
+  if (found != signatures.end()) return found->second.outputs.empty() ? nullptr : &*found;
+  std::vector<std::string> names = signature_names(signatures);
+  if (!files.signature.empty()) {
+    return not_found("--signature: ", quoted(files.signature), " is no signature of ", printable(input.path),
+                     names.empty() ? str_cat(", which has none") : "; there are " + str_join(names));
+  }
+  for (const Signatures::value_type& one : signatures) {
+    if (names.size() == 1 && !one.second.outputs.empty()) return &one;
+  }
+  return nullptr;
+}
+
+// "scores = softmax:0".
+std::vector<std::string> tensors_text(const std::map<std::string, SignatureTensor>& tensors, const Graph& graph) {
+  std::vector<std::string> texts;
+  for (const auto& [key, tensor] : tensors) {
+    if (!tensor.name.empty() && graph.find_node(tensor.name).ok()) texts.push_back(str_cat(key, " = ", tensor.name));
+  }
+  return texts;
+}
+
+Result<std::vector<std::string>> choose_outputs(const FreezeFiles& files, const Input& input,
+                                                std::vector<std::string>& notes) {
+  TARN_ASSIGN_OR_RETURN(const Signatures::value_type* signature, main_signature(files, input));
+  std::vector<std::string> names = signature_names(input.graph.signatures);
+  if (signature == nullptr && names.size() > 1) {
+    return invalid_argument(printable(input.path), ": has the signatures ", str_join(names),
+                            ": give one with --signature, or nodes with --output_node_names");
+  }
+  if (signature != nullptr) {
+    const Graph& graph = input.graph.graph;
+    std::vector<std::string> outputs;
     for (const auto& [key, tensor] : signature->second.outputs) {
-      if (!tensor.name.empty() && input.graph.graph.find_node(tensor.name).ok()) names.push_back(tensor.name);
+      bool is_new = std::find(outputs.begin(), outputs.end(), tensor.name) == outputs.end();
+      if (is_new && !tensor.name.empty() && graph.find_node(tensor.name).ok()) outputs.push_back(tensor.name);
     }
-    if (!names.empty()) {
-      notes.push_back(str_cat("Outputs of signature ", quoted(signature->first), ": ", str_join(names)));
-      return names;
+    if (!outputs.empty()) {
+      // The names of the signature go with it: said here, they are not lost.
+      std::vector<std::string> inputs = tensors_text(signature->second.inputs, graph);
+      if (!inputs.empty())
+        notes.push_back(str_cat("Inputs of signature ", quoted(signature->first), ": ", str_join(inputs)));
+      notes.push_back(str_cat("Outputs of signature ", quoted(signature->first), ": ",
+                              str_join(tensors_text(signature->second.outputs, graph))));
+      return outputs;
     }
   }
   std::vector<OutputCandidate> candidates = output_candidates(input.graph.graph);
@@ -111,41 +193,35 @@ Result<std::vector<std::string>> choose_outputs(const Input& input, std::vector<
 }
 
 // What a signature calls its outputs stands for them, unless the graph has a node of that name itself.
-void resolve_outputs(const Input& input, std::vector<std::string>& outputs, std::vector<std::string>& notes) {
-  const Signatures::value_type* signature = main_signature(input.graph.signatures);
-  if (signature == nullptr) return;
+Status resolve_outputs(const FreezeFiles& files, const Input& input, std::vector<std::string>& outputs,
+                       std::vector<std::string>& notes) {
+  TARN_ASSIGN_OR_RETURN(const Signatures::value_type* signature, main_signature(files, input));
+  if (signature == nullptr) return {};
   for (std::string& output : outputs) {
     auto found = signature->second.outputs.find(output);
     if (found == signature->second.outputs.end() || input.graph.graph.find_node(output).ok()) continue;
     notes.push_back(str_cat(quoted(output), " of signature ", quoted(signature->first), " is ", found->second.name));
     output = found->second.name;
   }
-}
-
-bool has_variables(const Graph& graph) {
-  std::vector<NodeId> ids = graph.ids();
-  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
+  return {};
 }
 
 }  // namespace
 
 Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
-  if (!files.output.empty()) {
-    TARN_RETURN_IF_ERROR(
-        check_output_path("output_graph", files.output,
-                          {files.graph, files.meta_graph, files.saver, files.checkpoint, files.checkpoint + ".index"}));
-  }
+  TARN_RETURN_IF_ERROR(check_output(files, {files.graph, files.meta_graph, files.saver, files.checkpoint}));
   TARN_ASSIGN_OR_RETURN(Input input, read_input(files));
   TARN_RETURN_IF_ERROR(check_nodes("initializer_nodes", files.initializer_nodes, input.graph.graph, input.path));
+  TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   std::vector<std::string> notes, read_notes;
   if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
   const Graph& graph = input.graph.graph;
   FreezeOptions options = files.options;
   if (options.outputs.empty()) {
-    TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(input, notes));
+    TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(files, input, notes));
   } else {
-    resolve_outputs(input, options.outputs, notes);
+    TARN_RETURN_IF_ERROR(resolve_outputs(files, input, options.outputs, notes));
   }
   TARN_RETURN_IF_ERROR(check_nodes("output_node_names", options.outputs, graph, input.path));
   TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(graph, options, values));

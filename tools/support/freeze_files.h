@@ -17,6 +17,7 @@ struct FreezeFiles {
   std::string saver;              // a SaverDef; may be empty
   std::string checkpoint;         // may be empty if there are no variables, or if the checkpoint lies with the graph
   std::string output;             // empty: nothing is written
+  std::string signature;          // whose outputs are taken; empty: serving_default, or the only one
   std::vector<std::string> initializer_nodes;
   UseEma use_ema = UseEma::kNever;
   bool check = true;  // the result is run once

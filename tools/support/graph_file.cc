@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/file.h"
+#include "graph/checkpoint_state.h"
 #include "graph/file_kind.h"
 #include "graph/gzip.h"
 #include "graph/variable_values.h"
@@ -32,6 +33,27 @@ Status check_output_path(std::string_view flag, const std::string& path, const s
     }
   }
   return {};
+}
+
+std::vector<std::string> files_of_checkpoint(const std::string& prefix) {
+  if (prefix.empty()) return {};
+  std::string folder = path_dir(prefix), start = path_name(prefix);
+  std::vector<std::string> files;
+  for (const std::string& name : list_dir(folder).value_or({})) {
+    std::string_view rest = std::string_view(name).substr(std::min(start.size(), name.size()));
+    bool is_shard =
+        rest.starts_with(".data-") || (rest.starts_with("-") && rest.find("-of-") != std::string_view::npos);
+    bool is_its = name.starts_with(start) && (rest.empty() || rest == ".index" || rest == ".meta" || is_shard);
+    if (is_its || name == kCheckpointStateName) files.push_back(path_join(folder, name));
+  }
+  return files;
+}
+
+std::vector<std::string> files_of(const AnyGraph& input) {
+  std::vector<std::string> files = files_of_checkpoint(input.checkpoint);
+  files.push_back(input.file);
+  for (const MetaGraph::Asset& asset : input.assets) files.push_back(asset.filename);
+  return files;
 }
 
 Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,

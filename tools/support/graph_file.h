@@ -20,6 +20,12 @@ Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
 // InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
 
+// Every file that a graph came from or belongs to: its own, its checkpoint's, its assets. A folder or a prefix names
+// none of them, so that only who has read it knows where not to write.
+std::vector<std::string> files_of(const AnyGraph& input);
+// Those of the checkpoint with this prefix, of either version, its .meta and the `checkpoint` file beside it.
+std::vector<std::string> files_of_checkpoint(const std::string& prefix);
+
 // NotFound, naming the flag, the file and the nearest names, if a name ("x" or "x:0") is no node of the graph.
 Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
                    const std::string& path);

@@ -295,6 +295,8 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   if (bytes == nullptr || feeds.empty()) {
     VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
     TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
+    if (!frozen.inexact.empty())
+      return unimplemented("the engine changes no variables, and ", frozen.inexact[0], "; a session runs it");
     // What is fed but needed by no output (a decoder's targets) is gone with the rest; sessions pass over it too.
     options.inputs.clear();
     for (size_t i = 0; i < feeds.size(); ++i) {

@@ -120,6 +120,7 @@ Status close_output() {
 std::string usage_line(const ToolInfo& info) {
   std::string line = str_cat("Usage: ", info.name);
   for (std::string_view flag : info.required) str_append(line, " --", flag, "=…");
+  if (!info.one_of.empty()) str_append(line, " --", info.one_of[0], "=…");
   str_append(line, " [flags]", info.arguments.empty() ? "" : " ", info.arguments, "\n");
   return line;
 }
@@ -166,7 +167,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
   // gflags reads numbers with strtod: "0.5" is a number whatever LANG says.
   std::setlocale(LC_NUMERIC, "C");
 
-  FlagRules rules{source_file, info.required, info.ranges, !info.arguments.empty()};
+  FlagRules rules{source_file, info.required, info.ranges, !info.arguments.empty(), info.one_of};
   Result<ParsedFlags> flags = parse_flags(Arguments(argv + std::min(argc, 1), argv + argc), rules);
   int code = 0;
   if (!flags.ok()) {

@@ -39,6 +39,7 @@ struct ToolInfo {
   std::string_view summary;       // a sentence or two
   std::string_view example = {};  // command lines
   std::vector<std::string_view> required = {};
+  std::vector<std::string_view> one_of = {};  // at least one of these is required
   std::vector<FlagRange> ranges = {};
   // What other arguments mean, e.g. "FILE…"; empty: there are none.
   std::string_view arguments = {};
