@@ -57,7 +57,11 @@ std::optional<std::vector<Tensor>> evaluate(const Graph& graph, NodeId id, const
   int64_t known_bytes = 0;
   for (const Fact& fact : node.outputs) {
     Result<int64_t> count = fact.shape.element_count();
-    if (count.ok()) known_bytes += *count * static_cast<int64_t>(std::max<size_t>(1, dtype_size(fact.dtype)));
+    if (!count.ok()) continue;
+    auto size = static_cast<int64_t>(std::max<size_t>(1, dtype_size(fact.dtype)));
+    bool overflows =
+        __builtin_mul_overflow(*count, size, &size) || __builtin_add_overflow(known_bytes, size, &known_bytes);
+    if (overflows) return std::nullopt;
   }
   if (known_bytes > limit && known_bytes > input_bytes) return std::nullopt;
   Result<std::vector<Tensor>> result = evaluate_node(*node.def, node.name, node.attrs, inputs);

@@ -117,12 +117,13 @@ tarn::Status run() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tarn::tool_main(argc, argv,
-                         {.name = "inspect_checkpoint",
-                          .summary = "Prints which tensors a checkpoint holds (TensorFlow's V2 format), and their "
-                                     "values if asked.",
-                          .example = "inspect_checkpoint --file_name=train/model.ckpt-1000\n"
-                                     "inspect_checkpoint --file_name=train --tensor_name=conv1/weights",
-                          .required = {"file_name"}},
-                         run);
+  return tarn::tool_main(
+      argc, argv,
+      {.name = "inspect_checkpoint",
+       .summary = "Prints which tensors a checkpoint holds (TensorFlow's format, version 1 or 2), and their "
+                  "values if asked.",
+       .example = "inspect_checkpoint --file_name=train/model.ckpt-1000\n"
+                  "inspect_checkpoint --file_name=train --tensor_name=conv1/weights",
+       .required = {"file_name"}},
+      run);
 }

@@ -169,7 +169,7 @@ TEST_F(GraphIo, OtherFilesAreRefusedByWhatTheyAre) {  // A1, A3
       {to_pbtxt(meta), "not a GraphDef but a MetaGraphDef in text form"},
       {serialize(saved), "not a GraphDef but a SavedModel: give its folder"},
       {to_pbtxt(saved), "not a GraphDef but a SavedModel in text form"},
-      {"Dear reader, this is a letter.\n", ":1:6: expected '=' after the name, got 'reader'"},
+      {"Dear reader, this is a letter.\n", "bad.pb: not a graph but a text file"},
       {"node {\n  name: 'x'\n  opp: 'NoOp'\n}\n", "line 3, column 6"},
       {"node {\n  name: 'x'\n", "line 3, column 1"},
   };

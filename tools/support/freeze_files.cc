@@ -211,8 +211,8 @@ Status resolve_outputs(const FreezeFiles& files, const Input& input, std::vector
 Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   TARN_RETURN_IF_ERROR(check_output(files, {files.graph, files.meta_graph, files.saver, files.checkpoint}));
   TARN_ASSIGN_OR_RETURN(Input input, read_input(files));
-  TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   TARN_RETURN_IF_ERROR(check_nodes("initializer_nodes", files.initializer_nodes, input.graph.graph, input.path));
+  TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   std::vector<std::string> notes, read_notes;
   if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
