@@ -20,7 +20,7 @@ struct JpegReading {
   int ratio = 1;  // 1, 2, 4 or 8: so many times smaller
   bool fancy_upscaling = true;
   bool try_recover_truncated = false;  // a file cut short is filled up
-  std::string_view dct_method;    // "", "INTEGER_FAST" or "INTEGER_ACCURATE"
+  std::string_view dct_method;         // "", "INTEGER_FAST" or "INTEGER_ACCURATE"
 };
 
 // TensorFlow's attrs of EncodeJpeg.

@@ -56,6 +56,14 @@ struct TensorView {
   }
 };
 
+// Where constants lie. What a kernel has laid out anew need not stay in memory if a file backs it.
+class ConstantMemory {
+ public:
+  virtual ~ConstantMemory() = default;
+  // These bytes have been read, and may not be for a while.
+  virtual void let_go(const void* /*data*/, size_t /*bytes*/) const {}
+};
+
 class PrepareContext {
  public:
   struct Request {  // what prepare() asks for
@@ -63,14 +71,16 @@ class PrepareContext {
     std::vector<std::pair<int, int>> reuse;  // (input, output) pairs that may share memory
   };
   PrepareContext(std::string_view op, std::string_view node, const AttrMap& attrs, std::span<const Fact> inputs,
-                 std::span<const Fact> outputs, FusedEpilogue epilogue, int threads)
+                 std::span<const Fact> outputs, FusedEpilogue epilogue, int threads,
+                 const ConstantMemory* memory = nullptr)
       : op_(op),
         node_(node),
         attrs_(attrs),
         inputs_(inputs),
         outputs_(outputs),
         epilogue_(epilogue),
-        threads_(threads) {}
+        threads_(threads),
+        memory_(memory) {}
 
   std::string_view op_name() const { return op_; }
   std::string_view node_name() const { return node_; }
@@ -93,6 +103,11 @@ class PrepareContext {
   // Output may be written over input where nobody else needs it (same size; each element read before it is written).
   void may_reuse(int input, int output) { request_.reuse.emplace_back(input, output); }
   const Request& request() const { return request_; }
+  // Of a constant input as soon as a part of it is read for good, so that huge weights are never there twice.
+  void let_go(const void* data, size_t bytes) const {
+    if (memory_ != nullptr) memory_->let_go(data, bytes);
+  }
+  const ConstantMemory* memory() const { return memory_; }
 
  private:
   std::string_view op_, node_;
@@ -100,6 +115,7 @@ class PrepareContext {
   std::span<const Fact> inputs_, outputs_;
   FusedEpilogue epilogue_;
   int threads_;
+  const ConstantMemory* memory_;
   Request request_;
 };
 
@@ -123,7 +139,8 @@ class RunContext {
   virtual void set_variable(int output, Variable* variable) = 0;
   // What input i is a handle on: a TensorArray, a stack, a list. Null if it is no handle, or one on a variable.
   virtual Resource* resource(int) { return nullptr; }
-  // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes first.
+  // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes
+  // first.
   virtual void set_resource(int, std::shared_ptr<Resource>) {}
   // What output i was a handle on in the last run if no handle is left: used again, a run allocates nothing. Else null.
   virtual std::shared_ptr<Resource> take_resource(int) { return nullptr; }

@@ -11,7 +11,7 @@
 
 namespace tarn {
 
-enum class ServiceId { kResources, kCheckpoints, kRandomSeeds, kImages, kFiles, kCount };
+enum class ServiceId { kResources, kCheckpoints, kRandomSeeds, kImages, kFiles, kRegex, kCount };
 std::string_view service_name(ServiceId id);
 
 // Reads and writes checkpoint files for SaveV2 and RestoreV2.
@@ -77,6 +77,7 @@ inline std::string_view service_name(ServiceId id) {
     case ServiceId::kRandomSeeds: return "random seeds";
     case ServiceId::kImages: return "pictures read and written";
     case ServiceId::kFiles: return "files of this machine";
+    case ServiceId::kRegex: return "regular expressions";
     case ServiceId::kCount: break;
   }
   return "unknown";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "graph/variable_values.h"
 
@@ -156,8 +157,10 @@ class Follower {
       if (!(update->root == from)) return warn(id, update->id, "in a branch or a loop");
       if (is_in_circle(id, update->id)) return warn(id, update->id, "in a loop");
     }
-    std::sort(before.begin(), before.end(),
-              [&](Update* a, Update* b) { return a != b && count_before(before, a) < count_before(before, b); });
+    std::vector<std::pair<size_t, Update*>> ranked;
+    for (Update* update : before) ranked.emplace_back(count_before(before, update), update);
+    std::stable_sort(ranked.begin(), ranked.end(), [](auto& a, auto& b) { return a.first < b.first; });
+    for (size_t i = 0; i < ranked.size(); ++i) before[i] = ranked[i].second;
     for (size_t i = 1; i < before.size(); ++i) {
       if (!comes_before(*before[i - 1], before[i]->id))
         return warn(id, before[i]->id, str_cat("that comes in no order with ", quoted(name(before[i - 1]->id))));

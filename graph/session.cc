@@ -5,6 +5,7 @@
 
 #include "core/file.h"
 #include "core/image_codec.h"
+#include "core/regex.h"
 #include "graph/checkpoint_store.h"
 #include "graph/graph_source.h"
 #include "graph/scope.h"
@@ -124,6 +125,7 @@ Session::Session(std::shared_ptr<const Graph> graph, SessionOptions options)
   services_.set_resources(&resources_);
   services_.set<RandomSeeds>(seeds_.get());
   services_.set<ImageCodec>(&image_codec());
+  services_.set<RegexCompiler>(&regex_compiler());
   services_.set<FileReader>(options_.files);
   set_checkpoint_store(make_checkpoint_store());
 }

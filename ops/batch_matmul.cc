@@ -5,6 +5,7 @@
 #include "ops/gradients.h"
 #include "ops/kernels/gemm.h"
 #include "ops/support/array.h"
+#include "ops/support/integer_product.h"
 
 namespace tarn {
 namespace {
@@ -111,9 +112,10 @@ class BatchMatMulKernel : public Kernel {
       size_t bytes = aligned(kernels::packed_matrix_bytes<T>(k, n));
       TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes) * count));
       for (int64_t i = 0; i < count; ++i) {
-        packed_.push_back(
-            kernels::pack_matrix<T>(adj_.y, k, n, y.value.flat<T>().data() + i * k * n, y.shape.dim(-1),
-                                    static_cast<char*>(memory_->data()) + static_cast<size_t>(i) * bytes));
+        packed_.push_back(kernels::pack_matrix<T>(adj_.y, k, n, y.value.flat<T>().data() + i * k * n, y.shape.dim(-1),
+                                                  static_cast<char*>(memory_->data()) + static_cast<size_t>(i) * bytes,
+                                                  kernels::best_isa(),
+                                                  [&](const void* data, size_t size) { c.let_go(data, size); }));
       }
     }
     if (x.shape.is_fully_known() && y.shape.is_fully_known()) {
@@ -190,7 +192,6 @@ class BatchMatMulKernel : public Kernel {
   std::vector<kernels::PackedMatrix<T>> packed_;
 };
 
-// Integers are not hot: plain loops, sums that wrap.
 template <class T, bool kBroadcasts>
 class IntegerKernel : public Kernel {
  public:
@@ -211,9 +212,7 @@ class IntegerKernel : public Kernel {
       auto [x_at, y_at] = walk[i / (m * n)];
       const T* left = x.as<T>() + x_at * m * k + i / n % m * x_row;
       const T* right = y.as<T>() + y_at * n * k + i % n * y_step;
-      T sum = 0;
-      for (int64_t j = 0; j < k; ++j) sum = wrap_add(sum, wrap_multiply(left[j * x_step], right[j * y_row]));
-      output.as<T>()[i] = sum;
+      output.as<T>()[i] = wrapped_dot(left, x_step, right, y_row, k);
     }
     return {};
   }

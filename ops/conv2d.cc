@@ -30,7 +30,7 @@ class Conv2DKernel : public Kernel {
     }
     const bool reads_packed = std::is_same_v<T, float> && !(g && kernels::conv2d_forward_uses_winograd<T>(*g));
     if (reads_packed && filter.has_value() && filter.value.element_count() > 0) {
-      TARN_RETURN_IF_ERROR(pack(filter.value));
+      TARN_RETURN_IF_ERROR(pack(c, filter.value));
     }
     if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
     return {};
@@ -58,12 +58,14 @@ class Conv2DKernel : public Kernel {
 
  private:
   // Constant weights are laid out for the tile kernel once.
-  Status pack(const Tensor& filter) {
+  Status pack(const PrepareContext& c, const Tensor& filter) {
     const Shape& shape = filter.shape();
     int64_t out_c = shape.dim(3), depth = filter.element_count() / out_c;
     size_t bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
     TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
-    packed_ = kernels::pack_matrix<T>(false, depth, out_c, filter.flat<T>().data(), out_c, memory_->data());
+    packed_ =
+        kernels::pack_matrix<T>(false, depth, out_c, filter.flat<T>().data(), out_c, memory_->data(),
+                                kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
     return {};
   }
 

@@ -68,15 +68,18 @@ class BeamSearch {
         auto found = b->children.find(label);
         if (found != b->children.end() && found->second->is_active()) continue;
         T total = logits[label] - offset + (label == b->label ? b->before.blank : b->before.total);
-        if (!is_candidate(total)) continue;
         Entry* child = found != b->children.end() ? found->second : nullptr;
+        if (!is_candidate(total)) {
+          if (child != nullptr) child->before = {};
+          continue;
+        }
         if (child == nullptr) {
           child = &entries_.emplace_back();
           child->parent = b;
           child->label = label;
           b->children.emplace(label, child);
         }
-        child->before = {};
+        // What it was before stays: pushed out of the beam in this step, it is still to be grown from that below.
         child->now = {.total = total, .blank = kNever, .label = total};
         if (leaves_.size() == width_) {
           leaves_.back()->now = {};

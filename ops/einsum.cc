@@ -8,6 +8,7 @@
 #include "ops/gradients.h"
 #include "ops/kernels/gemm.h"
 #include "ops/support/array.h"
+#include "ops/support/integer_product.h"
 
 namespace tarn {
 namespace {
@@ -121,7 +122,8 @@ void for_each_dim(const std::string& subscripts, int broadcast, const F& f) {
 // The size of each label; not there: kAbsent. Sizes of a letter are equal, those under an ellipsis broadcast.
 constexpr int64_t kAbsent = -2;
 struct Sizes {
-  int64_t of[kLabels] = {};
+  Sizes() { std::fill(std::begin(of), std::end(of), kAbsent); }
+  int64_t of[kLabels];
   int broadcast = 0;  // the dims that the output's ellipsis stands for
 };
 
@@ -163,7 +165,6 @@ Result<Shape> output_shape(const Equation& equation, const Sizes& sizes) {
 Status infer_einsum(InferContext& c) {
   TARN_ASSIGN_OR_RETURN(Equation equation, parse_equation(c.attr<std::string>("equation"), c.input_count()));
   Sizes sizes;
-  std::fill(std::begin(sizes.of), std::end(sizes.of), kAbsent);
   bool is_open = false;  // an operand may have any number of dims under its ellipsis
   for (size_t i = 0; i < equation.inputs.size(); ++i) {
     const std::string& subscripts = equation.inputs[i];
@@ -286,7 +287,6 @@ struct Plan {
 
 Result<Plan> plan_einsum(const Equation& equation, std::span<const Shape* const> shapes) {
   Plan plan;
-  std::fill(std::begin(plan.sizes.of), std::end(plan.sizes.of), kAbsent);
   for (size_t i = 0; i < shapes.size(); ++i) {
     TARN_RETURN_IF_ERROR(add_sizes(equation.inputs[i], *shapes[i], i, plan.sizes));
   }
@@ -341,16 +341,11 @@ struct Product {
       kernels::gemm<T>(pool, x_transposed, y_transposed, m, n, k, x, x_transposed ? m : k, y, y_transposed ? k : n,
                        false, product, n, {}, scratch);
     } else {
-      // Integers are not hot: plain loops, sums that wrap.
       int64_t x_row = x_transposed ? 1 : k, x_step = x_transposed ? m : 1;
       int64_t y_row = y_transposed ? 1 : n, y_step = y_transposed ? k : 1;
       for (int64_t i = 0; i < m; ++i) {
         for (int64_t j = 0; j < n; ++j) {
-          T sum = 0;
-          for (int64_t p = 0; p < k; ++p) {
-            sum = wrap_add(sum, wrap_multiply(x[i * x_row + p * x_step], y[p * y_row + j * y_step]));
-          }
-          product[i * n + j] = sum;
+          product[i * n + j] = wrapped_dot(x + i * x_row, x_step, y + j * y_step, y_row, k);
         }
       }
     }

@@ -2,6 +2,7 @@
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
+#include "ops/support/integer_product.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -53,7 +54,9 @@ class MatMulKernel : public Kernel {
       int64_t k = b.shape.dim(transpose_b_ ? 1 : 0), n = b.shape.dim(transpose_b_ ? 0 : 1);
       size_t bytes = kernels::packed_matrix_bytes<T>(k, n);
       TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
-      packed_ = kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), memory_->data());
+      packed_ =
+          kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), memory_->data(),
+                                  kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
     }
     if (a.shape.is_fully_known() && b.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(Sizes sizes, multiply_sizes(a.shape, b.shape, transpose_a_, transpose_b_));
@@ -115,8 +118,7 @@ class IntegerMatMulKernel : public Kernel {
     for (int64_t i = 0; i < y.count; ++i) {
       const T* left = a.as<T>() + (i / n) * a_row;
       const T* right = b.as<T>() + (i % n) * b_step;
-      T sum = 0;
-      for (int64_t j = 0; j < k; ++j) sum = wrap_add(sum, wrap_multiply(left[j * a_step], right[j * b_row]));
+      T sum = wrapped_dot(left, a_step, right, b_row, k);
       if (bias != nullptr) sum = wrap_add(sum, bias[i % n]);
       if (epilogue_.activation != Activation::kNone) sum = std::max(sum, T(0));
       if (epilogue_.activation == Activation::kRelu6) sum = std::min(sum, T(6));

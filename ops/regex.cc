@@ -1,20 +1,14 @@
 // RegexFullMatch, StaticRegexFullMatch, RegexReplace, StaticRegexReplace.
-#include <optional>
+#include "core/regex.h"
 
 #include "core/op.h"
 #include "ops/support/arguments.h"
-#include "ops/support/regex.h"
 
 namespace tarn {
 namespace {
 
-template <bool kIsStatic, bool kReplaces>
 Status infer_regex(InferContext& c) {
   for (int i = 1; i < c.input_count(); ++i) TARN_RETURN_IF_ERROR(c.expect_rank(i, 0, i == 1 ? "pattern" : "rewrite"));
-  if (kIsStatic) {
-    TARN_ASSIGN_OR_RETURN(Regex regex, Regex::parse(c.attr<std::string>("pattern")));
-    if (kReplaces) TARN_RETURN_IF_ERROR(regex.check_rewrite(c.attr<std::string>("rewrite")));
-  }
   return c.set_output(0, c.shape(0));
 }
 
@@ -24,38 +18,35 @@ class RegexKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     global_ = c.attrs().get_or<bool>("replace_global", true);
     if (!kIsStatic) return {};
-    TARN_ASSIGN_OR_RETURN(regex_, Regex::parse(c.attr<std::string>("pattern")));
+    pattern_ = c.attr<std::string>("pattern");
     if (kReplaces) rewrite_ = c.attr<std::string>("rewrite");
-    return kReplaces ? regex_->check_rewrite(rewrite_) : Status();
-  }
-  Status run(RunContext& c) const override {
-    if (kIsStatic) return apply(c, *regex_, rewrite_);
-    for (int i = 1; i < c.input_count(); ++i) {
-      TARN_RETURN_IF_ERROR(expect_scalar(c.input(i), i == 1 ? "pattern" : "rewrite"));
-    }
-    TARN_ASSIGN_OR_RETURN(Regex regex, Regex::parse(*c.input(1).as<std::string>()));
-    if (!kReplaces) return apply(c, regex, "");
-    const std::string& rewrite = *c.input(2).as<std::string>();
-    TARN_RETURN_IF_ERROR(regex.check_rewrite(rewrite));
-    return apply(c, regex, rewrite);
-  }
-
- private:
-  Status apply(RunContext& c, const Regex& regex, const std::string& rewrite) const {
-    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *c.input(0).shape));
-    for (int64_t i = 0; i < y.count; ++i) {
-      const std::string& text = c.input(0).as<std::string>()[i];
-      if (kReplaces) {
-        y.as<std::string>()[i] = regex.replace(text, rewrite, global_);
-      } else {
-        y.as<bool>()[i] = regex.full_match(text);
-      }
-    }
     return {};
   }
 
-  std::optional<Regex> regex_;
-  std::string rewrite_;
+  // Patterns are compiled in each run: microseconds, beside the strings of a batch.
+  Status run(RunContext& c) const override {
+    auto* compiler = c.services().get<RegexCompiler>();
+    if (compiler == nullptr) return failed_precondition("no regular expressions here: give the engine a RegexCompiler");
+    if (!kIsStatic) {
+      for (int i = 1; i < c.input_count(); ++i) {
+        TARN_RETURN_IF_ERROR(expect_scalar(c.input(i), i == 1 ? "pattern" : "rewrite"));
+      }
+    }
+    TARN_ASSIGN_OR_RETURN(auto regex, compiler->compile(kIsStatic ? pattern_ : *c.input(1).as<std::string>()));
+    TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *c.input(0).shape));
+    const std::string* texts = c.input(0).as<std::string>();
+    if (!kReplaces) {
+      for (int64_t i = 0; i < y.count; ++i) y.as<bool>()[i] = regex->full_match(texts[i]);
+      return {};
+    }
+    const std::string& rewrite = kIsStatic ? rewrite_ : *c.input(2).as<std::string>();
+    TARN_RETURN_IF_ERROR(regex->check_rewrite(rewrite));
+    for (int64_t i = 0; i < y.count; ++i) y.as<std::string>()[i] = regex->replace(texts[i], rewrite, global_);
+    return {};
+  }
+
+ private:
+  std::string pattern_, rewrite_;  // of the static ones
   bool global_ = true;
 };
 
@@ -82,32 +73,36 @@ const OpDef op_RegexFullMatch = {
     .name = "RegexFullMatch",
     .inputs = "input: string, pattern: string",
     .outputs = "output: bool",
-    .infer = infer_regex<false, false>,
+    .infer = infer_regex,
     .kernels = kKernels<false, false>,
+    .needs = ServiceId::kRegex,
 };
 const OpDef op_StaticRegexFullMatch = {
     .name = "StaticRegexFullMatch",
     .inputs = "input: string",
     .outputs = "output: bool",
     .attrs = "pattern: string",
-    .infer = infer_regex<true, false>,
+    .infer = infer_regex,
     .kernels = kKernels<true, false>,
+    .needs = ServiceId::kRegex,
 };
 const OpDef op_RegexReplace = {
     .name = "RegexReplace",
     .inputs = "input: string, pattern: string, rewrite: string",
     .outputs = "output: string",
     .attrs = "replace_global: bool = true",
-    .infer = infer_regex<false, true>,
+    .infer = infer_regex,
     .kernels = kKernels<false, true>,
+    .needs = ServiceId::kRegex,
 };
 const OpDef op_StaticRegexReplace = {
     .name = "StaticRegexReplace",
     .inputs = "input: string",
     .outputs = "output: string",
     .attrs = "pattern: string; rewrite: string; replace_global: bool = true",
-    .infer = infer_regex<true, true>,
+    .infer = infer_regex,
     .kernels = kKernels<true, true>,
+    .needs = ServiceId::kRegex,
 };
 
 TARN_OP_FILE(regex, {&op_RegexFullMatch, kMatchDoc, nullptr, kNoGradient},

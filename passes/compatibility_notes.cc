@@ -48,7 +48,7 @@ Of files from elsewhere, so that a few bytes cannot ask for any memory or time; 
 | what a run makes | 4 GiB a value, 16 GiB at a time, constants and feeds aside; judged at load where shapes are known by then |
 | a while loop | 100,000,000 iterations; a deadline if one is asked for |
 | a TensorArray | 4,194,304 elements |
-| a regular expression | 20,000 steps, 1,000 repetitions, 200 levels, 100 groups |
+| a regular expression | what RE2 takes: 8 MB, 1,000 repetitions |
 | a version 1 checkpoint | 4 GiB a file |
 
 ## Differences from TensorFlow that are deliberate

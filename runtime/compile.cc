@@ -361,7 +361,7 @@ class Lowering {
     for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
     auto context = [&] {
       return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
-                            state_.options.threads);
+                            state_.options.threads, &state_.source);
     };
     for (const Backend& backend : state_.options.backends) {
       if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
@@ -381,7 +381,7 @@ class Lowering {
     PrepareContext asked = context();
     Status status = step.kernel->prepare(asked);
     for (const Fact& input : inputs) {
-      if (input.has_value()) state_.source.let_go(input.value);
+      if (input.has_value()) state_.source.let_go(input.value.data(), input.value.byte_size());
     }
     if (!status.ok()) {
       state_.problems.add(Status(status.code(), str_cat(node_label(node.op_name, node.name), ": ", status.message(),

@@ -258,6 +258,7 @@ EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
   seeds_ = std::make_unique<ContextSeeds>();
   services_.set<RandomSeeds>(seeds_.get());
   services_.set<ImageCodec>(engine_->options_.images);
+  services_.set<RegexCompiler>(engine_->options_.regex);
 }
 
 EngineContext::~EngineContext() = default;

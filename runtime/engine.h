@@ -18,6 +18,7 @@
 
 #include "core/image_codec.h"
 #include "core/op_schema.h"
+#include "core/regex.h"
 #include "runtime/compile.h"
 #include "runtime/executor.h"
 #include "runtime/node_source.h"
@@ -33,6 +34,9 @@ struct EngineOptions {
   // Reads and writes pictures for DecodeJpeg and its like, which are refused without one: image_codec(), in an app that
   // links ops/images. It must outlive the engine's contexts.
   ImageCodec* images = nullptr;
+  // Regular expressions for RegexReplace and its like, refused without it: regex_compiler(), in an app that links
+  // ops/re2.
+  RegexCompiler* regex = nullptr;
   RunLimits limits = {};  // of every run
 };
 

@@ -9,9 +9,8 @@
 
 namespace tarn {
 
-class NodeSource {
+class NodeSource : public ConstantMemory {
  public:
-  virtual ~NodeSource() = default;
   virtual int node_count() const = 0;
   virtual std::string_view name(int node) const = 0;
   virtual std::string_view op(int node) const = 0;
@@ -25,9 +24,6 @@ class NodeSource {
   // Its functions: a serialized FunctionDefLibrary, or nothing. The owner keeps it alive; null: it lives as this does.
   virtual std::string_view function_library() const { return {}; }
   virtual std::shared_ptr<const void> function_library_owner() const { return nullptr; }
-  // A constant has been read (a kernel has its weights in another layout), and may not be for a while: memory that a
-  // file backs need not stay.
-  virtual void let_go(const Tensor&) const {}
 };
 
 }  // namespace tarn

@@ -308,15 +308,14 @@ std::vector<std::string> WireGraph::names() const {
 }
 
 namespace {
-bool is_within(const Tensor& tensor, std::string_view bytes) {
-  const auto* data = static_cast<const char*>(tensor.data());
-  return data >= bytes.data() && data < bytes.data() + bytes.size();
+bool is_within(const void* data, std::string_view bytes) {
+  const auto* at = static_cast<const char*>(data);
+  return at >= bytes.data() && at < bytes.data() + bytes.size();
 }
 }  // namespace
 
-void WireGraph::let_go(const Tensor& constant) const {
-  bool is_worth_it = is_mapped_ && constant.byte_size() >= kWorthLettingGo;
-  if (is_worth_it && is_within(constant, bytes_)) let_go_of_mapped(constant.data(), constant.byte_size());
+void WireGraph::let_go(const void* data, size_t bytes) const {
+  if (is_mapped_ && bytes >= kWorthLettingGo && is_within(data, bytes_)) let_go_of_mapped(data, bytes);
 }
 
 Result<AttrMap> WireGraph::attrs(int node) const {
@@ -331,7 +330,7 @@ Result<AttrMap> WireGraph::attrs(int node) const {
       if (value.ok()) {
         // A content that does not lie aligned was copied.
         bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
-        if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>(), attrs_[i]))
+        if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>().data(), attrs_[i]))
           let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
         attrs.set(key, *std::move(value));
       } else {

@@ -39,7 +39,7 @@ class WireGraph : public NodeSource {
   int find(std::string_view name) const override;
   std::string_view function_library() const override { return library_; }
   std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
-  void let_go(const Tensor& constant) const override;
+  void let_go(const void* data, size_t bytes) const override;
 
   // The bytes are of a MappedFile: pages of constants that were read leave memory.
   void set_mapped() { is_mapped_ = true; }

@@ -10,7 +10,7 @@ readonly kPackages=(
   # graph/, tools and examples
   protobuf-compiler libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
   # ops/ and runtime/
-  libeigen3-dev libprotozero-dev
+  libeigen3-dev libprotozero-dev libre2-dev pkg-config
   # faster kernels for sessions, measured beside ours; benchmarks
   libdnnl-dev libbenchmark-dev
   # tests and pictures

@@ -12,8 +12,8 @@
 // T is float or double. The caller has checked the geometry; padding at the bottom and right follows from out_h, out_w.
 // Bits do not depend on the number of threads: every output is one chain in a fixed order (dfilter: a fixed number of
 // partial sums added in order). Nothing allocates.
-// 3x3 and 5x5 convolutions of floats with stride 1 go through Winograd's algorithm (winograd.h) where that is faster: the same
-// sums with about twice the rounding error.
+// 3x3 and 5x5 convolutions of floats with stride 1 go through Winograd's algorithm (winograd.h) where that is faster:
+// the same sums with about twice the rounding error.
 #pragma once
 
 #include <cstddef>

@@ -215,11 +215,31 @@ size_t packed_matrix_bytes(int64_t k, int64_t n) {
 }
 
 template <class T>
-PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, int64_t ldb, void* memory, Isa isa) {
+PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, int64_t ldb, void* memory, Isa isa,
+                            const HaveRead& have_read) {
   T* out = static_cast<T*>(memory);
   const TileKernels<T>& kernels = tile_kernels<T>(isa);
-  (transpose_b ? kernels.pack_transposed : kernels.pack)(b, ldb, k, n, k, out);
-  return {out, k, n, isa};
+  const PackedMatrix<T> packed{out, k, n, isa};
+  constexpr int64_t kBytesAtATime = 4 << 20;
+  const int64_t width = kernels.panel_width, row_bytes = std::max<int64_t>(1, ldb) * int64_t{sizeof(T)};
+  const int64_t rows_at_a_time = round_up(ceil_div(kBytesAtATime, row_bytes), width);
+  const int64_t rows = transpose_b ? n : k;  // of b as it is stored
+  for (int64_t row = 0; row < rows; row += rows_at_a_time) {
+    const int64_t count = std::min(rows_at_a_time, rows - row);
+    const T* from = b + row * ldb;
+    if (transpose_b) {  // whole panels
+      kernels.pack_transposed(from, ldb, k, count, k, out + row * k);
+    } else {  // so many rows of every panel; the last may be half as wide
+      const int64_t full = n / width * width, left = n - full;
+      if (full > 0) kernels.pack(from, ldb, count, full, k, out + row * width);
+      if (left > 0) {
+        const int64_t last_width = kernels.half_panel(left) ? width / 2 : width;
+        kernels.pack(from + full, ldb, count, left, k, out + full * k + row * last_width);
+      }
+    }
+    if (have_read) have_read(from, static_cast<size_t>(count * row_bytes));
+  }
+  return packed;
 }
 
 template <class T>
@@ -248,7 +268,7 @@ void gemm_packed(ThreadPool& pool, int64_t m, const PackedMatrix<T>& b, const T*
   template void gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,  \
                         bool, T*, int64_t, const Epilogue<T>&, void*, Isa);                                        \
   template size_t packed_matrix_bytes<T>(int64_t, int64_t);                                                        \
-  template PackedMatrix<T> pack_matrix<T>(bool, int64_t, int64_t, const T*, int64_t, void*, Isa);                  \
+  template PackedMatrix<T> pack_matrix<T>(bool, int64_t, int64_t, const T*, int64_t, void*, Isa, const HaveRead&); \
   template void gemm_packed<T>(ThreadPool&, int64_t, const PackedMatrix<T>&, const T*, int64_t, bool, T*, int64_t, \
                                const Epilogue<T>&, void*);
 TARN_INSTANTIATE(float)

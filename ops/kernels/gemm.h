@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "core/thread_pool.h"
 #include "ops/kernels/isa.h"
@@ -49,10 +50,13 @@ struct PackedMatrix {
 template <class T>
 size_t packed_matrix_bytes(int64_t k, int64_t n);
 
+// Told which bytes of a matrix are not read again, a few megabytes at a time.
+using HaveRead = std::function<void(const void* data, size_t bytes)>;
+
 // Packs op(B) [k, n] into `memory` (64-byte aligned).
 template <class T>
 PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, int64_t ldb, void* memory,
-                            Isa isa = best_isa());
+                            Isa isa = best_isa(), const HaveRead& have_read = nullptr);
 
 template <class T>
 size_t gemm_packed_scratch_bytes(int64_t m, int64_t n, int64_t k, int threads);

@@ -52,7 +52,7 @@ std::string first_line_with(const std::string& text, std::string_view part) {
 constexpr std::string_view kForeign[] = {"google::protobuf", "tarn::pb::", "boost::",       "fLS::",      "leveldb",
                                          "GradContext",      "tarn::ops_", "tarn::Session", "tarn::Scope"};
 constexpr std::string_view kLibraries[] = {"libprotobuf", "libboost", "libgflags", "libleveldb",
-                                           "libdnnl",     "libpng",   "libjpeg"};
+                                           "libdnnl",     "libpng",   "libjpeg",   "libre2"};
 
 TEST(EngineBinary, HasNoProtobufBoostGflagsOrGradients) {
 #ifdef TARN_SANITIZED

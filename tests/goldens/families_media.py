@@ -399,3 +399,11 @@ def suppression_of_boxes_that_are_no_numbers(g):
                     g.add("NonMaxSuppressionV5", boxes, scores, most, threshold, least, np.array(sigma, F32))
     overlaps = np.array([[1, nan, 0], [nan, 1, 0], [0, 0, 1]], F32)
     g.add("NonMaxSuppressionWithOverlaps", overlaps, np.array([0.9, 0.8, 0.7], F32), most, np.array(0.5, F32), np.array(0, F32))
+
+
+@family("lists")
+def ctc_full_beams(g):
+    """Seven steps of five classes: sequences are pushed out of the beam and come in again within a step."""
+    for width, paths, merge in ((2, 2, False), (8, 2, True), (8, 2, False), (100, 1, False)):
+        logits = g.floats([7, 2, 5], -6, 6, F32)
+        g.add("CTCBeamSearchDecoder", logits, i32(7, 5), beam_width=width, top_paths=paths, merge_repeated=merge, terms=40)

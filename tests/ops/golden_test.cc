@@ -22,6 +22,7 @@
 #include "runtime/evaluate.h"
 #include "tests/ops/golden_file.h"
 #include "tests/ops/op_case.h"
+#include "tests/ops/stateless_services.h"
 
 namespace tarn {
 namespace {
@@ -127,6 +128,7 @@ std::optional<std::string> run_case(const Json& golden, std::string& missing) {
   const double magnitude = term_magnitude(inputs);
   EvaluateOptions options;
   options.variables = variables;
+  options.services = &testing::stateless_services();
   Result<std::vector<Tensor>> outputs = evaluate_op(registry(), name, attrs, inputs, options);
   if (!outputs.ok()) return outputs.status().to_string();
 

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "tests/ops/stateless_services.h"
+
 namespace tarn::testing {
 namespace {
 
@@ -93,8 +95,7 @@ class WatchedContext : public RunContext {
     }
     inputs_ = views_;
     pool_ = &pool_of(options.threads);
-    static const Services none;
-    services_ = options.services != nullptr ? options.services : &none;
+    services_ = options.services != nullptr ? options.services : &stateless_services();
     node_ = "watched";
     output_count_ = static_cast<int>(outputs_.size());
   }

@@ -115,6 +115,9 @@ TEST(LargeGraphs, WeightsOf64MegabytesAreNotCopied) {
                i - 1, ", w", i, ") {strides=[1, 1, 1, 1], padding=\"SAME\"}\n");
   }
   const std::string kTexts[] = {dense, convolutions,
+                                "x: f32[1,4096] = Placeholder\na: f32[4096,2056] = random(seed=1)\nb: f32[4104,2056] = "
+                                "random(seed=2)\nh: f32[1,2056] = MatMul(x, a)\ny: f32[1,4104] = MatMul(h, b) "
+                                "{transpose_b=true}\n",
                                 "rows: i32[4] = Placeholder\nw: f32[65536,256] = random(seed=1)\naxis: i32[] = {0}\n"
                                 "y: f32[4,256] = GatherV2(w, rows, axis)\n"};
   TempDir dir;

@@ -27,7 +27,8 @@ class CaseChecker {
   }
 
   CaseResult check() {
-    if (model_.sets.empty() && model_.hashes.empty() && !model_.train) return verdict(Verdict::kSkipped, "no golden");
+    if (model_.sets.empty() && model_.hashes.empty() && !model_.train)
+      return result_.judge(Verdict::kSkipped, "no golden");
     if (!model_.hashes.empty() && !pass(check_hashes(model_))) return with_summaries();
     if (!model_.sets.empty()) {
       GraphRunnerOptions options;
@@ -35,7 +36,7 @@ class CaseChecker {
       options.tags = model_.tags;
       std::string checkpoint = model_.kind == "saved_model" ? "" : model_.checkpoint;
       Result<GraphRunner> runner = GraphRunner::load(model_.graph, checkpoint, options);
-      if (!runner.ok()) return failed(runner.status());
+      if (!runner.ok()) return result_.fail(runner.status());
       for (const CaseSet& set : model_.sets) {
         if (!check_set(*runner, set)) return with_summaries();
       }
@@ -47,21 +48,11 @@ class CaseChecker {
   }
 
  private:
-  CaseResult verdict(Verdict verdict, std::string reason) {
-    result_.verdict = verdict;
-    result_.reason = std::move(reason);
-    return result_;
-  }
-  CaseResult failed(const Status& status) {
-    Verdict kind = status.code() == Code::kUnimplemented ? Verdict::kUnsupported : Verdict::kError;
-    return verdict(kind, std::string(status.message()));
-  }
-
   // False, with the verdict, if something differs or could not be compared.
   bool pass(const Result<PartResult>& part) {
-    if (!part.ok()) return failed(part.status()), false;
+    if (!part.ok()) return result_.fail(part.status()), false;
     if (!part->summary.empty()) summaries_.push_back(part->summary);
-    if (!part->difference.empty()) return verdict(Verdict::kDiffers, part->difference), false;
+    if (!part->difference.empty()) return result_.judge(Verdict::kDiffers, part->difference), false;
     return true;
   }
   CaseResult with_summaries() {
@@ -72,18 +63,18 @@ class CaseChecker {
   // False once the verdict is final.
   bool check_set(GraphRunner& runner, const CaseSet& set) {
     Result<std::vector<NamedFeed>> read = read_feeds_of(set);
-    if (!read.ok()) return failed(read.status()), false;
+    if (!read.ok()) return result_.fail(read.status()), false;
     const std::vector<NamedFeed>& feeds = *read;
     std::vector<std::string> fetches;
     for (const CaseTensor& output : set.outputs) fetches.push_back(output.name);
     if (std::string ops = unsupported_text(runner, feeds, fetches); !ops.empty()) {
-      return verdict(Verdict::kUnsupported, ops), false;
+      return result_.judge(Verdict::kUnsupported, ops), false;
     }
     Result<std::vector<Tensor>> outputs = runner.run(feeds, fetches);
-    if (!outputs.ok()) return failed(outputs.status()), false;
+    if (!outputs.ok()) return result_.fail(outputs.status()), false;
     for (size_t i = 0; i < fetches.size(); ++i) {
       Result<Tensor> expected = read_tensor_file(set.outputs[i].path);
-      if (!expected.ok()) return failed(expected.status()), false;
+      if (!expected.ok()) return result_.fail(expected.status()), false;
       std::string difference;
       if (within_tolerance((*outputs)[i], *expected, {model_.atol, model_.rtol}, result_.largest_difference,
                            difference)) {
@@ -91,7 +82,7 @@ class CaseChecker {
       }
       // All outputs are compared, so that the largest difference is the case's; the first reason stays.
       if (result_.verdict == Verdict::kOk) {
-        verdict(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference));
+        result_.judge(Verdict::kDiffers, str_cat(node_text(runner.graph(), fetches[i]), ": ", difference));
       }
     }
     bool has_taps = &set == &model_.sets[0] && !model_.taps.empty();
@@ -241,6 +232,17 @@ std::string_view verdict_name(Verdict verdict) {
     case Verdict::kSkipped: return "skipped";
   }
   return "";
+}
+
+CaseResult& CaseResult::judge(Verdict why, std::string what) {
+  verdict = why;
+  reason = std::move(what);
+  return *this;
+}
+
+CaseResult& CaseResult::fail(const Status& status) {
+  return judge(status.code() == Code::kUnimplemented ? Verdict::kUnsupported : Verdict::kError,
+               std::string(status.message()));
 }
 
 std::string CaseResult::line() const {

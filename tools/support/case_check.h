@@ -63,6 +63,9 @@ struct CaseResult {
   // What differs, or the first op in the way; of a case that passes, what else than the outputs was compared.
   std::string reason;
   std::string line() const;
+  CaseResult& judge(Verdict why, std::string what);
+  // kUnsupported where it is Unimplemented, else kError.
+  CaseResult& fail(const Status& status);
 };
 
 CaseResult check_case(const ModelCase& model, ExecutorKind executor);

@@ -6,6 +6,7 @@
 
 #include "core/file.h"
 #include "core/image_codec.h"
+#include "core/regex.h"
 #include "graph/file_kind.h"
 #include "graph/freeze.h"
 #include "graph/functions.h"
@@ -287,6 +288,7 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   options.threads = options_.threads;
   options.ops = &linked_ops();      // what an app has
   options.images = &image_codec();  // and may have
+  options.regex = &regex_compiler();
   options.inputs = feeds;
   options.outputs = fetches;
   std::shared_ptr<const std::string> bytes = file_bytes_;

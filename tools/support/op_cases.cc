@@ -91,38 +91,32 @@ class OpCaseChecker {
   CaseResult check() {
     // The graphs are tiny: more threads than one cost more than they give.
     Result<GraphRunner> runner = GraphRunner::load(case_.graph, "", {.executor = executor_, .threads = 1});
-    if (!runner.ok()) return failed(runner.status());
+    if (!runner.ok()) return fail(runner.status());
     std::vector<NamedFeed> feeds;
     for (const OpSuiteTensor& input : case_.inputs) {
       Result<Tensor> tensor = read_case_tensor(input);
-      if (!tensor.ok()) return failed(tensor.status());
+      if (!tensor.ok()) return fail(tensor.status());
       feeds.emplace_back(input.name, *std::move(tensor));
     }
     std::vector<std::string> fetches;
     for (const OpSuiteTensor& output : case_.outputs) fetches.push_back(output.name);
     if (std::vector<std::string> ops = runner->unsupported_ops(feeds, fetches); !ops.empty()) {
-      return verdict(Verdict::kUnsupported, str_join(ops));
+      return result_.judge(Verdict::kUnsupported, str_join(ops));
     }
     Result<std::vector<Tensor>> outputs = runner->run(feeds, fetches);
-    if (!outputs.ok()) return failed(outputs.status());
+    if (!outputs.ok()) return fail(outputs.status());
     tolerance_ = graph_tolerance(runner->graph());
     for (size_t i : in_order(runner->graph())) compare_output(runner->graph(), i, (*outputs)[i]);
     return result_;
   }
 
  private:
-  CaseResult verdict(Verdict verdict, std::string reason) {
-    result_.verdict = verdict;
-    result_.reason = std::move(reason);
-    return result_;
-  }
-  CaseResult failed(const Status& status) {
-    Verdict kind = status.code() == Code::kUnimplemented ? Verdict::kUnsupported : Verdict::kError;
-    std::string_view message = status.message();
-    // The engine names the file, which is the case's: without it both executors say the same.
+  // The engine names the file, which is the case's: without it both executors say the same.
+  CaseResult& fail(const Status& status) {
+    result_.fail(status);
     std::string file = str_cat(tarn::quoted(case_.graph), ": ");
-    if (message.starts_with(file)) message.remove_prefix(file.size());
-    return verdict(kind, std::string(message));
+    if (result_.reason.starts_with(file)) result_.reason.erase(0, file.size());
+    return result_;
   }
 
   // The outputs, those that others are computed from first: the reason is then the first node that differs.
@@ -144,7 +138,7 @@ class OpCaseChecker {
   void compare_output(const Graph& graph, size_t i, const Tensor& got) {
     Result<Tensor> expected = read_case_tensor(case_.outputs[i]);
     if (!expected.ok()) {
-      if (result_.verdict == Verdict::kOk) failed(expected.status());
+      if (result_.verdict == Verdict::kOk) fail(expected.status());
       return;
     }
     std::string difference;
@@ -153,7 +147,7 @@ class OpCaseChecker {
     const std::string& name = case_.outputs[i].name;
     Result<NodeId> id = graph.find_node(name);
     std::string node = id.ok() ? str_cat(graph.node(*id).op, " ", tarn::quoted(name)) : tarn::quoted(name);
-    verdict(Verdict::kDiffers, str_cat(node, ": ", difference));
+    result_.judge(Verdict::kDiffers, str_cat(node, ": ", difference));
   }
 
   const OpSuiteCase& case_;
