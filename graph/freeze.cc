@@ -353,9 +353,9 @@ class Freezer {
     }
     bool changes = changes_variable(node);
     if (changes && is_valued(id)) return rewrite_update(id, node);
-    if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for
+    if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for, in its branch or loop
       if (changes) lost_updates_.push_back(node.name);
-      return emit(remade(id, "NoOp", {}, {}));
+      return emit(remade(id, "Identity", {input_text(id, handle_input(node))}, {{"T", dtype}}));
     }
     refuse(node, str_cat("takes the variable itself, not its value"));
   }

@@ -217,8 +217,31 @@ v: f32[4,2] = fill(7)
 split: (f32[4,2], f32[4,2]) = Switch(v, on)
 v/Read/ReadVariableOp: f32[4,2] = Identity(split:1)
 rows: f32[3,2] = Gather(v, i)
-update = NoOp
+update: f32[4,2] = Identity(v)
 y: f32[3,2] = Neg(rows, ^update)
+)");
+}
+
+// In the loop it must stay: TensorFlow refuses to wait in a loop for what is outside.
+TEST(Freeze, WhatIsOnlyWaitedForStaysInItsLoop) {
+  EXPECT_EQ(frozen_text(R"(
+x: f32[2] = Placeholder
+v = VarHandleOp {dtype=f32, shape=shape[2], shared_name="v"}
+x_in = Enter(x) {T=f32, frame_name="loop"}
+v_in = Enter(v) {T=resource, frame_name="loop", is_constant=true}
+done = IdentityN(x_in, v_in) {T=[f32, resource]}
+set = AssignAddVariableOp(v_in, x_in) {dtype=f32}
+y = Exit(x_in, ^done, ^set) {T=f32}
+)",
+                        {"y"}),
+            R"(
+x: f32[2] = Placeholder
+v: f32[2] = {7, 7}
+x_in: f32[2] = Enter(x) {frame_name="loop"}
+v_in: f32[2] = Enter(v) {frame_name="loop", is_constant=true}
+done: f32[2] = Identity(v_in)
+set: f32[2] = Identity(v_in)
+y: f32[2] = Exit(x_in, ^done, ^set)
 )");
 }
 
