@@ -22,6 +22,11 @@ Status infer_merge(InferContext& c) {
   return c.set_output(1, Shape());
 }
 
+Status infer_switch_n(InferContext& c) {
+  TARN_RETURN_IF_ERROR(c.expect_rank(1, 0, "output_index"));
+  return infer_unchanged(c);
+}
+
 Status infer_loop_cond(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank(0, 0, "input"));
   return infer_scalar(c);
@@ -61,6 +66,9 @@ constexpr std::string_view kSwitchDoc = R"(Passes `data` to one of two outputs; 
   data  T[...]   pred  bool, a scalar   returns  output_false, output_true  T[...]
   What depends on a dead value is dead too and does not run, up to a Merge.
   Source: TensorFlow control_flow_ops Switch.)";
+constexpr std::string_view kSwitchNDoc = R"(Passes `data` to the output of the given number; the others are dead.
+  data  T[...]   output_index  int32, a scalar: one that is none means the last   returns  outputs  num_outs tensors T[...]
+  TensorFlow 2 writes Case so when it freezes a graph.   Source: TensorFlow control_flow_ops _SwitchN.)";
 constexpr std::string_view kMergeDoc = R"(Passes on the one input that is not dead.
   inputs  N tensors T[...]   returns  output  T[...]   value_index  int32: which input it was
   Source: TensorFlow control_flow_ops Merge.)";
@@ -92,14 +100,22 @@ constexpr std::string_view kRefReason = "references are not differentiated";
 
 }  // namespace
 
-extern const OpDef op_Switch, op_Merge, op_Enter, op_Exit, op_NextIteration, op_LoopCond, op_RefSwitch, op_RefMerge,
-    op_RefEnter, op_RefExit, op_RefNextIteration, op_ControlTrigger;
+extern const OpDef op_Switch, op_SwitchN, op_Merge, op_Enter, op_Exit, op_NextIteration, op_LoopCond, op_RefSwitch,
+    op_RefMerge, op_RefEnter, op_RefExit, op_RefNextIteration, op_ControlTrigger;
 const OpDef op_Switch = {
     .name = "Switch",
     .inputs = "data: T, pred: bool",
     .outputs = "output_false: T, output_true: T",
     .attrs = "T: type",
     .infer = infer_switch,
+    .control = Control::kSwitch,
+};
+const OpDef op_SwitchN = {
+    .name = "_SwitchN",
+    .inputs = "data: T, output_index: int32",
+    .outputs = "outputs: num_outs * T",
+    .attrs = "num_outs: int >= 1; T: type",
+    .infer = infer_switch_n,
     .control = Control::kSwitch,
 };
 const OpDef op_Merge = {
@@ -192,9 +208,10 @@ const OpDef op_ControlTrigger = {
     .control = Control::kTrigger,
 };
 
-TARN_OP_FILE(control_flow, {&op_Switch, kSwitchDoc, switch_gradient}, {&op_Merge, kMergeDoc, merge_gradient},
-             {&op_Enter, kEnterDoc, nullptr, kLoopReason}, {&op_Exit, kExitDoc, nullptr, kLoopReason},
-             {&op_NextIteration, kNextDoc, nullptr, kLoopReason},
+TARN_OP_FILE(control_flow, {&op_Switch, kSwitchDoc, switch_gradient},
+             {&op_SwitchN, kSwitchNDoc, nullptr, "what TensorFlow writes as it freezes a graph is not trained"},
+             {&op_Merge, kMergeDoc, merge_gradient}, {&op_Enter, kEnterDoc, nullptr, kLoopReason},
+             {&op_Exit, kExitDoc, nullptr, kLoopReason}, {&op_NextIteration, kNextDoc, nullptr, kLoopReason},
              {&op_LoopCond, kLoopCondDoc, nullptr, "a bool has no gradient"},
              {&op_RefSwitch, kRefSwitchDoc, nullptr, kRefReason}, {&op_RefMerge, kRefMergeDoc, nullptr, kRefReason},
              {&op_RefEnter, kRefEnterDoc, nullptr, kRefReason}, {&op_RefExit, kRefExitDoc, nullptr, kRefReason},

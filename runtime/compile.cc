@@ -148,7 +148,7 @@ class Lowering {
     for (int before : unit_controls(state_, unit)) {
       const WorkNode& control_node = state_.nodes[static_cast<size_t>(before)];
       auto it = step_of_.find(unit_of(state_, before));
-      bool may_be_dead = control_node.may_be_dead() && control != Control::kTrigger;
+      bool may_be_dead = control_node.may_be_dead() && control != Control::kTrigger && control != Control::kMerge;
       if (may_be_dead && it != step_of_.end()) step.dead_controls.push_back(it->second);
     }
     if ((node.traits() & kWritesRef) != 0) program_->writes_variables = true;

@@ -36,7 +36,7 @@ std::vector<Condition> conditions_of(const State& state, Wire wire) {
   const WorkNode& node = state.node(wire.node);
   std::vector<Condition> conditions = conditions_after(node);
   if (node.control() == Control::kSwitch && node.inputs.size() == 2 && node.taken_branch < 0) {
-    add_condition(conditions, {through_views(state, node.inputs[1]), wire.slot == 1});
+    add_condition(conditions, {through_views(state, node.inputs[1]), wire.slot, static_cast<int>(node.facts.size())});
   }
   return conditions;
 }
@@ -67,8 +67,8 @@ Wire loop_predicate(const std::vector<Condition>& conditions, int frame, bool br
   if (conditions.size() != 2) return {};
   for (int i = 0; i < 2; ++i) {
     const Condition& other = conditions[static_cast<size_t>(1 - i)];
-    if (conditions[static_cast<size_t>(i)] == loop_condition(frame) && other.branch == branch &&
-        other.predicate.node >= 0)
+    if (conditions[static_cast<size_t>(i)] == loop_condition(frame) && other.branches == 2 &&
+        other.branch == (branch ? 1 : 0) && other.predicate.node >= 0)
       return other.predicate;
   }
   return {};
@@ -103,18 +103,32 @@ void find_exit_conditions(State& state, WorkNode& node) {
   node.conditions = entering.conditions;
 }
 
-// Two branches that differ in one predicate alone meet again: what is left is certain.
+// All branches of one predicate, which differ in that alone, meet again: what is left is certain.
 void merge_conditions(State& state, WorkNode& node) {
-  std::vector<Condition> first = conditions_of(state, node.inputs[0]);
-  std::vector<Condition> second = conditions_of(state, node.inputs[1]);
-  for (const Condition& condition : first) {
-    Condition opposite{condition.predicate, !condition.branch};
-    if (std::find(second.begin(), second.end(), opposite) == second.end()) continue;
-    std::vector<Condition> rest_a = first, rest_b = second;
-    std::erase(rest_a, condition);
-    std::erase(rest_b, opposite);
-    if (!same_conditions(rest_a, rest_b)) continue;
-    for (const Condition& c : rest_a) add_condition(node.conditions, c);
+  std::vector<std::vector<Condition>> ways;
+  for (Wire wire : node.inputs) ways.push_back(conditions_of(state, wire));
+  for (const Condition& condition : ways[0]) {
+    if (static_cast<size_t>(condition.branches) != ways.size()) continue;
+    std::vector<char> is_there(ways.size(), 0);
+    std::vector<Condition> rest;  // of the first way
+    bool is_met = true;
+    for (size_t w = 0; w < ways.size() && is_met; ++w) {
+      auto same = [&](const Condition& c) {
+        return c.predicate == condition.predicate && c.branches == condition.branches;
+      };
+      auto found = std::find_if(ways[w].begin(), ways[w].end(), same);
+      if (found == ways[w].end()) {
+        is_met = false;
+        break;
+      }
+      is_there[static_cast<size_t>(found->branch)] = 1;
+      std::vector<Condition> others = ways[w];
+      std::erase(others, *found);
+      if (w == 0) rest = others;
+      is_met = same_conditions(rest, others);
+    }
+    if (!is_met || std::count(is_there.begin(), is_there.end(), 1) != condition.branches) continue;
+    for (const Condition& c : rest) add_condition(node.conditions, c);
     return;
   }
   node.uncertain = true;
@@ -169,7 +183,8 @@ void find_conditions(State& state, WorkNode& node) {
           static_cast<int>(std::find(node.inputs.begin(), node.inputs.end(), alive[0]) - node.inputs.begin());
       node.inputs = alive;
       node.forwards_input = true;
-    } else if (alive.size() == 2 && !uncertain(state, alive[0]) && !uncertain(state, alive[1])) {
+    } else if (alive.size() > 1 &&
+               std::none_of(alive.begin(), alive.end(), [&](Wire wire) { return uncertain(state, wire); })) {
       node.inputs = alive;
       merge_conditions(state, node);
     } else {
@@ -183,6 +198,9 @@ void find_conditions(State& state, WorkNode& node) {
       for (const Condition& condition : conditions_of(state, wire)) add_condition(node.conditions, condition);
     }
   }
+  // A Merge waits for its control inputs, dead or not, and is dead only if all its data inputs are: TensorFlow's
+  // lowering of If has it wait for the ends of both branches.
+  if (merge) return;
   for (int control : node.controls) {
     const WorkNode& before = state.nodes[static_cast<size_t>(control)];
     node.never_runs = node.never_runs || before.never_runs;

@@ -20,14 +20,16 @@ constexpr int feed_index(Wire wire) {
   return -2 - wire.node;
 }
 
-// "Alive only if this predicate took this branch." Of what runs in a loop: alive only while the loop goes on.
+// "Alive only if this predicate took this branch", of as many as the Switch has. Of what runs in a loop: alive only
+// while the loop goes on.
 struct Condition {
   Wire predicate;
-  bool branch;
+  int branch;
+  int branches;
   bool operator==(const Condition&) const = default;
 };
 constexpr Condition loop_condition(int frame) {
-  return {{-1, frame}, true};
+  return {{-1, frame}, 1, 2};
 }
 
 // A while loop: what Enter brings into the frame `name`, up to what Exit takes out.

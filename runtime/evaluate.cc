@@ -77,11 +77,19 @@ bool takes_handle(const OpRegistry::Op& op, size_t i) {
 }
 
 // Control-flow ops have no kernel; on values at hand they only forward.
-Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span<const Tensor> inputs) {
+Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span<const Tensor> inputs,
+                                             size_t output_count) {
   switch (op.def->control) {
     case Control::kSwitch: {
-      std::vector<Tensor> outputs(2);
-      outputs[inputs[1].item<bool>() ? 1 : 0] = inputs[0];
+      std::vector<Tensor> outputs(output_count);
+      size_t last = output_count - 1, taken = 0;
+      if (inputs[1].dtype() == DType::kBool) {
+        taken = inputs[1].item<bool>() ? 1 : 0;
+      } else {
+        int64_t index = inputs[1].item<int32_t>();
+        taken = index < 0 ? last : std::min(static_cast<size_t>(index), last);
+      }
+      outputs[taken] = inputs[0];
       return outputs;
     }
     case Control::kMerge: return std::vector<Tensor>{inputs[0], Tensor::scalar<int32_t>(0)};
@@ -114,7 +122,7 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   types.outputs = op.schema.output_types(attrs);
   std::vector<Fact> output_facts;
   TARN_RETURN_IF_ERROR(infer_node(op, node, attrs, types, input_facts, output_facts));
-  if (op.def->control != Control::kNone) return evaluate_control(op, inputs);
+  if (op.def->control != Control::kNone) return evaluate_control(op, inputs, output_facts.size());
   bool all_known = true;
   std::vector<Tensor> values;
   for (const Fact& fact : output_facts) {

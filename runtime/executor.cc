@@ -336,14 +336,21 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       const Slot& from = slot(step.inputs[0]);
       const TensorView& predicate = slot(step.inputs[1]).view;
       if (predicate.count != 1) {
-        return invalid_argument(node_label(step.op, step.node), ": pred must be a scalar, has shape ",
-                                predicate.shape->to_string());
+        return invalid_argument(node_label(step.op, step.node), ": ",
+                                predicate.dtype == DType::kBool ? "pred" : "output_index",
+                                " must be a scalar, has shape ", predicate.shape->to_string());
       }
-      bool taken = predicate.item<bool>();
-      for (int branch = 0; branch < 2; ++branch) {
-        Slot& to = slot(step.outputs[static_cast<size_t>(branch)]);
+      size_t taken = 0, last = step.outputs.size() - 1;
+      if (predicate.dtype == DType::kBool) {
+        taken = predicate.item<bool>() ? 1 : 0;
+      } else {  // of an index that is none, the last
+        int64_t index = predicate.item<int32_t>();
+        taken = index < 0 || index > static_cast<int64_t>(last) ? last : static_cast<size_t>(index);
+      }
+      for (size_t branch = 0; branch <= last; ++branch) {
+        Slot& to = slot(step.outputs[branch]);
         to.refer(from);
-        to.dead = (branch == 1) != taken;
+        to.dead = branch != taken;
       }
       return {};
     }
