@@ -52,10 +52,13 @@ std::vector<NamedFeed> adapted(const Graph& graph, const Signature& signature, c
     if (!wire.ok()) continue;  // the executor says so
     const Fact& fact = graph.fact(*wire);
     DType wanted = fact.dtype;
-    // A .bin file is one string; where a batch is taken it is a batch of one.
+    // A .bin file is one string; where a batch is taken, of whatever rank, it is a batch of one.
     if (wanted == DType::kString && feed.second.dtype() == DType::kString && feed.second.shape().is_scalar() &&
-        fact.shape.has_rank() && fact.shape.rank() == 1) {
-      if (Result<Tensor> batch = feed.second.reshaped(Shape{1}); batch.ok()) feed.second = *std::move(batch);
+        fact.shape.has_rank()) {
+      Shape one;
+      for (int d = 0; d < fact.shape.rank(); ++d) one.add_dim(1);
+      Result<Tensor> batch = feed.second.reshaped(one);
+      if (batch.ok() && fact.shape.is_compatible_with(one)) feed.second = *std::move(batch);
     }
     if (wanted != feed.second.dtype() && storage_dtype(wanted) == feed.second.dtype()) {
       feed.second = feed.second.reinterpreted(wanted);
