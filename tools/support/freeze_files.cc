@@ -100,16 +100,18 @@ VariableValues no_checkpoint(const Input& input) {
 }
 
 // `notes` is filled while values are read.
-Result<VariableValues> values_from(const FreezeFiles& files, const Input& input, std::vector<std::string>* notes) {
+// `*prefix` is of the checkpoint, if there is one.
+Result<VariableValues> values_from(const FreezeFiles& files, const Input& input, std::string* prefix,
+                                   std::vector<std::string>* notes) {
   std::string checkpoint_path = files.checkpoint.empty() ? input.graph.checkpoint : files.checkpoint;
   if (checkpoint_path.empty() && has_variables(input.graph.graph)) {
     checkpoint_path = checkpoint_beside(input.graph);
     if (!checkpoint_path.empty()) notes->push_back(str_cat("Checkpoint: ", printable(checkpoint_path)));
   }
   if (checkpoint_path.empty()) return no_checkpoint(input);
-  TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(checkpoint_path));
-  TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(prefix)));
-  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(prefix));
+  TARN_ASSIGN_OR_RETURN(*prefix, find_checkpoint(checkpoint_path));
+  TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(*prefix)));
+  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(*prefix));
   VariableReadOptions options;
   options.restore_op = input.restore_op;
   options.use_ema = files.use_ema;
@@ -215,9 +217,13 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   std::vector<std::string> notes, read_notes;
   if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
-  TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
   const Graph& graph = input.graph.graph;
   FreezeOptions options = files.options;
+  ModelFiles model_files(files.access, input.graph);
+  options.tables = table_sources(input.graph, model_files);
+  options.tables.initializers.insert(options.tables.initializers.end(), files.initializer_nodes.begin(),
+                                     files.initializer_nodes.end());
+  TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &options.tables.checkpoint, &read_notes));
   if (options.outputs.empty()) {
     TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(files, input, notes));
   } else {
@@ -225,6 +231,7 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   }
   TARN_RETURN_IF_ERROR(check_nodes("output_node_names", options.outputs, graph, input.path));
   TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(graph, options, values));
+  TARN_RETURN_IF_ERROR(check_output(files, model_files.read_paths()));
   notes.insert(notes.end(), read_notes.begin(), read_notes.end());
   frozen.notes.insert(frozen.notes.begin(), notes.begin(), notes.end());
   frozen.warnings.insert(frozen.warnings.begin(), input.graph.notes.begin(), input.graph.notes.end());
