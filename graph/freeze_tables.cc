@@ -15,20 +15,28 @@ class TableReader {
       : graph_(graph), needed_(needed), sources_(sources) {}
 
   TableContents run() {
-    std::map<NodeId, std::vector<NodeId>> fillers = find_fillers();
-    for (const auto& [table, nodes] : fillers) {
-      if (nodes.empty()) continue;
-      Result<FilledTable> filled = fill(table, nodes);
+    TableContents contents;
+    for (const auto& [table, runs] : find_fillers()) {
+      if (runs.empty()) continue;
+      Result<FilledTable> filled = fill(table, runs);
       if (filled.ok()) {
-        contents_.tables.push_back(*std::move(filled));
+        contents.tables.push_back(*std::move(filled));
       } else {
-        contents_.reasons[graph_.node(table).name] = filled.status().message();
+        contents.reasons[graph_.node(table).name] = filled.status().message();
       }
     }
-    return std::move(contents_);
+    return contents;
+  }
+
+  void fill_mutable(Session& session) {
+    for (const auto& [table, runs] : find_fillers()) {
+      if (is_mutable(graph_.node(table))) (void)run_fillers(runs, graph_, session);
+    }
   }
 
  private:
+  using Runs = std::vector<std::vector<NodeId>>;  // one after the other
+
   static bool reads_file(const Node& node) { return node.op.starts_with("InitializeTableFrom"); }
   static bool puts_in(const Node& node) {
     return node.op.starts_with("LookupTableInsert") || node.op.starts_with("LookupTableImport");
@@ -36,12 +44,15 @@ class TableReader {
   static bool is_filled_once(const Node& table) { return table.is("HashTable") || table.is("HashTableV2"); }
   static bool is_mutable(const Node& table) { return table.is("MutableHashTable") || table.is("MutableHashTableV2"); }
 
-  // By table; an empty list for those that are left alone.
-  std::map<NodeId, std::vector<NodeId>> find_fillers() {
+  struct Fillers {
+    std::vector<NodeId> files, first, restores, later;
+    bool is_changed = false;  // by what is needed
+  };
+
+  std::map<NodeId, Runs> find_fillers() const {
     GraphSource source(graph_);
-    std::map<NodeId, std::vector<NodeId>> files, restores, initializers;
-    std::vector<NodeId> changed;
-    std::vector<bool> is_initializer = reached_by_initializers();
+    std::map<NodeId, Fillers> found;
+    std::vector<bool> is_first = reached(sources_.initializers), is_later = reached(sources_.later_initializers);
     for (NodeId id : graph_.ids()) {
       const Node& node = graph_.node(id);
       bool changes = puts_in(node) || node.op.starts_with("LookupTableRemove");
@@ -49,27 +60,32 @@ class TableReader {
       NodeId table = table_behind(source, id);
       if (table < 0 || !needed_[static_cast<size_t>(table)]) continue;
       const Node& made = graph_.node(table);
-      if (needed_[static_cast<size_t>(id)]) {
-        changed.push_back(table);
-      } else if (is_filled_once(made) && reads_file(node) && sources_.files != nullptr) {
-        files[table].push_back(id);
-      } else if (is_mutable(made) && puts_in(node) && !sources_.checkpoint.empty() && !restored_names(id).empty()) {
-        restores[table].push_back(id);
-      } else if (is_mutable(made) && puts_in(node) && is_initializer[static_cast<size_t>(id)]) {
-        initializers[table].push_back(id);
+      Fillers& fillers = found[table];
+      if (needed_[static_cast<size_t>(id)]) fillers.is_changed = true;
+      if (is_filled_once(made) && reads_file(node) && sources_.files != nullptr) fillers.files.push_back(id);
+      if (!is_mutable(made) || !puts_in(node)) continue;
+      if (!restored_names(id).empty()) {
+        if (!sources_.checkpoint.empty()) fillers.restores.push_back(id);
+        continue;
+      }
+      if (is_first[static_cast<size_t>(id)]) fillers.first.push_back(id);
+      if (is_later[static_cast<size_t>(id)]) fillers.later.push_back(id);
+    }
+    std::map<NodeId, Runs> runs;
+    for (const auto& [table, fillers] : found) {
+      if (fillers.is_changed) continue;
+      // What is restored takes the place of what was there first.
+      for (const std::vector<NodeId>& one :
+           {fillers.files, fillers.restores.empty() ? fillers.first : fillers.restores, fillers.later}) {
+        if (!one.empty()) runs[table].push_back(one);
       }
     }
-    // What was saved comes after what was there first, as for variables.
-    std::map<NodeId, std::vector<NodeId>> all = std::move(files);
-    for (auto& [table, nodes] : restores) all[table] = nodes;
-    all.merge(initializers);
-    for (NodeId table : changed) all.erase(table);
-    return all;
+    return runs;
   }
 
-  std::vector<bool> reached_by_initializers() const {
+  std::vector<bool> reached(const std::vector<std::string>& names) const {
     std::vector<NodeId> targets;
-    for (const std::string& name : sources_.initializers) {
+    for (const std::string& name : names) {
       if (Result<NodeId> id = graph_.find_node(name); id.ok()) targets.push_back(*id);
     }
     return ancestors(graph_, targets);
@@ -87,8 +103,31 @@ class TableReader {
     return names;
   }
 
-  // Runs `fillers` and takes out what they left.
-  Result<FilledTable> fill(NodeId table, const std::vector<NodeId>& fillers) const {
+  // In a session on `graph`, which has these nodes.
+  Status run_fillers(const Runs& runs, const Graph& graph, Session& session) const {
+    for (const std::vector<NodeId>& fillers : runs) {
+      std::vector<Session::Feed> feeds;
+      for (const Session::Feed& feed : sources_.feeds) {
+        if (graph.find_wire(feed.first).ok()) feeds.push_back(feed);
+      }
+      std::vector<std::string> targets;
+      for (NodeId filler : fillers) {
+        targets.push_back(graph_.node(filler).name);
+        for (Wire wire : restored_names(filler)) {
+          std::string name = graph_.wire_name(wire);
+          bool is_new = std::none_of(feeds.begin(), feeds.end(), [&](const auto& feed) { return feed.first == name; });
+          if (is_new) feeds.emplace_back(name, Tensor::scalar<std::string>(sources_.checkpoint));
+        }
+      }
+      TARN_RETURN_IF_ERROR(session.Run(feeds, {}, targets, nullptr));
+    }
+    return {};
+  }
+
+  // Runs the fillers on their own and takes out what they left.
+  Result<FilledTable> fill(NodeId table, const Runs& runs) const {
+    std::vector<NodeId> fillers;
+    for (const std::vector<NodeId>& run : runs) fillers.insert(fillers.end(), run.begin(), run.end());
     std::vector<bool> part = ancestors(graph_, fillers);
     std::vector<NodeRecord> records;
     for (NodeId id : graph_.ids()) {
@@ -115,22 +154,9 @@ class TableReader {
     Graph graph = assemble_graph(std::move(records), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status(""));
 
-    std::vector<Session::Feed> feeds;
-    for (const Session::Feed& feed : sources_.feeds) {
-      if (graph.find_wire(feed.first).ok()) feeds.push_back(feed);
-    }
-    std::vector<std::string> targets;
-    for (NodeId filler : fillers) {
-      targets.push_back(graph_.node(filler).name);
-      for (Wire wire : restored_names(filler)) {
-        std::string name = graph_.wire_name(wire);
-        bool is_new = std::none_of(feeds.begin(), feeds.end(), [&](const auto& feed) { return feed.first == name; });
-        if (is_new) feeds.emplace_back(name, Tensor::scalar<std::string>(sources_.checkpoint));
-      }
-    }
     Session session(graph, {.threads = 1, .files = sources_.files});
     session.allow_checkpoint_writes(false);
-    TARN_RETURN_IF_ERROR(session.Run(feeds, {}, targets, nullptr));
+    TARN_RETURN_IF_ERROR(run_fillers(runs, graph, session));
     std::vector<Tensor> out;
     TARN_RETURN_IF_ERROR(session.Run({}, {contents + ":0", contents + ":1"}, &out));
     return FilledTable{table, fillers[0], out[0], out[1]};
@@ -139,13 +165,20 @@ class TableReader {
   const Graph& graph_;
   const std::vector<bool>& needed_;
   const TableSources& sources_;
-  TableContents contents_;
 };
 
 }  // namespace
 
 TableContents read_tables(const Graph& graph, const std::vector<bool>& needed, const TableSources& sources) {
   return TableReader(graph, needed, sources).run();
+}
+
+void fill_mutable_tables(const TableSources& sources, Session& session) {
+  const Graph& graph = session.graph();
+  // The tables alone: what changes them may be run later, and is none of the filling's business.
+  std::vector<bool> needed(static_cast<size_t>(graph.id_limit()), false);
+  for (NodeId id : graph.ids()) needed[static_cast<size_t>(id)] = graph.node(id).op.starts_with("MutableHashTable");
+  TableReader(graph, needed, sources).fill_mutable(session);
 }
 
 }  // namespace tarn

@@ -21,7 +21,8 @@ struct TableSources {
   std::vector<Session::Feed> feeds =
       {};                       // names of the files, where the graph does not say them: a SavedModel's assets
   std::string checkpoint = {};  // prefix: of mutable tables that a Saver restores
-  std::vector<std::string> initializers = {};  // run before a model is used: what they put into mutable tables counts
+  // Nodes whose runs put something into mutable tables: before a checkpoint is restored, and after it.
+  std::vector<std::string> initializers = {}, later_initializers = {};
 };
 
 struct FilledTable {
@@ -37,5 +38,8 @@ struct TableContents {
 
 // Of the tables that are `needed`, and changed by nothing that is.
 TableContents read_tables(const Graph& graph, const std::vector<bool>& needed, const TableSources& sources);
+
+// Fills the mutable tables of a session likewise, as far as they can be.
+void fill_mutable_tables(const TableSources& sources, Session& session);
 
 }  // namespace tarn

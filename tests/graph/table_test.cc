@@ -363,6 +363,8 @@ whole: str[2] = {"", ""}
 read: (i64[?], f32[?]) = RestoreV2(prefix, names, whole) {dtypes=[i64, f32]}
 restore = LookupTableImportV2(saved, read, read:1)
 first = LookupTableInsertV2(saved, keys, values)
+four: i64[1] = {4}
+later = LookupTableInsertV2(saved, four, values)
 made = MutableHashTable {key_dtype=i64, value_dtype=f32}
 keys: i64[1] = {3}
 values: f32[1] = {30}
@@ -378,6 +380,7 @@ c = LookupTableFindV2(changed, query, none, ^put)
 )");
   FreezeOptions options{.outputs = {"a", "b"}};
   options.tables.initializers = {"run_first", "not_there"};
+  options.tables.later_initializers = {"later"};
   options.tables.checkpoint = path("ckpt");
 
   Result<FrozenGraph> frozen = freeze(graph, options, no_values());
@@ -387,11 +390,17 @@ c = LookupTableFindV2(changed, query, none, ^put)
   ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
   EXPECT_EQ(frozen->warnings, std::vector<std::string>());
   EXPECT_EQ(frozen->graph.node(*frozen->graph.find("made")).op, "HashTable");
-  Tensor query = Tensor::from<int64_t>({3}, {1, 3, 2});
-  EXPECT_EQ(found_by_engine(*frozen, "a", query), "f32[3]{10, -1, 20}");
-  EXPECT_EQ(found_by_engine(*frozen, "b", query), "f32[3]{-1, 30, -1}");
+  Tensor query = Tensor::from<int64_t>({4}, {1, 3, 2, 4});
+  EXPECT_EQ(found_by_engine(*frozen, "a", query), "f32[4]{10, -1, 20, 30}");
+  EXPECT_EQ(found_by_engine(*frozen, "b", query), "f32[4]{-1, 30, -1, -1}");
   ASSERT_TRUE(other.ok()) << other.status().to_string();
   EXPECT_EQ(other->graph.node(*other->graph.find("changed")).op, "MutableHashTableV2");
+  Session session(graph);
+  fill_mutable_tables(options.tables, session);
+  std::vector<Tensor> out;
+  ASSERT_TRUE(session.Run({{"query", query}}, {"a", "b"}, &out).ok());
+  EXPECT_EQ(out[0].to_string(), "f32[4]{10, -1, 20, 30}");
+  EXPECT_EQ(out[1].to_string(), "f32[4]{-1, 30, -1, -1}");
 }
 
 // What TensorFlow's Saver writes into a graph with sharded=True: parts in a folder of their own, then one checkpoint.

@@ -221,8 +221,8 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   FreezeOptions options = files.options;
   ModelFiles model_files(files.access, input.graph);
   options.tables = table_sources(input.graph, model_files);
-  options.tables.initializers.insert(options.tables.initializers.end(), files.initializer_nodes.begin(),
-                                     files.initializer_nodes.end());
+  std::vector<std::string>& later = options.tables.later_initializers;
+  later.insert(later.end(), files.initializer_nodes.begin(), files.initializer_nodes.end());
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &options.tables.checkpoint, &read_notes));
   if (options.outputs.empty()) {
     TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(files, input, notes));

@@ -164,6 +164,7 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
     // Tables that cannot be filled now (from files, say) are said to be empty by who reads them, and run() says why;
     // others are none's loss.
     runner.tables_status_ = runner.session_->InitializeTables();
+    fill_mutable_tables(runner.tables_, *runner.session_);
   }
   return runner;
 }

@@ -54,7 +54,7 @@ TableSources table_sources(const AnyGraph& graph, FileReader& files) {
   for (const MetaGraph::Asset& asset : graph.assets)
     sources.feeds.emplace_back(asset.tensor, Tensor::scalar<std::string>(asset.filename));
   sources.initializers = graph.collections.node_names("table_initializer");
-  if (!graph.init_op.empty()) sources.initializers.push_back(graph.init_op);
+  if (!graph.init_op.empty()) sources.later_initializers.push_back(graph.init_op);
   sources.initializers.emplace_back("init_all_tables");  // as TensorFlow calls it, also where no collection is left
   return sources;
 }
