@@ -371,8 +371,12 @@ Status write_npy(const std::string& path, const Tensor& tensor) {
 Result<Tensor> read_tensor_file(const std::string& path) {
   if (path.ends_with(".npy")) return read_npy(path);
   if (!path.ends_with(".bin")) {
+    bool is_picture = path.ends_with(".jpg") || path.ends_with(".jpeg") || path.ends_with(".png");
     return invalid_argument(quoted(path), ": expected a .npy file (of strings: dtype S or U), or a .bin file with the ",
-                            "bytes of one string");
+                            "bytes of one string",
+                            path.ends_with(".npz") ? ": save one of its arrays with numpy.save"
+                            : is_picture           ? ": a picture's bytes go into a file of such a name"
+                                                   : "");
   }
   TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
   return Tensor::scalar<std::string>(std::move(bytes));

@@ -51,6 +51,7 @@ tarn::Status run() {
                                                                     .threads = FLAGS_threads,
                                                                     .tags = tags,
                                                                     .signature = FLAGS_signature,
+                                                                    .take_checkpoint_beside = true,
                                                                     .files = {FLAGS_allow_files, FLAGS_files_dir}});
   if (!feeds.ok()) {  // said together with what else is wrong
     tarn::Problems problems;
@@ -64,6 +65,12 @@ tarn::Status run() {
   for (const std::string& note : runner.notes()) tarn::warn("run_graph", note);
   tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(*feeds, fetches);
   if (!ran.ok()) {
+    bool lacks_value = ran.status().message().find("Attempting to use uninitialized value") != std::string::npos;
+    if (lacks_value && executor == tarn::ExecutorKind::kSession && FLAGS_checkpoint.empty()) {
+      tarn::Status named = tarn::graph_error(ran.status(), FLAGS_graph);
+      return {named.code(), tarn::str_cat(named.message(), "; no checkpoint lies with the graph, or not its value: ",
+                                          "give the variables' with --checkpoint")};
+    }
     bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();
     return is_frozen_here ? tarn::graph_error(ran.status(), FLAGS_graph)
                           : tarn::engine_error(ran.status(), FLAGS_graph, fetches);

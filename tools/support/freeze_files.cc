@@ -59,27 +59,8 @@ Result<Input> read_input(const FreezeFiles& files) {
   return input;
 }
 
-bool has_variables(const Graph& graph) {
-  std::vector<NodeId> ids = graph.ids();
-  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
-}
-
 Status check_output(const FreezeFiles& files, const std::vector<std::string>& inputs) {
   return files.output.empty() ? Status() : check_output_path("output_graph", files.output, inputs);
-}
-
-// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
-// only one. "" if there is none.
-std::string checkpoint_beside(const AnyGraph& graph) {
-  if (graph.form == AnyGraph::Form::kSavedModel) return {};
-  std::string name = graph.file;
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  constexpr std::string_view kMeta = ".meta";
-  if (name.ends_with(kMeta)) {
-    name.resize(name.size() - kMeta.size());
-    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
-  }
-  return find_checkpoint(path_dir(graph.file)).value_or("");
 }
 
 // Names the variables that have no values, and what would give them some.

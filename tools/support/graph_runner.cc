@@ -128,7 +128,13 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   read.tags = options.tags;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
   // Without --checkpoint the one that belongs to the graph, as freezing takes it.
-  const std::string& values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  std::string values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  if (options.take_checkpoint_beside && values.empty() && has_variables(any.graph)) {
+    values = checkpoint_beside(any);
+    if (!values.empty())
+      any.notes.push_back(str_cat("the variables have the values of the checkpoint ", tarn::quoted(values),
+                                  ", which lies with the graph"));
+  }
   bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph() &&
                         !options.files.any &&
                         options.files.folder.empty();  // freezing reads files, the engine does not

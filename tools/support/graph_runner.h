@@ -32,7 +32,8 @@ struct GraphRunnerOptions {
   std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
   // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
   std::string signature = {};
-  FileAccess files = {};  // that the graph may read besides those in the assets/ of its SavedModel
+  bool take_checkpoint_beside = false;  // of a graph that does not say which one is its own
+  FileAccess files = {};                // that the graph may read besides those in the assets/ of its SavedModel
 };
 
 // "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.
