@@ -1,6 +1,7 @@
 #include "graph/freeze.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -177,6 +178,33 @@ class Freezer {
       initializers_.push_back(kept.node);
       filled_tables_.insert(table);
     }
+    TableContents contents = read_tables(graph_, needed_, options_.tables);
+    table_reasons_ = std::move(contents.reasons);
+    for (FilledTable& filled : contents.tables) {
+      const std::string &table = graph_.node(filled.table).name, &filler = graph_.node(filled.filler).name;
+      if (filled_tables_.contains(table)) continue;
+      notes_.push_back(str_cat("table ", quoted(table), " has its ", filled.keys.element_count(),
+                               " entries in the graph now; TensorFlow is to run ", quoted(filler), " first"));
+      initializers_.push_back(filled.filler);
+      filled_tables_.insert(table);
+      contents_.emplace(filled.table, std::move(filled));
+    }
+  }
+
+  // A table that is filled once, with what it holds.
+  void rewrite_table(NodeId id, const FilledTable& filled) {
+    NodeRecord record = copy(id);
+    std::string_view version = record.op.ends_with("V2") ? "V2" : "";
+    record.op = str_cat("HashTable", version);
+    emit(std::move(record));
+    const std::string& filler = graph_.node(filled.filler).name;
+    std::string keys = graph_.unique_name(filler + "/keys"), values = graph_.unique_name(filler + "/values");
+    emit({.name = keys, .op = "Const", .attrs = {{"dtype", filled.keys.dtype()}, {"value", filled.keys}}});
+    emit({.name = values, .op = "Const", .attrs = {{"dtype", filled.values.dtype()}, {"value", filled.values}}});
+    emit({.name = filler,
+          .op = str_cat("InitializeTable", version),
+          .inputs = {graph_.node(id).name, keys, values},
+          .attrs = {{"Tkey", filled.keys.dtype()}, {"Tval", filled.values.dtype()}}});
   }
 
   // Which nodes hold the handle of a frozen variable, and the dtype of what is behind it.
@@ -292,6 +320,7 @@ class Freezer {
       }
       return;
     }
+    if (auto found = contents_.find(id); found != contents_.end()) return rewrite_table(id, found->second);
     if (is_variable(node) && handle(id) != Handle::kNone) {
       variable_of_[node.name] = id;
       emit(remade(id, "Const", {}, {}));
@@ -473,7 +502,7 @@ class Freezer {
     Problems problems;
     frozen.graph = assemble_graph(std::move(records_), options, problems);
     TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
-    for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_))
+    for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_, table_reasons_))
       frozen.warnings.push_back(std::move(warning));
     frozen.graph.versions = graph_.versions;
     std::vector<NodeId> ids = frozen.graph.ids();
@@ -498,6 +527,8 @@ class Freezer {
   std::unordered_map<std::string, NodeId> variable_of_;         // frozen ones, by name
   std::unordered_map<NodeId, std::vector<ModelInput>> inputs_;  // nodes that become Placeholders
   std::unordered_set<std::string> filled_tables_;
+  std::unordered_map<NodeId, FilledTable> contents_;  // of tables whose initializer is made here
+  std::map<std::string, std::string> table_reasons_;
   std::vector<std::string> lost_updates_, notes_, warnings_;
   Problems problems_;
   int variable_count_ = 0;

@@ -10,7 +10,8 @@
 // -> Sub; graph/freeze_updates.h); one that is only waited for becomes an Identity of the variable's value. Calls of
 // functions, and If and While that are handed variables, are taken apart first (graph/functions.h). What the graph took
 // from queues and iterators becomes Placeholders (graph/freeze_inputs.h). Tables stay, with the initializers that bring
-// their keys and values (graph/freeze_state.h). Ops that this binary does not have are kept as they are.
+// their keys and values (graph/freeze_state.h); those filled from files, and mutable ones that nothing changes, get an
+// initializer with what they hold now (graph/freeze_tables.h). Ops that this binary does not have are kept as they are.
 #pragma once
 
 #include <functional>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "graph/checkpoint.h"
+#include "graph/freeze_tables.h"
 #include "graph/graph.h"
 #include "graph/session.h"
 #include "graph/variable_values.h"
@@ -32,6 +34,8 @@ struct FreezeOptions {
   std::vector<std::string> only = {}, except = {};
   // The graph takes the picture that the decoding of a file and the usual preparation gave (graph/freeze_inputs.h).
   bool cut_image_decoding = false;
+  // Where what tables hold comes from, besides the graph's constants.
+  TableSources tables = {};
 };
 
 struct FrozenGraph {

@@ -82,7 +82,8 @@ std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::s
 }
 
 std::vector<std::string> unfrozen_state(const Graph& before, const Graph& frozen, std::span<const std::string> outputs,
-                                        const std::unordered_set<std::string>& filled) {
+                                        const std::unordered_set<std::string>& filled,
+                                        const std::map<std::string, std::string>& reasons) {
   std::vector<NodeId> sources;
   for (NodeId id : frozen.ids()) {
     if (holds_state(frozen.node(id)) && !filled.contains(frozen.node(id).name)) sources.push_back(id);
@@ -102,9 +103,11 @@ std::vector<std::string> unfrozen_state(const Graph& before, const Graph& frozen
     size_t count = names.size();
     names.resize(std::min(count, kMostShown));
     const Node& node = frozen.node(source);
+    auto reason = reasons.find(node.name);
     sentences.push_back(str_cat(count == 1 ? "output " : "outputs ", str_join(names), count > kMostShown ? ", …" : "",
                                 count == 1 ? " depends on " : " depend on ", quoted(node.name), " (", node.op,
-                                "), which is not frozen", way_to_fill(before, node.name)));
+                                "), which is not frozen",
+                                reason != reasons.end() ? ": " + reason->second : way_to_fill(before, node.name)));
   }
   return sentences;
 }

@@ -2,6 +2,7 @@
 // depend on from outside the file. Used by graph/freeze.h.
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 #include <unordered_set>
@@ -19,8 +20,10 @@ std::vector<TableInitializer> keep_table_initializers(const Graph& graph, std::s
                                                       std::vector<bool>& needed);
 
 // A sentence for each variable, table, queue and iterator that an output of the frozen graph depends on, with these
-// outputs; nothing of tables in `filled`. Where ops of the graph `before` fill one, they are named.
+// outputs; nothing of tables in `filled`. Where ops of the graph `before` fill one, they are named, or the reason why
+// they could not, by table.
 std::vector<std::string> unfrozen_state(const Graph& before, const Graph& frozen, std::span<const std::string> outputs,
-                                        const std::unordered_set<std::string>& filled);
+                                        const std::unordered_set<std::string>& filled,
+                                        const std::map<std::string, std::string>& reasons);
 
 }  // namespace tarn

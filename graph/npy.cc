@@ -289,6 +289,31 @@ Result<Tensor> parse_npy(std::string_view bytes) {
   return tensor;
 }
 
+namespace {
+
+// The elements of a text array: each takes as much as the longest one, filled up with zeros. `width` is at least 1.
+Result<std::string> text_elements(const Tensor& tensor, size_t& width) {
+  std::span<const std::string> elements = tensor.flat<std::string>();
+  width = 1;
+  for (size_t i = 0; i < elements.size(); ++i) {
+    if (elements[i].ends_with('\0')) {
+      return unimplemented("a string", tensor.shape(), " tensor whose element ", i,
+                           " ends in a zero byte cannot be written as .npy: readers would drop it");
+    }
+    width = std::max(width, elements[i].size());
+  }
+  constexpr size_t kMostBytes = size_t{1} << 31;
+  if (elements.size() > kMostBytes / width) {
+    return resource_exhausted("a string", tensor.shape(), " tensor takes ", elements.size(), " times ", width,
+                              " bytes as .npy, above ", kMostBytes);
+  }
+  std::string bytes(elements.size() * width, '\0');
+  for (size_t i = 0; i < elements.size(); ++i) elements[i].copy(bytes.data() + i * width, width);
+  return bytes;
+}
+
+}  // namespace
+
 Result<std::string> npy_bytes(const Tensor& tensor) {
   if (tensor.dtype() == DType::kBFloat16) {
     Tensor wide = widened(tensor);
@@ -297,14 +322,22 @@ Result<std::string> npy_bytes(const Tensor& tensor) {
   }
   const NumpyType* found = std::find_if(std::begin(kNumpyTypes), std::end(kNumpyTypes),
                                         [&](const NumpyType& t) { return t.dtype == tensor.dtype(); });
-  if (found == std::end(kNumpyTypes)) {
+  bool is_text = tensor.dtype() == DType::kString;
+  if (found == std::end(kNumpyTypes) && !is_text) {
     return unimplemented("a ", dtype_name(tensor.dtype()), tensor.shape(), " tensor cannot be written as .npy");
+  }
+  std::string text, descr;
+  if (is_text) {
+    size_t width = 0;
+    TARN_ASSIGN_OR_RETURN(text, text_elements(tensor, width));
+    descr = str_cat("|S", width);
+  } else {
+    descr = str_cat(dtype_size(tensor.dtype()) == 1 ? "|" : "<", found->name);
   }
   std::string dims;
   for (int64_t dim : tensor.shape().dims()) str_append(dims, dims.empty() ? "" : ", ", dim);
   if (tensor.shape().rank() == 1) dims += ',';
-  std::string header = str_cat("{'descr': '", dtype_size(tensor.dtype()) == 1 ? "|" : "<", found->name,
-                               "', 'fortran_order': False, 'shape': (", dims, "), }");
+  std::string header = str_cat("{'descr': '", descr, "', 'fortran_order': False, 'shape': (", dims, "), }");
   size_t total = kMagic.size() + 4 + header.size() + 1;
   header.append((kAlignment - total % kAlignment) % kAlignment, ' ');
   header += '\n';
@@ -317,6 +350,7 @@ Result<std::string> npy_bytes(const Tensor& tensor) {
     return internal_error("the header of ", tensor.shape(), " is too long");  // 254 dims of 19 digits are not
   }
   bytes += header;
+  if (is_text) return bytes + text;
   bytes.append(static_cast<const char*>(tensor.data()), tensor.byte_size());
   return bytes;
 }
@@ -337,8 +371,12 @@ Status write_npy(const std::string& path, const Tensor& tensor) {
 Result<Tensor> read_tensor_file(const std::string& path) {
   if (path.ends_with(".npy")) return read_npy(path);
   if (!path.ends_with(".bin")) {
+    bool is_picture = path.ends_with(".jpg") || path.ends_with(".jpeg") || path.ends_with(".png");
     return invalid_argument(quoted(path), ": expected a .npy file (of strings: dtype S or U), or a .bin file with the ",
-                            "bytes of one string");
+                            "bytes of one string",
+                            path.ends_with(".npz") ? ": save one of its arrays with numpy.save"
+                            : is_picture           ? ": a picture's bytes go into a file of such a name"
+                                                   : "");
   }
   TARN_ASSIGN_OR_RETURN(std::string bytes, read_file(path));
   return Tensor::scalar<std::string>(std::move(bytes));

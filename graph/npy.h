@@ -3,8 +3,8 @@
 //   Result<Tensor> image = read_tensor_file("input_x.npy");      // by extension
 //   Status status = write_npy("output_y.npy", *image);
 //
-// Reads versions 1 to 3 of the format, numbers, bools and text (S as it is, U as UTF-8), little-endian; Fortran order is
-// put into C order. Everything else (big-endian, records, objects) is refused by its NumPy name.
+// Reads versions 1 to 3 of the format, numbers, bools and text (S as it is, U as UTF-8), little-endian; Fortran order
+// is put into C order. Everything else (big-endian, records, objects) is refused by its NumPy name.
 #pragma once
 
 #include <string>
@@ -15,8 +15,8 @@
 namespace tarn {
 
 Result<Tensor> parse_npy(std::string_view bytes);
-// Quantized dtypes become the integers they are stored as, bfloat16 becomes float32 (exactly). Errors: string,
-// resource and variant tensors, which NumPy files hold in no form that others read alike.
+// Quantized dtypes become the integers they are stored as, bfloat16 becomes float32 (exactly), strings S of the longest
+// one's length. Errors: resource and variant tensors; strings that end in a zero byte, which NumPy would drop.
 Result<std::string> npy_bytes(const Tensor& tensor);
 
 Result<Tensor> read_npy(const std::string& path);

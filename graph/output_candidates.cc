@@ -130,6 +130,7 @@ class Ranker {
     int depth = 0;
     bool before_layers = false;  // more of the model comes behind
     bool is_passed_on = false;   // what comes behind only gives it on: that is the model's end
+    NodeId origin = -1;          // what a node that only gives something on gives on; else itself
   };
   State& state(NodeId id) { return states_[static_cast<size_t>(id)]; }
 
@@ -164,6 +165,7 @@ class Ranker {
       }
       own.is_passed_on = users > 0 && users == passing;
     }
+    for (NodeId id : order) state(id).origin = origin(id);
   }
 
   bool is_read_by_model(NodeId id) {
@@ -172,14 +174,12 @@ class Ranker {
                        [&](const Use& use) { return use.input != Use::kControl && state(use.node).of_model; });
   }
 
-  // What a node that only gives something on gives on.
+  // Once that of what comes before is known.
   NodeId origin(NodeId id) {
-    while (is_one_of(graph_.node(id).op, kPassingOps)) {
-      Wire from = graph_.node(id).inputs.empty() ? Wire{} : graph_.node(id).inputs[0];
-      if (from.is_none() || !state(from.node).of_model || !state(from.node).is_passed_on) break;
-      id = from.node;
-    }
-    return id;
+    const Node& node = graph_.node(id);
+    if (!is_one_of(node.op, kPassingOps) || node.inputs.empty() || node.inputs[0].is_none()) return id;
+    const State& from = state(node.inputs[0].node);
+    return from.of_model && from.is_passed_on && from.origin >= 0 ? from.origin : id;
   }
 
   static bool is_named(const Node& node) {
@@ -227,7 +227,7 @@ class Ranker {
       return std::nullopt;
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
     bool read_by_model = is_read_by_model(id);
-    const Node& source = graph_.node(origin(id));
+    const Node& source = graph_.node(own.origin);
     bool named = is_named(node) || is_named(source);
     // A classifier's scores are what one wants, though labels may be looked up behind them. A layer that more of the
     // model comes behind is no output, whatever its name.

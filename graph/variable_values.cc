@@ -100,8 +100,9 @@ std::optional<Source> part_source(const std::string& name, const CheckpointReade
 }
 
 // Where its value is, or nullopt.
-std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
+std::optional<Source> choose(const Graph& graph, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
                              bool saver_decides) {
+  const Node& node = graph.node(id);
   auto [begin, end] = sources.equal_range(id);
   if (saver_decides && begin != end) return begin->second;
   if (checkpoint.find(node.name) != nullptr) return Source{node.name, ""};
@@ -109,10 +110,17 @@ std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources
     if (checkpoint.find(it->second.key) != nullptr) return it->second;
   }
   if (std::optional<Source> part = part_source(node.name, checkpoint)) return part;
-  // Of object-based checkpoints; and variables that several nodes share, by the name they share.
+  // Of object-based checkpoints; and variables that several nodes share, by the name they share. There several
+  // variables may have the same name: what the saver gives to another one is not this one's.
+  auto is_of_another = [&](const std::string& key) {
+    return std::any_of(sources.begin(), sources.end(), [&](const auto& other) {
+      return other.second.key == key && variable_storage_name(graph.node(other.first)) != variable_storage_name(node);
+    });
+  };
   for (const std::string& name : {node.name, node.attrs.get_or<std::string>("shared_name", "")}) {
     if (name.empty()) continue;
-    if (const CheckpointEntry* entry = checkpoint.find_variable(name)) return Source{entry->name, ""};
+    const CheckpointEntry* entry = checkpoint.find_variable(name);
+    if (entry != nullptr && !(saver_decides && is_of_another(entry->name))) return Source{entry->name, ""};
   }
   return std::nullopt;
 }
@@ -237,7 +245,7 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
   EmaChooser averages(checkpoint, options);
   for (NodeId id : variables) {
     const Node& node = graph.node(id);
-    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    std::optional<Source> source = choose(graph, id, sources, checkpoint, !options.restore_op.empty());
     averages.apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     if (!value.ok()) {
@@ -261,7 +269,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
     if (!is_variable(node)) continue;
-    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    std::optional<Source> source = choose(graph, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
     bool counts = wanted.empty() || std::find(wanted.begin(), wanted.end(), id) != wanted.end();
     count += counts ? 1 : 0;

@@ -39,6 +39,11 @@ DEFINE_string(use_ema, "never",
 DEFINE_bool(cut_image_decoding, false,
             "The graph takes decoded and prepared pictures: DecodeJpeg and its like are cut off, with the casts, "
             "resizing and scaling behind them, which are kept as text in the Placeholder's attr _preprocessing");
+DEFINE_bool(allow_files, false,
+            "Let the graph read any file that it names, for its tables; those in the assets/ of a SavedModel it may "
+            "read anyway");
+DEFINE_string(files_dir, "",
+              "Folder with the files that the graph names (vocabularies of tables), under the last part of the name");
 DEFINE_bool(check, true, "Run the frozen graph once on zeros before it is written");
 
 namespace {
@@ -61,6 +66,7 @@ tarn::Status run() {
   files.options.clear_devices = FLAGS_clear_devices;
   files.options.cut_image_decoding = FLAGS_cut_image_decoding;
   files.check = FLAGS_check;
+  files.access = {FLAGS_allow_files, FLAGS_files_dir};
   tarn::Result<tarn::UseEma> use_ema = tarn::use_ema_from_name(FLAGS_use_ema);
   if (!use_ema.ok()) return use_ema.status().with_context("--use_ema");
   files.use_ema = *use_ema;

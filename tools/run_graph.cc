@@ -24,7 +24,9 @@ DEFINE_string(signature, "",
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
 DEFINE_string(executor, "session", "session, or engine: what an app runs");
 DEFINE_bool(allow_files, false,
-            "Let the graph read files that it names, in the session; those in the assets/ of a SavedModel it may read");
+            "Let the graph read any file that it names; those in the assets/ of a SavedModel it may read anyway");
+DEFINE_string(files_dir, "",
+              "Folder with the files that the graph names (vocabularies of tables), under the last part of the name");
 DEFINE_int32(threads, 0, "Threads; by default one per core");
 
 namespace {
@@ -49,7 +51,8 @@ tarn::Status run() {
                                                                     .threads = FLAGS_threads,
                                                                     .tags = tags,
                                                                     .signature = FLAGS_signature,
-                                                                    .may_read_files = FLAGS_allow_files});
+                                                                    .take_checkpoint_beside = true,
+                                                                    .files = {FLAGS_allow_files, FLAGS_files_dir}});
   if (!feeds.ok()) {  // said together with what else is wrong
     tarn::Problems problems;
     problems.add(feeds.status());
@@ -59,12 +62,15 @@ tarn::Status run() {
   }
   TARN_RETURN_IF_ERROR(loaded.status());
   tarn::GraphRunner& runner = *loaded;
-  for (const std::string& note : runner.notes()) {
-    bool lacks_files = note.find("needs files of this machine") != std::string::npos;
-    tarn::warn("run_graph", lacks_files ? note + "; --allow_files lets it read them" : note);
-  }
+  for (const std::string& note : runner.notes()) tarn::warn("run_graph", note);
   tarn::Result<std::vector<tarn::Tensor>> ran = runner.run(*feeds, fetches);
   if (!ran.ok()) {
+    bool lacks_value = ran.status().message().find("Attempting to use uninitialized value") != std::string::npos;
+    if (lacks_value && executor == tarn::ExecutorKind::kSession && FLAGS_checkpoint.empty()) {
+      tarn::Status named = tarn::graph_error(ran.status(), FLAGS_graph);
+      return {named.code(), tarn::str_cat(named.message(), "; no checkpoint lies with the graph, or not its value: ",
+                                          "give the variables' with --checkpoint")};
+    }
     bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();
     return is_frozen_here ? tarn::graph_error(ran.status(), FLAGS_graph)
                           : tarn::engine_error(ran.status(), FLAGS_graph, fetches);

@@ -46,6 +46,23 @@ TEST(Npy, EveryNumericDtypeComesBackFromItsFile) {
   }
 }
 
+TEST(Npy, StringsComeBackFromTheirFileUnlessTheyEndInZeros) {
+  std::string with_zero("a\0b", 3);
+  Tensor tensor = Tensor::from<std::string>({2, 2}, {"", with_zero, "\xc3\xa9", "longest"});
+  for (const Tensor& strings : {tensor, Tensor::from<std::string>({1}, {""}), Tensor::from<std::string>({0, 3}, {})}) {
+    Result<std::string> bytes = npy_bytes(strings);
+    ASSERT_TRUE(bytes.ok()) << bytes.status().to_string();
+
+    Result<Tensor> again = parse_npy(*bytes);
+
+    ASSERT_TRUE(again.ok()) << again.status().to_string();
+    EXPECT_TRUE(again->identical_to(strings)) << again->to_string();
+  }
+  EXPECT_NE(npy_bytes(tensor)->find("'|S7'"), std::string::npos);
+  Result<std::string> refused = npy_bytes(Tensor::from<std::string>({2}, {"a", std::string("b\0", 2)}));
+  EXPECT_NE(refused.status().message().find("element 1 ends in a zero byte"), std::string_view::npos);
+}
+
 TEST(Npy, QuantizedDtypesAreWrittenAsTheIntegersTheyAreStoredAs) {
   Tensor tensor = Tensor::from<uint8_t>({2}, {1, 255}).reinterpreted(DType::kQUInt8);
 
@@ -174,7 +191,8 @@ TEST(Npy, StringScalarsAreBinFiles) {
   EXPECT_TRUE(read_tensor_file(dir.file("a.bin"))->identical_to(Tensor::scalar<std::string>(bytes)));
   EXPECT_EQ(make_tensor_file("a/b:0", Tensor::scalar<std::string>(bytes))->name, "a.b.bin");
   EXPECT_EQ(make_tensor_file("a/b:1", Tensor::scalar<float>(1))->name, "a.b_1.npy");
-  EXPECT_SAYS(make_tensor_file("s", Tensor::from<std::string>({1}, {"x"})).status(), {"tensor 's'", "string"});
+  EXPECT_EQ(make_tensor_file("s", Tensor::from<std::string>({1}, {"x"}))->name, "s.npy");
+  EXPECT_SAYS(make_tensor_file("s", Tensor::from<std::string>({1}, {bytes + '\0'})).status(), {"tensor 's'", "zero"});
   EXPECT_SAYS(read_tensor_file(dir.file("a.txt")).status(), {"a.txt", ".npy"});
   EXPECT_SAYS(read_tensor_file(dir.file("none.npy")).status(), {"none.npy", "No such file"});
 }

@@ -1,6 +1,7 @@
 // Resource variables from the builder to the frozen graph: what is special about them beside reference ones.
 #include <gtest/gtest.h>
 
+#include "graph/checkpoint.h"
 #include "graph/freeze.h"
 #include "graph/gradients.h"
 #include "graph/graph_source.h"
@@ -12,6 +13,8 @@
 #include "graph/session.h"
 #include "graph/summarize.h"
 #include "graph/text.h"
+#include "graph/variable_values.h"
+#include "proto/checkpoint.pb.h"
 #include "runtime/compile.h"
 #include "tests/graph/graph_lines.h"
 #include "tests/support/checkpoints.h"
@@ -538,6 +541,42 @@ TEST(ResourceVariables, ThatStayVariablesKeepTheirReaders) {
   EXPECT_EQ(frozen->variables, 1);
   EXPECT_EQ(frozen->graph.node(*frozen->graph.find("w")).op, "VarHandleOp");
   EXPECT_EQ(frozen->warnings.size(), 1u);
+}
+
+// TensorFlow 2 calls variables without a name "Variable", all of them; in the graph a vocabulary's path has it, say.
+TEST(ResourceVariables, DoNotTakeWhatTheSaverGivesToOneOfTheSameName) {
+  TempDir dir;
+  pb::TrackableObjectGraph objects;
+  auto* saved = objects.add_nodes()->add_attributes();
+  saved->set_name("VARIABLE_VALUE");
+  saved->set_full_name("Variable");
+  saved->set_checkpoint_key("w/.ATTRIBUTES/VARIABLE_VALUE");
+  Result<CheckpointWriter> writer = CheckpointWriter::create(dir.file("model"));
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->add(saved->checkpoint_key(), Tensor::from<float>({2}, {1, 2})).ok());
+  Tensor bytes = Tensor::scalar<std::string>(objects.SerializeAsString());
+  ASSERT_TRUE(writer->add("_CHECKPOINTABLE_OBJECT_GRAPH", bytes).ok());
+  ASSERT_TRUE(writer->finish().ok());
+  Result<Graph> graph = graph_from_text(R"(
+path = VarHandleOp {dtype=str, shape=[], shared_name="Variable"}
+weights = VarHandleOp {dtype=f32, shape=[2], shared_name="Variable_1"}
+prefix: str[] = Placeholder
+names: str[1] = {"w/.ATTRIBUTES/VARIABLE_VALUE"}
+whole: str[1] = {""}
+read = RestoreV2(prefix, names, whole) {dtypes=[f32]}
+restore = AssignVariableOp(weights, read)
+)");
+  ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+  Result<CheckpointReader> checkpoint = CheckpointReader::open(dir.file("model"));
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status().to_string();
+  Session session(*graph, {.threads = 1});
+
+  Status status = restore_variables(*graph, *checkpoint, {.restore_op = "restore"}, session);
+
+  ASSERT_TRUE(status.ok()) << status.to_string();
+  ASSERT_TRUE(session.variable("Variable_1").ok());
+  EXPECT_EQ(session.variable("Variable_1")->to_string(), "f32[2]{1, 2}");
+  EXPECT_FALSE(session.variable("Variable").ok());
 }
 
 TEST(ResourceVariables, AreCountedBySummarize) {

@@ -260,6 +260,24 @@ class Files : public ::testing::Test {
   std::filesystem::path dir_;
 };
 
+// What the engine gives for `query`, as text.
+std::string found_by_engine(const FrozenGraph& frozen, const std::string& output, const Tensor& query) {
+  auto bytes = std::make_shared<std::string>(*graph_bytes(frozen.graph, GraphFormat::kBinary));
+  Result<std::shared_ptr<const Engine>> engine = Engine::load_bytes(*bytes, bytes, "m", {.outputs = {output}});
+  if (!engine.ok()) return engine.status().to_string();
+  EngineContext context(*engine);
+  EXPECT_TRUE(context.set_input("query", query).ok());
+  if (Status ran = context.run(); !ran.ok()) return ran.to_string();
+  const TensorView view = **context.output(0);
+  Tensor copy = *Tensor::allocate(view.dtype, *view.shape);
+  if (view.dtype == DType::kString) {
+    std::copy_n(view.as<std::string>(), view.count, copy.mutable_flat<std::string>().begin());
+  } else {
+    std::copy_n(view.as<float>(), view.count, copy.mutable_flat<float>().begin());
+  }
+  return copy.to_string();
+}
+
 TEST_F(Files, AreReadOnlyWhereTheSessionMay) {
   ASSERT_TRUE(write_file_atomically(path("a"), "content").ok());
   Graph graph = graph_of("name: str[] = \"" + path("a") + "\"\nread = ReadFile(name)\n");
@@ -293,6 +311,96 @@ found = LookupTableFindV2(table, query, other)
   ASSERT_TRUE(status.ok()) << status.to_string();
   ASSERT_TRUE(session.Run({}, {"found"}, &out).ok());
   EXPECT_TRUE(out[0].identical_to(Tensor::from<int64_t>({3}, {2, 0, -1}))) << out[0].to_string();
+}
+
+// A frozen graph brings what its tables hold, so that it needs neither the file nor the checkpoint.
+TEST_F(Files, OfTablesAreInTheFrozenGraph) {
+  ASSERT_TRUE(write_file_atomically(path("words.txt"), "zero\none\ntwo\n").ok());
+  Graph graph = graph_of(R"(
+name: str[] = "elsewhere.txt"
+table = HashTableV2 {key_dtype=i64, value_dtype=str}
+init = InitializeTableFromTextFileV2(table, name) {key_index=-1, value_index=-2}
+query: i64[?] = Placeholder
+none: str[] = "?"
+y = LookupTableFindV2(table, query, none)
+)");
+  FreezeOptions options{.outputs = {"y"}};
+  options.tables.files = &disk_files();
+  Result<FrozenGraph> missing = freeze(graph, options, no_values());
+  options.tables.feeds = {{"name", Tensor::scalar<std::string>(path("words.txt"))}};  // as of an asset
+
+  Result<FrozenGraph> frozen = freeze(graph, options, no_values());
+
+  ASSERT_TRUE(missing.ok()) << missing.status().to_string();
+  ASSERT_EQ(missing->warnings.size(), 1u);
+  EXPECT_EQ(missing->warnings[0],
+            "output 'y' depends on 'table' (HashTableV2), which is not frozen: InitializeTableFromTextFileV2 'init': "
+            "cannot open 'elsewhere.txt': No such file or directory");
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ(frozen->warnings, std::vector<std::string>());
+  EXPECT_EQ(frozen->notes, std::vector<std::string>{"table 'table' has its 3 entries in the graph now; TensorFlow is "
+                                                    "to run 'init' first"});
+  EXPECT_EQ(frozen->graph.node(*frozen->graph.find("init")).op, "InitializeTableV2");
+  EXPECT_FALSE(frozen->graph.find_node("name").ok());
+  EXPECT_EQ(found_by_engine(*frozen, "y", Tensor::from<int64_t>({2}, {2, 3})), "str[2]{'two', '?'}");
+}
+
+// Kept by TensorFlow's Saver, or filled by what is run first; one that the outputs change stays as it is.
+TEST_F(Files, OfMutableTablesAreInTheFrozenGraph) {
+  Result<Graph> saved = graph_from_text("prefix: str[] = \"" + path("ckpt") + R"("
+names: str[2] = {"saved-keys", "saved-values"}
+whole: str[2] = {"", ""}
+keys: i64[2] = {1, 2}
+values: f32[2] = {10, 20}
+save = SaveV2(prefix, names, whole, keys, values)
+)");
+  ASSERT_TRUE(saved.ok() && Session(*saved).Run("save").ok());
+  Graph graph = graph_of(R"(
+saved = MutableHashTableV2 {key_dtype=i64, value_dtype=f32}
+prefix: str[] = "model"
+names: str[2] = {"saved-keys", "saved-values"}
+whole: str[2] = {"", ""}
+read: (i64[?], f32[?]) = RestoreV2(prefix, names, whole) {dtypes=[i64, f32]}
+restore = LookupTableImportV2(saved, read, read:1)
+first = LookupTableInsertV2(saved, keys, values)
+four: i64[1] = {4}
+later = LookupTableInsertV2(saved, four, values)
+made = MutableHashTable {key_dtype=i64, value_dtype=f32}
+keys: i64[1] = {3}
+values: f32[1] = {30}
+insert = LookupTableInsert(made, keys, values)
+changed = MutableHashTableV2 {key_dtype=i64, value_dtype=f32}
+put = LookupTableInsertV2(changed, keys, values)
+run_first = NoOp(^insert, ^first)
+query: i64[?] = Placeholder
+none: f32[] = -1
+a = LookupTableFindV2(saved, query, none)
+b = LookupTableFind(made, query, none)
+c = LookupTableFindV2(changed, query, none, ^put)
+)");
+  FreezeOptions options{.outputs = {"a", "b"}};
+  options.tables.initializers = {"run_first", "not_there"};
+  options.tables.later_initializers = {"later"};
+  options.tables.checkpoint = path("ckpt");
+
+  Result<FrozenGraph> frozen = freeze(graph, options, no_values());
+  options.outputs = {"c"};
+  Result<FrozenGraph> other = freeze(graph, options, no_values());
+
+  ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
+  EXPECT_EQ(frozen->warnings, std::vector<std::string>());
+  EXPECT_EQ(frozen->graph.node(*frozen->graph.find("made")).op, "HashTable");
+  Tensor query = Tensor::from<int64_t>({4}, {1, 3, 2, 4});
+  EXPECT_EQ(found_by_engine(*frozen, "a", query), "f32[4]{10, -1, 20, 30}");
+  EXPECT_EQ(found_by_engine(*frozen, "b", query), "f32[4]{-1, 30, -1, -1}");
+  ASSERT_TRUE(other.ok()) << other.status().to_string();
+  EXPECT_EQ(other->graph.node(*other->graph.find("changed")).op, "MutableHashTableV2");
+  Session session(graph);
+  fill_mutable_tables(options.tables, session);
+  std::vector<Tensor> out;
+  ASSERT_TRUE(session.Run({{"query", query}}, {"a", "b"}, &out).ok());
+  EXPECT_EQ(out[0].to_string(), "f32[4]{10, -1, 20, 30}");
+  EXPECT_EQ(out[1].to_string(), "f32[4]{-1, 30, -1, -1}");
 }
 
 // What TensorFlow's Saver writes into a graph with sharded=True: parts in a folder of their own, then one checkpoint.

@@ -59,27 +59,8 @@ Result<Input> read_input(const FreezeFiles& files) {
   return input;
 }
 
-bool has_variables(const Graph& graph) {
-  std::vector<NodeId> ids = graph.ids();
-  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
-}
-
 Status check_output(const FreezeFiles& files, const std::vector<std::string>& inputs) {
   return files.output.empty() ? Status() : check_output_path("output_graph", files.output, inputs);
-}
-
-// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
-// only one. "" if there is none.
-std::string checkpoint_beside(const AnyGraph& graph) {
-  if (graph.form == AnyGraph::Form::kSavedModel) return {};
-  std::string name = graph.file;
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  constexpr std::string_view kMeta = ".meta";
-  if (name.ends_with(kMeta)) {
-    name.resize(name.size() - kMeta.size());
-    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
-  }
-  return find_checkpoint(path_dir(graph.file)).value_or("");
 }
 
 // Names the variables that have no values, and what would give them some.
@@ -100,16 +81,18 @@ VariableValues no_checkpoint(const Input& input) {
 }
 
 // `notes` is filled while values are read.
-Result<VariableValues> values_from(const FreezeFiles& files, const Input& input, std::vector<std::string>* notes) {
+// `*prefix` is of the checkpoint, if there is one.
+Result<VariableValues> values_from(const FreezeFiles& files, const Input& input, std::string* prefix,
+                                   std::vector<std::string>* notes) {
   std::string checkpoint_path = files.checkpoint.empty() ? input.graph.checkpoint : files.checkpoint;
   if (checkpoint_path.empty() && has_variables(input.graph.graph)) {
     checkpoint_path = checkpoint_beside(input.graph);
     if (!checkpoint_path.empty()) notes->push_back(str_cat("Checkpoint: ", printable(checkpoint_path)));
   }
   if (checkpoint_path.empty()) return no_checkpoint(input);
-  TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(checkpoint_path));
-  TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(prefix)));
-  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(prefix));
+  TARN_ASSIGN_OR_RETURN(*prefix, find_checkpoint(checkpoint_path));
+  TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(*prefix)));
+  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(*prefix));
   VariableReadOptions options;
   options.restore_op = input.restore_op;
   options.use_ema = files.use_ema;
@@ -215,9 +198,13 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   std::vector<std::string> notes, read_notes;
   if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
-  TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
   const Graph& graph = input.graph.graph;
   FreezeOptions options = files.options;
+  ModelFiles model_files(files.access, input.graph);
+  options.tables = table_sources(input.graph, model_files);
+  std::vector<std::string>& later = options.tables.later_initializers;
+  later.insert(later.end(), files.initializer_nodes.begin(), files.initializer_nodes.end());
+  TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &options.tables.checkpoint, &read_notes));
   if (options.outputs.empty()) {
     TARN_ASSIGN_OR_RETURN(options.outputs, choose_outputs(files, input, notes));
   } else {
@@ -225,6 +212,7 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   }
   TARN_RETURN_IF_ERROR(check_nodes("output_node_names", options.outputs, graph, input.path));
   TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(graph, options, values));
+  TARN_RETURN_IF_ERROR(check_output(files, model_files.read_paths()));
   notes.insert(notes.end(), read_notes.begin(), read_notes.end());
   frozen.notes.insert(frozen.notes.begin(), notes.begin(), notes.end());
   frozen.warnings.insert(frozen.warnings.begin(), input.graph.notes.begin(), input.graph.notes.end());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/freeze.h"
+#include "tools/support/model_files.h"
 
 namespace tarn {
 
@@ -20,7 +21,8 @@ struct FreezeFiles {
   std::string signature;          // whose outputs are taken; empty: serving_default, or the only one
   std::vector<std::string> initializer_nodes;
   UseEma use_ema = UseEma::kNever;
-  bool check = true;  // the result is run once
+  bool check = true;       // the result is run once
+  FileAccess access = {};  // to what tables are filled from
   // Without outputs: those of the signature, else the likeliest.
   FreezeOptions options;
 };

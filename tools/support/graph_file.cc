@@ -70,6 +70,23 @@ Status graph_error(const Status& status, const std::string& path) {
   return is_named ? status : status.with_context(path);
 }
 
+std::string checkpoint_beside(const AnyGraph& graph) {
+  if (graph.form == AnyGraph::Form::kSavedModel) return {};
+  std::string name = graph.file;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  constexpr std::string_view kMeta = ".meta";
+  if (name.ends_with(kMeta)) {
+    name.resize(name.size() - kMeta.size());
+    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
+  }
+  return find_checkpoint(path_dir(graph.file)).value_or("");
+}
+
+bool has_variables(const Graph& graph) {
+  std::vector<NodeId> ids = graph.ids();
+  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
+}
+
 Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs) {
   if (status.ok() || status.message().starts_with("--")) return status;
   Status named = graph_error(status, path);

@@ -26,6 +26,12 @@ std::vector<std::string> files_of(const AnyGraph& input);
 // Those of the checkpoint with this prefix, of either version, its .meta and the `checkpoint` file beside it.
 std::vector<std::string> files_of_checkpoint(const std::string& prefix);
 
+// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
+// only one. "" if there is none.
+std::string checkpoint_beside(const AnyGraph& graph);
+
+bool has_variables(const Graph& graph);
+
 // NotFound, naming the flag, the file and the nearest names, if a name ("x" or "x:0") is no node of the graph.
 Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
                    const std::string& path);

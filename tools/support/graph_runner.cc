@@ -1,7 +1,6 @@
 #include "tools/support/graph_runner.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "core/file.h"
@@ -53,10 +52,13 @@ std::vector<NamedFeed> adapted(const Graph& graph, const Signature& signature, c
     if (!wire.ok()) continue;  // the executor says so
     const Fact& fact = graph.fact(*wire);
     DType wanted = fact.dtype;
-    // A .bin file is one string; where a batch is taken it is a batch of one.
+    // A .bin file is one string; where a batch is taken, of whatever rank, it is a batch of one.
     if (wanted == DType::kString && feed.second.dtype() == DType::kString && feed.second.shape().is_scalar() &&
-        fact.shape.has_rank() && fact.shape.rank() == 1) {
-      if (Result<Tensor> batch = feed.second.reshaped(Shape{1}); batch.ok()) feed.second = *std::move(batch);
+        fact.shape.has_rank()) {
+      Shape one;
+      for (int d = 0; d < fact.shape.rank(); ++d) one.add_dim(1);
+      Result<Tensor> batch = feed.second.reshaped(one);
+      if (batch.ok() && fact.shape.is_compatible_with(one)) feed.second = *std::move(batch);
     }
     if (wanted != feed.second.dtype() && storage_dtype(wanted) == feed.second.dtype()) {
       feed.second = feed.second.reinterpreted(wanted);
@@ -91,26 +93,6 @@ Status inline_calls(AnyGraph& any) {
   TARN_ASSIGN_OR_RETURN(any.graph, inline_functions(any.graph, targets));
   return {};
 }
-
-// Files below one folder; links that lead out of it are followed to where they lead, and refused.
-class FolderReader : public FileReader {
- public:
-  explicit FolderReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  Result<std::string> read(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
-    std::filesystem::path folder = error ? std::filesystem::path() : std::filesystem::canonical(folder_, error);
-    bool is_below =
-        !error && std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
-    if (is_below) return disk_files().read(file.string());
-    // Unimplemented, as where no file may be read at all: a model without the table may do.
-    return unimplemented(tarn::quoted(path), " is not in the SavedModel's folder ", tarn::quoted(folder_.string()),
-                         "; --allow_files lets the graph read any file");
-  }
-
- private:
-  std::filesystem::path folder_;
-};
 
 // A copy that outlives the engine's next run.
 Result<Tensor> copy_of(const TensorView& view) {
@@ -147,8 +129,16 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   read.tags = options.tags;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
   // Without --checkpoint the one that belongs to the graph, as freezing takes it.
-  const std::string& values = checkpoint.empty() ? any.checkpoint : checkpoint;
-  bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph();
+  std::string values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  if (options.take_checkpoint_beside && values.empty() && has_variables(any.graph)) {
+    values = checkpoint_beside(any);
+    if (!values.empty())
+      any.notes.push_back(str_cat("the variables have the values of the checkpoint ", tarn::quoted(values),
+                                  ", which lies with the graph"));
+  }
+  bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph() &&
+                        !options.files.any &&
+                        options.files.folder.empty();  // freezing reads files, the engine does not
   if (may_keep_bytes) {
     TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
     if (sniff(bytes).kind == FileKind::kBinaryProto)
@@ -157,22 +147,20 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   if (any.form == AnyGraph::Form::kSavedModel) TARN_RETURN_IF_ERROR(inline_calls(any));
   TARN_RETURN_IF_ERROR(runner.choose_signature(any.signatures));
   runner.notes_ = any.notes;
+  runner.files_ = std::make_unique<ModelFiles>(options.files, any);
+  runner.tables_ = table_sources(any, *runner.files_);
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
   bool of_saved_model = checkpoint.empty() && any.form == AnyGraph::Form::kSavedModel;
   if (!values.empty()) {
     TARN_ASSIGN_OR_RETURN(std::string prefix, find_checkpoint(values));
     TARN_ASSIGN_OR_RETURN(runner.checkpoint_, CheckpointReader::open(prefix));
+    runner.tables_.checkpoint = prefix;
   }
   if (options.executor == ExecutorKind::kSession) {
     SessionOptions session_options;
     session_options.threads = options.threads;
-    if (options.may_read_files) {
-      session_options.files = &disk_files();
-    } else if (of_saved_model && !any.assets.empty()) {
-      runner.files_ = std::make_unique<FolderReader>(path_join(path_dir(any.file), "assets"));
-      session_options.files = runner.files_.get();
-    }
+    session_options.files = runner.files_.get();
     runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
     if (of_saved_model) {
       TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
@@ -180,9 +168,10 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
       TARN_RETURN_IF_ERROR(
           restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
     }
-    // Tables that cannot be filled now (from files, say) are said to be empty by who reads them; others are none's
-    // loss.
-    (void)runner.session_->InitializeTables();
+    // Tables that cannot be filled now (from files, say) are said to be empty by who reads them, and run() says why;
+    // others are none's loss.
+    runner.tables_status_ = runner.session_->InitializeTables();
+    fill_mutable_tables(runner.tables_, *runner.session_);
   }
   return runner;
 }
@@ -269,7 +258,10 @@ Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds
   std::vector<std::string> names = graph_names(*graph_, signature_, fetches);
   if (options_.executor == ExecutorKind::kEngine) return run_engine(fitting, names);
   std::vector<Tensor> outputs;
-  TARN_RETURN_IF_ERROR(session_->Run(fitting, names, &outputs));
+  Status status = session_->Run(fitting, names, &outputs);
+  bool lacks_table = !tables_status_.ok() && status.message().find("Table not initialized") != std::string::npos;
+  if (lacks_table) return Status(status.code(), str_cat(status.message(), "; ", tables_status_.message()));
+  TARN_RETURN_IF_ERROR(status);
   return outputs;
 }
 
@@ -296,7 +288,7 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
   if (bytes == nullptr || feeds.empty()) {
     VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
-    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
+    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches, .tables = tables_}, values));
     if (!frozen.inexact.empty())
       return unimplemented("the engine changes no variables, and ", frozen.inexact[0], "; a session runs it");
     // What is fed but needed by no output (a decoder's targets) is gone with the rest; sessions pass over it too.

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "graph/checkpoint.h"
+#include "graph/freeze_tables.h"
 #include "graph/graph_io.h"
 #include "graph/session.h"
 #include "runtime/engine.h"
+#include "tools/support/model_files.h"
 
 namespace tarn {
 
@@ -30,8 +32,8 @@ struct GraphRunnerOptions {
   std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
   // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
   std::string signature = {};
-  // Whether the graph may read files that it names; without it, those in the assets/ of its SavedModel alone.
-  bool may_read_files = false;
+  bool take_checkpoint_beside = false;  // of a graph that does not say which one is its own
+  FileAccess files = {};                // that the graph may read besides those in the assets/ of its SavedModel
 };
 
 // "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.
@@ -80,7 +82,9 @@ class GraphRunner {
   std::string unchosen_;            // the signatures, if none was chosen
   std::vector<std::string> notes_;  // what was ignored or left out, a sentence each
   std::optional<CheckpointReader> checkpoint_;
-  std::unique_ptr<FileReader> files_;  // of the session, if it reads its SavedModel's assets alone
+  std::unique_ptr<ModelFiles> files_;
+  TableSources tables_;
+  Status tables_status_;
   std::unique_ptr<Session> session_;
   std::shared_ptr<const std::string> file_bytes_;  // for the engine, if the file is a GraphDef; else null
   // The engine of the last signature.
