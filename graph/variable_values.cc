@@ -99,9 +99,18 @@ std::optional<Source> part_source(const std::string& name, const CheckpointReade
   return Source{part->first, str_cat(text, slices[part->second].to_string())};
 }
 
+// Whether the graph restores another variable from all of this tensor.
+bool is_of_another(const Graph& graph, const Node& node, const Sources& sources, const std::string& key) {
+  return std::any_of(sources.begin(), sources.end(), [&](const Sources::value_type& entry) {
+    return entry.second.key == key && entry.second.slice.empty() &&
+           variable_storage_name(graph.node(entry.first)) != variable_storage_name(node);
+  });
+}
+
 // Where its value is, or nullopt.
-std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
+std::optional<Source> choose(const Graph& graph, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
                              bool saver_decides) {
+  const Node& node = graph.node(id);
   auto [begin, end] = sources.equal_range(id);
   if (saver_decides && begin != end) return begin->second;
   if (checkpoint.find(node.name) != nullptr) return Source{node.name, ""};
@@ -109,10 +118,11 @@ std::optional<Source> choose(const Node& node, NodeId id, const Sources& sources
     if (checkpoint.find(it->second.key) != nullptr) return it->second;
   }
   if (std::optional<Source> part = part_source(node.name, checkpoint)) return part;
-  // Of object-based checkpoints; and variables that several nodes share, by the name they share.
+  // Of object-based checkpoints; and variables that several nodes share, by the name they share. Two objects may have
+  // had one name: what a variable of the graph is restored from is no other's.
   for (const std::string& name : {node.name, node.attrs.get_or<std::string>("shared_name", "")}) {
-    if (name.empty()) continue;
-    if (const CheckpointEntry* entry = checkpoint.find_variable(name)) return Source{entry->name, ""};
+    const CheckpointEntry* entry = name.empty() ? nullptr : checkpoint.find_variable(name);
+    if (entry != nullptr && !is_of_another(graph, node, sources, entry->name)) return Source{entry->name, ""};
   }
   return std::nullopt;
 }
@@ -237,7 +247,7 @@ Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const N
   EmaChooser averages(checkpoint, options);
   for (NodeId id : variables) {
     const Node& node = graph.node(id);
-    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    std::optional<Source> source = choose(graph, id, sources, checkpoint, !options.restore_op.empty());
     averages.apply(node, source);
     Result<Tensor> value = read_one(node, source, checkpoint);
     if (!value.ok()) {
@@ -261,7 +271,7 @@ Status restore_variables(const Graph& graph, const CheckpointReader& checkpoint,
   for (NodeId id : graph.ids()) {
     const Node& node = graph.node(id);
     if (!is_variable(node)) continue;
-    std::optional<Source> source = choose(node, id, sources, checkpoint, !options.restore_op.empty());
+    std::optional<Source> source = choose(graph, id, sources, checkpoint, !options.restore_op.empty());
     if (!source || checkpoint.find(source->key) == nullptr) continue;
     bool counts = wanted.empty() || std::find(wanted.begin(), wanted.end(), id) != wanted.end();
     count += counts ? 1 : 0;
