@@ -8,6 +8,7 @@
 #include "graph/proto_io.h"
 #include "graph/variable_values.h"
 #include "proto/meta_graph.pb.h"
+#include "tools/support/assets.h"
 #include "tools/support/frozen_check.h"
 #include "tools/support/graph_file.h"
 
@@ -48,6 +49,10 @@ Result<Input> read_input(const FreezeFiles& files) {
   input.path = given[0].path;
   input.is_of_checkpoint = is_of_checkpoint;
   TARN_ASSIGN_OR_RETURN(input.graph, load_graph_file(input.path, read));
+  if (!files.saved_model_dir.empty() && input.graph.form != AnyGraph::Form::kSavedModel) {
+    return invalid_argument(printable(input.path), ": there is no SavedModel, but ", quoted(input.graph.file),
+                            ": give that as --input_graph");
+  }
   // As in TensorFlow: the MetaGraph's own saver counts if it was given as such.
   if (input.graph.saver) input.restore_op = input.graph.saver->restore_op;
   if (!files.saver.empty()) {
@@ -59,34 +64,20 @@ Result<Input> read_input(const FreezeFiles& files) {
   return input;
 }
 
-bool has_variables(const Graph& graph) {
-  std::vector<NodeId> ids = graph.ids();
-  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
-}
-
 Status check_output(const FreezeFiles& files, const std::vector<std::string>& inputs) {
   return files.output.empty() ? Status() : check_output_path("output_graph", files.output, inputs);
-}
-
-// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
-// only one. "" if there is none.
-std::string checkpoint_beside(const AnyGraph& graph) {
-  if (graph.form == AnyGraph::Form::kSavedModel) return {};
-  std::string name = graph.file;
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  constexpr std::string_view kMeta = ".meta";
-  if (name.ends_with(kMeta)) {
-    name.resize(name.size() - kMeta.size());
-    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
-  }
-  return find_checkpoint(path_dir(graph.file)).value_or("");
 }
 
 // Names the variables that have no values, and what would give them some.
 VariableValues no_checkpoint(const Input& input) {
   std::string where = str_cat(printable(input.path), ": ");
-  if (input.graph.form == AnyGraph::Form::kSavedModel)
-    str_append(where, "the SavedModel's folder variables/ is missing or without a checkpoint; ");
+  if (input.graph.form == AnyGraph::Form::kSavedModel) {
+    std::string folder = path_join(path_dir(input.graph.file), "variables");
+    Status listed = dir_exists(folder) ? list_dir(folder).status() : Status();
+    str_append(where,
+               listed.ok() ? "the SavedModel's folder variables/ is missing or without a checkpoint" : listed.message(),
+               "; ");
+  }
   return [where](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
     constexpr size_t kMostShown = 3;
     std::vector<std::string> shown;
@@ -215,6 +206,9 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   TARN_RETURN_IF_ERROR(check_output(files, files_of(input.graph)));
   std::vector<std::string> notes, read_notes;
   if (input.is_of_checkpoint) notes.push_back(str_cat("Graph: ", printable(input.graph.file)));
+  size_t notes_before = notes.size();
+  TARN_RETURN_IF_ERROR(fill_tables_from_assets(input.graph, files.options.outputs, notes));
+  bool has_tables = notes.size() > notes_before;
   TARN_ASSIGN_OR_RETURN(VariableValues values, values_from(files, input, &read_notes));
   const Graph& graph = input.graph.graph;
   FreezeOptions options = files.options;
@@ -228,7 +222,7 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
   notes.insert(notes.end(), read_notes.begin(), read_notes.end());
   frozen.notes.insert(frozen.notes.begin(), notes.begin(), notes.end());
   frozen.warnings.insert(frozen.warnings.begin(), input.graph.notes.begin(), input.graph.notes.end());
-  if (frozen.variables == 0 && frozen.warnings.empty()) {
+  if (frozen.variables == 0 && frozen.warnings.empty() && !has_tables) {
     frozen.warnings.push_back(has_variables(graph) ? "the outputs depend on no variable"
                                                    : "the graph has no variables; it is likely frozen already");
   }

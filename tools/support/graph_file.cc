@@ -32,6 +32,13 @@ Status check_output_path(std::string_view flag, const std::string& path, const s
       return invalid_argument("--", flag, ": ", tarn::quoted(path), " is the input itself; name another file");
     }
   }
+  // The file is put in place under its name, and would take the link's place.
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(path, ignored)) {
+    return invalid_argument("--", flag, ": ", tarn::quoted(path), " is a link to ",
+                            tarn::quoted(std::filesystem::read_symlink(path, ignored).string()),
+                            ": name the file itself");
+  }
   return {};
 }
 
@@ -54,6 +61,23 @@ std::vector<std::string> files_of(const AnyGraph& input) {
   files.push_back(input.file);
   for (const MetaGraph::Asset& asset : input.assets) files.push_back(asset.filename);
   return files;
+}
+
+bool has_variables(const Graph& graph) {
+  std::vector<NodeId> ids = graph.ids();
+  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
+}
+
+std::string checkpoint_beside(const AnyGraph& graph) {
+  if (graph.form == AnyGraph::Form::kSavedModel) return {};
+  std::string name = graph.file;
+  if (name.ends_with(".gz")) name.resize(name.size() - 3);
+  constexpr std::string_view kMeta = ".meta";
+  if (name.ends_with(kMeta)) {
+    name.resize(name.size() - kMeta.size());
+    return checkpoint_exists(name) ? name : "";  // another one is of another graph or step
+  }
+  return find_checkpoint(path_dir(graph.file)).value_or("");
 }
 
 Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,

@@ -17,7 +17,7 @@ Result<AnyGraph> load_graph_file(const std::string& path, const ReadOptions& opt
 // The file's bytes, unpacked if they are gzip.
 Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
 
-// InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
+// InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), a folder, or a symbolic link.
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
 
 // Every file that a graph came from or belongs to: its own, its checkpoint's, its assets. A folder or a prefix names
@@ -29,6 +29,12 @@ std::vector<std::string> files_of_checkpoint(const std::string& prefix);
 // NotFound, naming the flag, the file and the nearest names, if a name ("x" or "x:0") is no node of the graph.
 Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
                    const std::string& path);
+
+bool has_variables(const Graph& graph);
+
+// The checkpoint that lies with a graph which does not say its name: the one of its name, else the folder's latest or
+// only one. "" if there is none.
+std::string checkpoint_beside(const AnyGraph& graph);
 
 // FailedPrecondition, naming them, if `outputs` depend on variables.
 Status check_frozen(const Graph& graph, const std::vector<std::string>& outputs);

@@ -1,17 +1,16 @@
 #include "tools/support/graph_runner.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 
 #include "core/file.h"
 #include "core/image_codec.h"
 #include "graph/file_kind.h"
 #include "graph/freeze.h"
-#include "graph/functions.h"
 #include "graph/npy.h"
 #include "graph/saved_model.h"
 #include "graph/variable_values.h"
+#include "tools/support/assets.h"
 #include "tools/support/graph_file.h"
 
 namespace tarn {
@@ -78,38 +77,37 @@ std::vector<std::string> names_of(const std::vector<NamedFeed>& feeds) {
   return names;
 }
 
-// What the signatures need of functions is put in place, so that sessions and engines run it.
-Status inline_calls(AnyGraph& any) {
-  if (!calls_functions(any.graph, any.graph.ids())) return {};
-  std::vector<NodeId> targets;
-  for (const auto& [name, signature] : any.signatures) {
-    for (const auto& [key, tensor] : signature.outputs) {
-      if (Result<NodeId> id = any.graph.find_node(tensor.name); id.ok()) targets.push_back(*id);
+// Tensors that are fed, each as a Placeholder, and the names that feeds and fetches then have: what lies behind them
+// is not to be frozen, and an output of a queue is fed as any other.
+struct CutGraph {
+  Graph graph;
+  std::vector<std::string> feeds, fetches;
+};
+Result<CutGraph> cut_at_feeds(const Graph& graph, const std::vector<NamedFeed>& feeds,
+                              const std::vector<std::string>& fetches) {
+  CutGraph cut{graph, names_of(feeds), fetches};
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    const Tensor& tensor = feeds[i].second;
+    TARN_ASSIGN_OR_RETURN(Wire fed, graph.find_wire(feeds[i].first));
+    if (graph.node(fed.node).is("Placeholder")) continue;
+    const Fact& fact = graph.fact(fed);
+    if ((fact.dtype != DType::kInvalid && fact.dtype != tensor.dtype()) ||
+        !fact.shape.is_compatible_with(tensor.shape())) {
+      return invalid_argument("feed ", tarn::quoted(feeds[i].first), ": expects ", fact.to_string(), ", got ",
+                              dtype_short_name(tensor.dtype()), tensor.shape());
+    }
+    std::string name = cut.graph.unique_name(str_cat(graph.node(fed.node).name, "/fed_", fed.slot));
+    NodeSpec placeholder{
+        .name = name, .op = "Placeholder", .attrs = {{"dtype", tensor.dtype()}, {"shape", fact.shape}}};
+    TARN_ASSIGN_OR_RETURN(NodeId id, cut.graph.add(std::move(placeholder)));
+    cut.graph.replace_uses(fed, {id, 0});
+    cut.feeds[i] = name;
+    for (size_t o = 0; o < fetches.size(); ++o) {
+      if (Result<Wire> fetched = graph.find_wire(fetches[o]); fetched.ok() && *fetched == fed) cut.fetches[o] = name;
     }
   }
-  TARN_ASSIGN_OR_RETURN(any.graph, inline_functions(any.graph, targets));
-  return {};
+  return cut;
 }
-
-// Files below one folder; links that lead out of it are followed to where they lead, and refused.
-class FolderReader : public FileReader {
- public:
-  explicit FolderReader(std::filesystem::path folder) : folder_(std::move(folder)) {}
-  Result<std::string> read(const std::string& path) override {
-    std::error_code error;
-    std::filesystem::path file = std::filesystem::weakly_canonical(path, error);
-    std::filesystem::path folder = error ? std::filesystem::path() : std::filesystem::canonical(folder_, error);
-    bool is_below =
-        !error && std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first == folder.end();
-    if (is_below) return disk_files().read(file.string());
-    // Unimplemented, as where no file may be read at all: a model without the table may do.
-    return unimplemented(tarn::quoted(path), " is not in the SavedModel's folder ", tarn::quoted(folder_.string()),
-                         "; --allow_files lets the graph read any file");
-  }
-
- private:
-  std::filesystem::path folder_;
-};
 
 // A copy that outlives the engine's next run.
 Result<Tensor> copy_of(const TensorView& view) {
@@ -145,8 +143,11 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   read.allow_unknown_ops = true;  // those that no fetch needs are no trouble
   read.tags = options.tags;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
-  // Without --checkpoint the one that belongs to the graph, as freezing takes it.
-  const std::string& values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  // Without --checkpoint the one that belongs to the graph, or else lies beside it, as freezing takes it.
+  std::string values = checkpoint.empty() ? any.checkpoint : checkpoint;
+  bool is_found = values.empty() && has_variables(any.graph);
+  if (is_found) values = checkpoint_beside(any);
+  is_found = is_found && !values.empty();
   bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph();
   if (may_keep_bytes) {
     TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(graph, read.max_bytes));
@@ -156,6 +157,13 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   if (any.form == AnyGraph::Form::kSavedModel) TARN_RETURN_IF_ERROR(inline_calls(any));
   TARN_RETURN_IF_ERROR(runner.choose_signature(any.signatures));
   runner.notes_ = any.notes;
+  if (is_found)
+    runner.notes_.push_back(
+        str_cat("the variables' values are those of the checkpoint beside it, ", printable(values)));
+  if (options.executor == ExecutorKind::kEngine) {  // which reads no files
+    std::vector<std::string> filled;
+    TARN_RETURN_IF_ERROR(fill_tables_from_assets(any, {}, filled));
+  }
   runner.graph_ = std::make_shared<const Graph>(std::move(any.graph));
   if (any.saver) runner.restore_op_ = any.saver->restore_op;
   bool of_saved_model = checkpoint.empty() && any.form == AnyGraph::Form::kSavedModel;
@@ -168,16 +176,19 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
     session_options.threads = options.threads;
     if (options.may_read_files) {
       session_options.files = &disk_files();
-    } else if (of_saved_model && !any.assets.empty()) {
-      runner.files_ = std::make_unique<FolderReader>(path_join(path_dir(any.file), "assets"));
+    } else if (of_saved_model) {
+      runner.files_ = asset_reader(any, "; --allow_files lets the graph read any file");
       session_options.files = runner.files_.get();
     }
     runner.session_ = std::make_unique<Session>(runner.graph_, session_options);
     if (of_saved_model) {
       TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
     } else if (runner.checkpoint_) {
-      TARN_RETURN_IF_ERROR(
-          restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
+      Status restored =
+          restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_);
+      if (!restored.ok() && !is_found) return restored;
+      // Nobody asked for it: another graph's, perhaps, and of no use to this one.
+      if (!restored.ok()) runner.notes_.push_back(str_cat("that checkpoint is not taken: ", restored.message()));
     }
     // Tables that cannot be filled now (from files, say) are said to be empty by who reads them; others are none's
     // loss.
@@ -282,7 +293,8 @@ Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds
   return outputs;
 }
 
-Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) {
+Status GraphRunner::load_engine(const std::vector<NamedFeed>& given, const std::vector<std::string>& fetches) {
+  const std::vector<std::string> feeds = names_of(given);
   EngineOptions options;
   options.threads = options_.threads;
   options.ops = &linked_ops();      // what an app has
@@ -294,15 +306,17 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
   if (bytes == nullptr || feeds.empty()) {
     VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
-    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches}, values));
+    TARN_ASSIGN_OR_RETURN(CutGraph cut, cut_at_feeds(*graph_, given, fetches));
+    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(cut.graph, {.outputs = cut.fetches}, values));
     if (!frozen.inexact.empty())
       return unimplemented("the engine changes no variables, and ", frozen.inexact[0], "; a session runs it");
     // What is fed but needed by no output (a decoder's targets) is gone with the rest; sessions pass over it too.
     options.inputs.clear();
     for (size_t i = 0; i < feeds.size(); ++i) {
-      needed_feeds_[i] = frozen.graph.find_node(feeds[i]).ok() || !graph_->find_node(feeds[i]).ok();
-      if (needed_feeds_[i]) options.inputs.push_back(feeds[i]);
+      needed_feeds_[i] = frozen.graph.find_node(cut.feeds[i]).ok();
+      if (needed_feeds_[i]) options.inputs.push_back(cut.feeds[i]);
     }
+    options.outputs = cut.fetches;
     TARN_ASSIGN_OR_RETURN(std::string frozen_bytes, graph_bytes(frozen.graph, GraphFormat::kBinary));
     bytes = std::make_shared<const std::string>(std::move(frozen_bytes));
   }
@@ -316,7 +330,7 @@ Result<std::vector<Tensor>> GraphRunner::run_engine(const std::vector<NamedFeed>
                                                     const std::vector<std::string>& fetches) {
   std::vector<std::string> names = names_of(feeds);
   if (engine_ == nullptr || names != engine_feeds_ || fetches != engine_fetches_) {
-    TARN_RETURN_IF_ERROR(load_engine(names, fetches));
+    TARN_RETURN_IF_ERROR(load_engine(feeds, fetches));
   }
   EngineContext context(engine_);
   int input = 0;
