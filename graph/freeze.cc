@@ -355,9 +355,26 @@ class Freezer {
     if (changes && is_valued(id)) return rewrite_update(id, node);
     if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for
       if (changes) lost_updates_.push_back(node.name);
-      return emit(remade(id, "NoOp", {}, {}));
+      NodeRecord waiting = remade(id, "NoOp", {}, {});
+      add_waits(node, changes, waiting);
+      return emit(std::move(waiting));
     }
     refuse(node, str_cat("takes the variable itself, not its value"));
+  }
+
+  // What is only waited for stays in its loop and its branch, and behind what it took: a call's end comes after what
+  // was written for the call. What an update would have assigned is of no use any more.
+  void add_waits(const Node& node, bool is_update, NodeRecord& record) const {
+    for (Wire wire : node.inputs) {
+      if (wire.is_none()) continue;
+      const Node& before = graph_.node(wire.node);
+      bool is_handle = handles_[static_cast<size_t>(wire.node)] != Handle::kNone;
+      if (is_handle ? is_variable(before) : is_update) continue;
+      if (inputs_.contains(wire.node)) continue;  // waited for by feeding it
+      std::string text = "^" + before.name;
+      if (std::find(record.inputs.begin(), record.inputs.end(), text) == record.inputs.end())
+        record.inputs.push_back(std::move(text));
+    }
   }
 
   void rewrite_gather(NodeId id, const Node& node, DType dtype) {
