@@ -26,18 +26,28 @@ Tags tags_of(const pb::MetaGraphDef& meta) {
   return Tags(meta.meta_info_def().tags().begin(), meta.meta_info_def().tags().end());
 }
 
+// The graph with exactly these tags; -1 if there is none.
+int graph_with(const pb::SavedModel& model, const std::set<std::string>& tags) {
+  for (int i = 0; i < model.meta_graphs_size(); ++i) {
+    Tags found = tags_of(model.meta_graphs(i));
+    if (std::set<std::string>(found.begin(), found.end()) == tags) return i;
+  }
+  return -1;
+}
+
 // Which graph of a SavedModel is meant.
 Result<int> choose_graph(const pb::SavedModel& model, const Tags& wanted) {
   if (model.meta_graphs_size() == 0) return invalid_argument("the SavedModel holds no graph");
   if (wanted.empty() && model.meta_graphs_size() == 1) return 0;
-  const std::set<std::string> tags =
-      wanted.empty() ? std::set<std::string>{"serve"} : std::set<std::string>(wanted.begin(), wanted.end());
+  std::set<std::string> tags(wanted.begin(), wanted.end());
+  tags.erase("");
+  if (wanted.empty()) tags.insert("serve");
+  int found = graph_with(model, tags);
+  // TF-Hub's modules: the graph without tags is the one for inference, beside {train}.
+  if (found < 0 && wanted.empty()) found = graph_with(model, {});
+  if (found >= 0) return found;
   std::vector<std::string> available;
-  for (int i = 0; i < model.meta_graphs_size(); ++i) {
-    Tags found = tags_of(model.meta_graphs(i));
-    if (std::set<std::string>(found.begin(), found.end()) == tags) return i;
-    available.push_back(tags_text(found));
-  }
+  for (const pb::MetaGraphDef& meta : model.meta_graphs()) available.push_back(tags_text(tags_of(meta)));
   return not_found("no graph of the SavedModel has the tags ", tags_text(Tags(tags.begin(), tags.end())),
                    "; there are: ", str_join(available));
 }
@@ -133,14 +143,15 @@ Result<AnyGraph> read_graph_of_checkpoint(const std::string& path, const ReadOpt
 Result<AnyGraph> read_folder(const std::string& folder, const ReadOptions& options) {
   if (std::optional<std::string> file = saved_model_file(folder)) return read_file_of_graph(*file, options);
   if (file_exists(path_join(folder, kCheckpointStateName))) return read_graph_of_checkpoint(folder, options);
-  // A folder of versions, as servers have it: the newest is meant.
+  // What lies here comes before what lies below: a folder of versions, as servers have it.
   std::vector<std::string> models, metas;
   for (const std::string& name : list_dir(folder).value_or({})) {
     if (saved_model_file(path_join(folder, name))) models.push_back(path_join(folder, name));
     if (name.ends_with(".meta")) metas.push_back(path_join(folder, name));
   }
-  if (models.size() == 1) return read_folder(models[0], options);
   if (metas.size() == 1) return read_file_of_graph(metas[0], options);
+  if (!metas.empty()) models.clear();
+  if (models.size() == 1) return read_folder(models[0], options);
   if (models.size() + metas.size() > 1) {
     std::vector<std::string> found = models.empty() ? metas : models;
     constexpr size_t kMostShown = 5;
@@ -176,7 +187,7 @@ Result<AnyGraph> read_any_graph(const std::string& path, const ReadOptions& opti
 
 Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& source, const ReadOptions& options) {
   if (is_gzip(bytes)) {
-    Result<std::string> unpacked = gunzip(bytes, options.max_bytes);
+    Result<std::string> unpacked = gunzip_graph(bytes, options.max_bytes);
     if (!unpacked.ok()) return unpacked.status().with_context(source);
     bytes = *std::move(unpacked);
   }

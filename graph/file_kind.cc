@@ -48,6 +48,8 @@ constexpr Magic kMagics[] = {
     {0, "%PDF"sv, {FileKind::kForeign, "a PDF document"}},
     {0, "#!"sv, {FileKind::kForeign, "a script"}},
     {0, "{"sv, {FileKind::kForeign, "JSON"}},
+    {0, "\xff\xfe"sv, {FileKind::kForeign, "a text in UTF-16 (PowerShell's > writes it)", "save it as UTF-8"}},
+    {0, "\xfe\xff"sv, {FileKind::kForeign, "a text in UTF-16", "save it as UTF-8"}},
 };
 
 constexpr Sniffed kTable = {FileKind::kCheckpointTable, "a checkpoint (a table of tensors)",

@@ -55,7 +55,7 @@ Result<std::string> read_model_file(const std::string& path, const ReadOptions& 
   Result<std::string> bytes = read_file(path, options.max_bytes);
   if (!bytes.ok()) return Status(bytes.status().code(), str_cat(bytes.status().message(), path_hint(path)));
   if (!is_gzip(*bytes)) return bytes;
-  Result<std::string> unpacked = gunzip(*bytes, options.max_bytes);
+  Result<std::string> unpacked = gunzip_graph(*bytes, options.max_bytes);
   if (!unpacked.ok()) return unpacked.status().with_context(path);
   return unpacked;
 }

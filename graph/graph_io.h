@@ -25,7 +25,7 @@ struct ReadOptions {
   const OpRegistry* ops = nullptr;               // null: all_ops()
   uint64_t max_bytes = (uint64_t{2} << 30) - 1;  // of the file; protobuf's own limit
   int64_t max_nodes = 1'000'000;
-  // The SavedModel's graph with exactly these tags; none: the only graph, or the one for serving.
+  // The SavedModel's graph with exactly these tags ({""}: with no tag); none: the only graph, or the one for serving.
   std::vector<std::string> tags = {};
 };
 

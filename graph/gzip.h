@@ -14,5 +14,7 @@ namespace tarn {
 bool is_gzip(std::string_view bytes);
 // ResourceExhausted as soon as the result passes `max_bytes`; DataLoss names the byte where the file is damaged.
 Result<std::string> gunzip(std::string_view bytes, uint64_t max_bytes);
+// The same of what should be a graph: DataLoss before much is unpacked if it begins as neither a message nor text does.
+Result<std::string> gunzip_graph(std::string_view bytes, uint64_t max_bytes);
 
 }  // namespace tarn

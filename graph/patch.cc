@@ -42,7 +42,10 @@ Status Patch::check(Wire from, Wire to, std::string_view what) const {
     return internal_error(what, ": a node of the patch is gone");
   const Fact& old_fact = graph_.fact(from);
   const Fact& new_fact = graph_.fact(to);
-  if (old_fact.dtype != new_fact.dtype || !old_fact.shape.is_compatible_with(new_fact.shape)) {
+  // Nothing is known of what an op unknown here gives.
+  bool is_other =
+      old_fact.dtype != new_fact.dtype && old_fact.dtype != DType::kInvalid && new_fact.dtype != DType::kInvalid;
+  if (is_other || !old_fact.shape.is_compatible_with(new_fact.shape)) {
     return internal_error(what, " ", quoted(graph_.wire_name(from)), ": ", old_fact.to_string(), " cannot become ",
                           new_fact.to_string(), " of ", quoted(graph_.wire_name(to)));
   }

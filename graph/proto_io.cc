@@ -86,6 +86,7 @@ Status parse_pbtxt(std::string_view text, gpb::Message& message) {
   gpb::TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.SetRecursionLimit(kMostTextDepth);
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // an editor's byte order mark
   gpb::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   if (parser.Parse(&stream, &message)) return {};
   if (errors.problems().empty()) return invalid_argument("not ", name_of(*message.GetDescriptor()), " in text form");

@@ -266,6 +266,7 @@ class TextParser {
 }  // namespace
 
 Result<Graph> graph_from_text(std::string_view text, const TextReadOptions& options) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // an editor's byte order mark
   return TextParser(text, options).run();
 }
 

@@ -99,6 +99,14 @@ std::optional<Source> part_source(const std::string& name, const CheckpointReade
   return Source{part->first, str_cat(text, slices[part->second].to_string())};
 }
 
+// Whether the graph restores another variable from all of this tensor.
+bool is_of_another(const Graph& graph, const Node& node, const Sources& sources, const std::string& key) {
+  return std::any_of(sources.begin(), sources.end(), [&](const Sources::value_type& entry) {
+    return entry.second.key == key && entry.second.slice.empty() &&
+           variable_storage_name(graph.node(entry.first)) != variable_storage_name(node);
+  });
+}
+
 // Where its value is, or nullopt.
 std::optional<Source> choose(const Graph& graph, NodeId id, const Sources& sources, const CheckpointReader& checkpoint,
                              bool saver_decides) {
@@ -112,15 +120,11 @@ std::optional<Source> choose(const Graph& graph, NodeId id, const Sources& sourc
   if (std::optional<Source> part = part_source(node.name, checkpoint)) return part;
   // Of object-based checkpoints; and variables that several nodes share, by the name they share. There several
   // variables may have the same name: what the saver gives to another one is not this one's.
-  auto is_of_another = [&](const std::string& key) {
-    return std::any_of(sources.begin(), sources.end(), [&](const auto& other) {
-      return other.second.key == key && variable_storage_name(graph.node(other.first)) != variable_storage_name(node);
-    });
-  };
   for (const std::string& name : {node.name, node.attrs.get_or<std::string>("shared_name", "")}) {
     if (name.empty()) continue;
     const CheckpointEntry* entry = checkpoint.find_variable(name);
-    if (entry != nullptr && !(saver_decides && is_of_another(entry->name))) return Source{entry->name, ""};
+    if (entry != nullptr && !(saver_decides && is_of_another(graph, node, sources, entry->name)))
+      return Source{entry->name, ""};
   }
   return std::nullopt;
 }

@@ -21,11 +21,14 @@ Shape batched(const Shape& batch, const Shape& shape, bool is_single) {
 
 template <Form kForm>
 Status infer_parse(InferContext& c) {
-  constexpr bool kIsSingle = kForm == Form::kSingle;
+  // Version 2 takes one example too, and then gives no batch dimension.
+  bool may_be_either = kForm == Form::kVectors && !c.shape(0).has_rank();
+  bool is_single =
+      kForm == Form::kSingle || (kForm == Form::kVectors && c.shape(0).has_rank() && c.shape(0).rank() == 0);
   const Types &dense = c.attr<Types>("Tdense"), &sparse = c.attr<Types>("sparse_types");
   const Shapes& shapes = c.attr<Shapes>("dense_shapes");
   TARN_RETURN_IF_ERROR(judge_example_attrs(dense, shapes, sparse));
-  TARN_RETURN_IF_ERROR(c.expect_rank(0, kIsSingle ? 0 : 1, "serialized"));
+  TARN_RETURN_IF_ERROR(c.expect_rank(0, is_single ? 0 : 1, "serialized"));
   if (kForm == Form::kScalars && (c.attr<int64_t>("Nsparse") != static_cast<int64_t>(sparse.size()) ||
                                   c.attr<int64_t>("Ndense") != static_cast<int64_t>(dense.size()))) {
     return invalid_argument("attrs 'Nsparse' and 'Ndense' are ", c.attr<int64_t>("Nsparse"), " and ",
@@ -40,7 +43,7 @@ Status infer_parse(InferContext& c) {
     return invalid_argument("attr 'num_sparse' is ", c.attr<int64_t>("num_sparse"), ", but there are ", sparse.size(),
                             " sparse_types");
   }
-  if (kIsSingle) {
+  if (kForm == Form::kSingle) {
     size_t sparse_keys = c.attr<std::vector<std::string>>("sparse_keys").size();
     size_t dense_keys = c.attr<std::vector<std::string>>("dense_keys").size();
     if (sparse_keys != sparse.size() || dense_keys != dense.size() ||
@@ -52,14 +55,14 @@ Status infer_parse(InferContext& c) {
   }
   const Shape batch = c.shape(0).has_rank() ? c.shape(0) : Shape{kUnknownDim};
   auto count = static_cast<int>(sparse.size());
-  int64_t rank = kIsSingle ? 1 : 2;
+  int64_t rank = may_be_either ? kUnknownDim : is_single ? 1 : 2;
   for (int i = 0; i < count; ++i) {
     TARN_RETURN_IF_ERROR(c.set_output(i, Shape{kUnknownDim, rank}));
     TARN_RETURN_IF_ERROR(c.set_output(count + i, Shape{kUnknownDim}));
     TARN_RETURN_IF_ERROR(c.set_output(2 * count + i, Shape{rank}));
   }
   for (size_t i = 0; i < shapes.size(); ++i) {
-    Shape output = batched(batch, shapes[i], kIsSingle);
+    Shape output = may_be_either ? Shape::unknown() : batched(batch, shapes[i], is_single);
     if (output.is_fully_known()) TARN_RETURN_IF_ERROR(output.element_count().status());
     TARN_RETURN_IF_ERROR(c.set_output(3 * count + static_cast<int>(i), output));
   }
@@ -81,8 +84,8 @@ class ParseKernel : public Kernel {
   }
 
   Status run(RunContext& c) const override {
-    constexpr bool kIsSingle = kForm == Form::kSingle;
-    TARN_RETURN_IF_ERROR(expect_rank(c.input(0), kIsSingle ? 0 : 1, "serialized"));
+    bool is_single = kForm == Form::kSingle || (kForm == Form::kVectors && c.input(0).shape->rank() == 0);
+    TARN_RETURN_IF_ERROR(expect_rank(c.input(0), is_single ? 0 : 1, "serialized"));
     std::span<const std::string> serialized = c.input(0).flat<std::string>(), names;
     ExampleSpec spec;
     for (DType dtype : sparse_types_) spec.sparse.push_back({{}, dtype});
@@ -90,7 +93,7 @@ class ParseKernel : public Kernel {
       int fallback = c.input_count() - static_cast<int>(dense_types_.size() - i);
       spec.dense.push_back({{}, dense_types_[i], shapes_[i], c.input(fallback)});
     }
-    if (!kIsSingle) {
+    if (kForm != Form::kSingle) {
       names = c.input(1).flat<std::string>();
       if (!names.empty() && names.size() != serialized.size()) {
         return invalid_argument("names must be none or as many as serialized: ", names.size(), " and ",
@@ -99,7 +102,7 @@ class ParseKernel : public Kernel {
     }
     TARN_RETURN_IF_ERROR(find_keys(c, spec));
     for (const ExampleSpec::Dense& dense : spec.dense) TARN_RETURN_IF_ERROR(judge_fallback(dense));
-    TARN_ASSIGN_OR_RETURN(ParsedExamples parsed, parse_examples(spec, serialized, names, kIsSingle));
+    TARN_ASSIGN_OR_RETURN(ParsedExamples parsed, parse_examples(spec, serialized, names, is_single));
     int count = static_cast<int>(sparse_types_.size());
     for (int i = 0; i < count; ++i) {
       auto k = static_cast<size_t>(i);

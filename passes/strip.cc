@@ -54,9 +54,12 @@ class Strip {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Node& node = graph_.node(inputs_[i]);
       if (node.is("Placeholder")) continue;
-      if (node.outputs.size() != 1) {
-        return invalid_argument("input ", quoted(node.name), " has ", node.outputs.size(),
-                                " outputs; an input must have one");
+      if (node.outputs.size() != 1 || node.outputs[0].dtype == DType::kInvalid) {
+        std::string why = node.outputs.size() == 1
+                              ? "is not supported, so that nothing is known of what it gives"
+                              : str_cat("has ", node.outputs.size(), " outputs; an input must have one");
+        return invalid_argument("input ", quoted(node.name), ": op ", quoted(node.op), " ", why,
+                                ". Of queues and iterators freeze_graph makes Placeholders, one an output");
       }
       Patch patch(graph_);
       patch.keep(outputs_);
@@ -149,7 +152,10 @@ class Strip {
     Patch patch(graph_);
     patch.keep(outputs_);
     patch.keep(inputs_);
-    if (is_output(id)) by = patch.add({.name = name + "/identity", .op = "Identity", .inputs = {by}});
+    if (is_output(id)) {
+      DType dtype = graph_.node(id).outputs[0].dtype;  // of what an op unknown here gives, nothing else tells it
+      by = patch.add({.name = name + "/identity", .op = "Identity", .inputs = {by}, .attrs = {{"T", dtype}}});
+    }
     patch.replace_node(id, by);
     TARN_RETURN_IF_ERROR(patch.commit());
     std::replace(outputs_.begin(), outputs_.end(), id, by.node);
@@ -209,7 +215,8 @@ class Strip {
         if (control ? wire.node == dead.node : use.slot != wire.slot && wire.node == dead.node) continue;
         const Node& user = graph_.node(use.node);
         if (user.is("Merge")) {
-          if (control || !has_two_ways(use.node)) return false;
+          if (control) continue;  // it waits for dead nodes without dying
+          if (!has_two_ways(use.node)) return false;
           merges.emplace_back(use.node, use.input);
           continue;
         }
@@ -223,10 +230,12 @@ class Strip {
     return true;
   }
 
-  // A Merge of two branches (not of a loop) whose second output, the number of the input taken, nobody asks for.
+  // A Merge of two branches (not of a loop) that waits for nothing else (what reads its input in its place would die
+  // with that), and whose second output, the number of the input taken, nobody asks for.
   bool has_two_ways(NodeId merge) const {
     const Node& node = graph_.node(merge);
-    return node.inputs.size() == 2 && graph_.use_count({merge, 1}) == 0 && !context_.wants_other_outputs(node.name) &&
+    return node.inputs.size() == 2 && node.controls.empty() && graph_.use_count({merge, 1}) == 0 &&
+           !context_.wants_other_outputs(node.name) &&
            std::none_of(node.inputs.begin(), node.inputs.end(),
                         [&](Wire wire) { return wire.is_none() || graph_.node(wire.node).is("NextIteration"); });
   }

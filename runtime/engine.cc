@@ -31,6 +31,29 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
                    str_join(shown), ")");
 }
 
+// The dtype of a tensor that an op unknown here gives (an iterator's, a queue's): what a node that takes it expects, or
+// what its node says of itself where nobody takes it but the caller.
+DType dtype_by_use(const NodeSource& source, const OpRegistry& ops, Wire wire) {
+  for (int n = 0; n < source.node_count(); ++n) {
+    std::span<const Wire> inputs = source.inputs(n);
+    auto use = std::find(inputs.begin(), inputs.end(), wire);
+    const OpRegistry::Op* op = use == inputs.end() ? nullptr : ops.find(source.op(n));
+    if (op == nullptr) continue;
+    Result<AttrMap> attrs = source.attrs(n);
+    NodeTypes types;
+    std::vector<InputInfo> infos(inputs.size());
+    if (!attrs.ok() || !op->schema.resolve(source.name(n), *attrs, infos, {}, types).ok()) continue;
+    DType dtype = types.inputs[static_cast<size_t>(use - inputs.begin())].dtype;
+    if (dtype != DType::kInvalid) return dtype;
+  }
+  Result<AttrMap> attrs = source.attrs(wire.node);
+  for (std::string_view list : {"output_types", "component_types"}) {
+    auto types = attrs.ok() ? attrs->get_or<std::vector<DType>>(list, {}) : std::vector<DType>();
+    if (static_cast<size_t>(wire.slot) < types.size()) return types[static_cast<size_t>(wire.slot)];
+  }
+  return DType::kInvalid;
+}
+
 // Seeds for random ops that have none of their own, other ones in every context: dropout that a model still has runs.
 class ContextSeeds : public RandomSeeds {
  public:
@@ -150,6 +173,8 @@ Status Engine::choose_inputs_and_outputs() {
                                       node_label(source.op(wire.node), source.name(wire.node)), " has ", types.size(),
                                       types.size() == 1 ? " output" : " outputs"));
       }
+    } else {
+      info.dtype = dtype_by_use(source, *options_.ops, wire);
     }
     inputs_.push_back(std::move(info));
   }

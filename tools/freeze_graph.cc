@@ -29,9 +29,10 @@ DEFINE_string(variable_names_blacklist, "", "These variables stay variables, com
 DEFINE_string(variable_names_denylist, "", "The newer name of --variable_names_blacklist");
 DEFINE_string(input_meta_graph, "", "MetaGraph (.meta) to take instead of --input_graph");
 DEFINE_string(input_saved_model_dir, "", "SavedModel to take instead of --input_graph");
-DEFINE_string(saved_model_tags, "serve",
-              "Tags of the SavedModel's graph, comma-separated: exactly these. Not given, a SavedModel's only graph is "
-              "taken whatever its tags");
+DEFINE_string(
+    saved_model_tags, "serve",
+    "Tags of the SavedModel's graph, comma-separated: exactly these; empty: the graph that has none. Not given, "
+    "a SavedModel's only graph is taken whatever its tags, or where none is for serving the one without tags");
 DEFINE_string(signature, "", "Signature whose outputs are taken, by name; without it serving_default, or the only one");
 DEFINE_string(use_ema, "never",
               "Moving averages (<variable>/ExponentialMovingAverage) in place of variables: never; auto, of those that "
@@ -70,8 +71,10 @@ tarn::Status run() {
   tarn::Result<tarn::UseEma> use_ema = tarn::use_ema_from_name(FLAGS_use_ema);
   if (!use_ema.ok()) return use_ema.status().with_context("--use_ema");
   files.use_ema = *use_ema;
-  if (tarn::flag_was_given("saved_model_tags"))
+  if (tarn::flag_was_given("saved_model_tags")) {
     TARN_RETURN_IF_ERROR(list("saved_model_tags", FLAGS_saved_model_tags, files.tags));
+    if (files.tags.empty()) files.tags = {""};
+  }
   TARN_RETURN_IF_ERROR(list("initializer_nodes", FLAGS_initializer_nodes, files.initializer_nodes));
   TARN_RETURN_IF_ERROR(list("output_node_names", FLAGS_output_node_names, files.options.outputs));
   TARN_RETURN_IF_ERROR(list("variable_names_whitelist", FLAGS_variable_names_whitelist, files.options.only));
@@ -99,6 +102,7 @@ int main(int argc, char** argv) {
                   "freeze_graph --input_checkpoint=train/model.ckpt-1000 --output_graph=frozen.pb\n"
                   "freeze_graph --input_graph=export/1 --output_graph=frozen.pb",
        .one_of = {"input_graph", "input_meta_graph", "input_saved_model_dir", "input_checkpoint"},
-       .ranges = {{"checkpoint_version", 1, 2}}},
+       .ranges = {{"checkpoint_version", 1, 2}},
+       .may_be_empty = {"saved_model_tags"}},
       run);
 }

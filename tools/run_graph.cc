@@ -18,7 +18,8 @@ DEFINE_string(
     "A name is a tensor's, or the signature's");
 DEFINE_string(fetch, "", "Tensors to compute, comma-separated: NAME or NAME:OUTPUT, or the signature's names");
 DEFINE_string(tags, "",
-              "Tags of a SavedModel's graph, comma-separated; by default the only one, or the one for serving");
+              "Tags of a SavedModel's graph, comma-separated; by default the only one, the one for serving, or the one "
+              "without tags");
 DEFINE_string(signature, "",
               "Signature whose names --feed and --fetch take; by default serving_default, or the only one");
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");

@@ -79,6 +79,14 @@ TEST_F(ReadAnyGraph, TakesTheGraphOfASavedModelByItsTags) {
   saved.mutable_meta_graphs()->DeleteSubrange(1, 2);
   write("one/saved_model.pb", serialize(saved));
   EXPECT_EQ(node_of(dir_.file("one")), "training") << "the only graph is meant, whatever its tags";
+
+  *saved.add_meta_graphs() = meta_graph("untagged");
+  write("hub/saved_model.pb", serialize(saved));
+  EXPECT_EQ(node_of(dir_.file("hub")), "untagged") << "as TF-Hub's modules have it, beside {train}";
+  *saved.add_meta_graphs() = meta_graph("serving", {"serve"});
+  write("both/saved_model.pb", serialize(saved));
+  EXPECT_EQ(node_of(dir_.file("both")), "serving");
+  EXPECT_EQ(node_of(dir_.file("both"), {""}), "untagged");
 }
 
 TEST_F(ReadAnyGraph, ACheckpointBringsTheMetaGraphBesideIt) {

@@ -1,6 +1,7 @@
 #include "graph/gzip.h"
 
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 namespace tarn {
 namespace {
@@ -24,6 +25,26 @@ TEST(Gzip, UnpacksOneMemberOrSeveral) {
 TEST(Gzip, StopsAtTheLimit) {
   EXPECT_EQ(*gunzip(packed(), kText.size()), kText);
   EXPECT_EQ(gunzip(packed(), kText.size() - 1).status().code(), Code::kResourceExhausted);
+}
+
+TEST(Gzip, WhatCannotBeAGraphIsRefusedBeforeItIsUnpacked) {
+  EXPECT_EQ(*gunzip_graph(packed(), 1000), kText);
+  constexpr size_t kZeros = size_t{4} << 20;
+  std::string zeros(kZeros, '\0'), packed_zeros(zeros.size(), '\0');
+  z_stream stream = {};
+  ASSERT_EQ(deflateInit2(&stream, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  stream.next_in = reinterpret_cast<Bytef*>(zeros.data());
+  stream.avail_in = kZeros;
+  stream.next_out = reinterpret_cast<Bytef*>(packed_zeros.data());
+  stream.avail_out = kZeros;
+  ASSERT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed_zeros.resize(stream.total_out);
+  deflateEnd(&stream);
+
+  EXPECT_EQ(gunzip(packed_zeros, kZeros)->size(), kZeros);
+  Status status = gunzip_graph(packed_zeros, kZeros).status();
+  EXPECT_EQ(status.code(), Code::kDataLoss);
+  EXPECT_NE(status.message().find("not a GraphDef"), std::string_view::npos) << status.to_string();
 }
 
 TEST(Gzip, AFileThatEndsEarlyIsDataLossWhereverItEnds) {

@@ -251,7 +251,9 @@ class Parser {
       if (good) value = *parsed ? "true" : "false";
     } else if (flag.type == "string") {
       // An empty text stands for "not given"; where that would not be the default it is a slip.
-      if (value.empty() && !flag.default_value.empty()) {
+      bool may_be_empty =
+          std::find(rules_.may_be_empty.begin(), rules_.may_be_empty.end(), flag.name) != rules_.may_be_empty.end();
+      if (value.empty() && !flag.default_value.empty() && !may_be_empty) {
         return problem(
             str_cat("--", flag.name, " is empty; leave it out for the default ", quoted(flag.default_value)));
       }

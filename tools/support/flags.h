@@ -26,7 +26,8 @@ struct FlagRules {
   std::vector<std::string_view> required = {};
   std::vector<FlagRange> ranges = {};
   bool allow_arguments = false;
-  std::vector<std::string_view> one_of = {};  // at least one of these is required
+  std::vector<std::string_view> one_of = {};        // at least one of these is required
+  std::vector<std::string_view> may_be_empty = {};  // texts that mean something if empty, though it is not the default
 };
 
 struct ParsedFlags {

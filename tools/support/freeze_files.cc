@@ -48,6 +48,10 @@ Result<Input> read_input(const FreezeFiles& files) {
   input.path = given[0].path;
   input.is_of_checkpoint = is_of_checkpoint;
   TARN_ASSIGN_OR_RETURN(input.graph, load_graph_file(input.path, read));
+  if (!files.saved_model_dir.empty() && input.graph.form != AnyGraph::Form::kSavedModel) {
+    return invalid_argument(printable(input.path), ": there is no SavedModel, but ", quoted(input.graph.file),
+                            ": give that as --input_graph");
+  }
   // As in TensorFlow: the MetaGraph's own saver counts if it was given as such.
   if (input.graph.saver) input.restore_op = input.graph.saver->restore_op;
   if (!files.saver.empty()) {
@@ -66,8 +70,13 @@ Status check_output(const FreezeFiles& files, const std::vector<std::string>& in
 // Names the variables that have no values, and what would give them some.
 VariableValues no_checkpoint(const Input& input) {
   std::string where = str_cat(printable(input.path), ": ");
-  if (input.graph.form == AnyGraph::Form::kSavedModel)
-    str_append(where, "the SavedModel's folder variables/ is missing or without a checkpoint; ");
+  if (input.graph.form == AnyGraph::Form::kSavedModel) {
+    std::string folder = path_join(path_dir(input.graph.file), "variables");
+    Status listed = dir_exists(folder) ? list_dir(folder).status() : Status();
+    str_append(where,
+               listed.ok() ? "the SavedModel's folder variables/ is missing or without a checkpoint" : listed.message(),
+               "; ");
+  }
   return [where](const Graph& graph, std::span<const NodeId> variables) -> Result<std::vector<Tensor>> {
     constexpr size_t kMostShown = 3;
     std::vector<std::string> shown;

@@ -32,6 +32,13 @@ Status check_output_path(std::string_view flag, const std::string& path, const s
       return invalid_argument("--", flag, ": ", tarn::quoted(path), " is the input itself; name another file");
     }
   }
+  // The file is put in place under its name, and would take the link's place.
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(path, ignored)) {
+    return invalid_argument("--", flag, ": ", tarn::quoted(path), " is a link to ",
+                            tarn::quoted(std::filesystem::read_symlink(path, ignored).string()),
+                            ": name the file itself");
+  }
   return {};
 }
 
@@ -56,18 +63,9 @@ std::vector<std::string> files_of(const AnyGraph& input) {
   return files;
 }
 
-Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
-                   const std::string& path) {
-  Problems problems;
-  for (const std::string& name : names) problems.add(graph.find_node(name).status());
-  return problems.to_status(str_cat(printable(path), ": --", flag));
-}
-
-Status graph_error(const Status& status, const std::string& path) {
-  if (status.ok() || status.message().starts_with("--")) return status;
-  bool is_named =
-      status.message().starts_with(path + ":") || status.message().find(tarn::quoted(path)) != std::string::npos;
-  return is_named ? status : status.with_context(path);
+bool has_variables(const Graph& graph) {
+  std::vector<NodeId> ids = graph.ids();
+  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
 }
 
 std::string checkpoint_beside(const AnyGraph& graph) {
@@ -82,9 +80,18 @@ std::string checkpoint_beside(const AnyGraph& graph) {
   return find_checkpoint(path_dir(graph.file)).value_or("");
 }
 
-bool has_variables(const Graph& graph) {
-  std::vector<NodeId> ids = graph.ids();
-  return std::any_of(ids.begin(), ids.end(), [&](NodeId id) { return is_variable(graph.node(id)); });
+Status check_nodes(std::string_view flag, const std::vector<std::string>& names, const Graph& graph,
+                   const std::string& path) {
+  Problems problems;
+  for (const std::string& name : names) problems.add(graph.find_node(name).status());
+  return problems.to_status(str_cat(printable(path), ": --", flag));
+}
+
+Status graph_error(const Status& status, const std::string& path) {
+  if (status.ok() || status.message().starts_with("--")) return status;
+  bool is_named =
+      status.message().starts_with(path + ":") || status.message().find(tarn::quoted(path)) != std::string::npos;
+  return is_named ? status : status.with_context(path);
 }
 
 Status engine_error(const Status& status, const std::string& path, const std::vector<std::string>& outputs) {

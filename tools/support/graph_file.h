@@ -17,7 +17,7 @@ Result<AnyGraph> load_graph_file(const std::string& path, const ReadOptions& opt
 // The file's bytes, unpacked if they are gzip.
 Result<std::string> read_unpacked(const std::string& path, uint64_t max_bytes);
 
-// InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), or a folder.
+// InvalidArgument, naming the flag, if `path` is one of the inputs (under any name), a folder, or a symbolic link.
 Status check_output_path(std::string_view flag, const std::string& path, const std::vector<std::string>& inputs);
 
 // Every file that a graph came from or belongs to: its own, its checkpoint's, its assets. A folder or a prefix names

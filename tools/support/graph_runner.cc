@@ -81,17 +81,36 @@ std::vector<std::string> names_of(const std::vector<NamedFeed>& feeds) {
   return names;
 }
 
-// What the signatures need of functions is put in place, so that sessions and engines run it.
-Status inline_calls(AnyGraph& any) {
-  if (!calls_functions(any.graph, any.graph.ids())) return {};
-  std::vector<NodeId> targets;
-  for (const auto& [name, signature] : any.signatures) {
-    for (const auto& [key, tensor] : signature.outputs) {
-      if (Result<NodeId> id = any.graph.find_node(tensor.name); id.ok()) targets.push_back(*id);
+// Tensors that are fed, each as a Placeholder, and the names that feeds and fetches then have: what lies behind them
+// is not to be frozen, and an output of a queue is fed as any other.
+struct CutGraph {
+  Graph graph;
+  std::vector<std::string> feeds, fetches;
+};
+Result<CutGraph> cut_at_feeds(const Graph& graph, const std::vector<NamedFeed>& feeds,
+                              const std::vector<std::string>& fetches) {
+  CutGraph cut{graph, names_of(feeds), fetches};
+  for (size_t i = 0; i < feeds.size(); ++i) {
+    const Tensor& tensor = feeds[i].second;
+    TARN_ASSIGN_OR_RETURN(Wire fed, graph.find_wire(feeds[i].first));
+    if (graph.node(fed.node).is("Placeholder")) continue;
+    const Fact& fact = graph.fact(fed);
+    if ((fact.dtype != DType::kInvalid && fact.dtype != tensor.dtype()) ||
+        !fact.shape.is_compatible_with(tensor.shape())) {
+      return invalid_argument("feed ", tarn::quoted(feeds[i].first), ": expects ", fact.to_string(), ", got ",
+                              dtype_short_name(tensor.dtype()), tensor.shape());
+    }
+    std::string name = cut.graph.unique_name(str_cat(graph.node(fed.node).name, "/fed_", fed.slot));
+    NodeSpec placeholder{
+        .name = name, .op = "Placeholder", .attrs = {{"dtype", tensor.dtype()}, {"shape", fact.shape}}};
+    TARN_ASSIGN_OR_RETURN(NodeId id, cut.graph.add(std::move(placeholder)));
+    cut.graph.replace_uses(fed, {id, 0});
+    cut.feeds[i] = name;
+    for (size_t o = 0; o < fetches.size(); ++o) {
+      if (Result<Wire> fetched = graph.find_wire(fetches[o]); fetched.ok() && *fetched == fed) cut.fetches[o] = name;
     }
   }
-  TARN_ASSIGN_OR_RETURN(any.graph, inline_functions(any.graph, targets));
-  return {};
+  return cut;
 }
 
 // A copy that outlives the engine's next run.
@@ -128,13 +147,14 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
   read.allow_unknown_ops = true;  // those that no fetch needs are no trouble
   read.tags = options.tags;
   TARN_ASSIGN_OR_RETURN(AnyGraph any, read_any_graph(graph, read));
-  // Without --checkpoint the one that belongs to the graph, as freezing takes it.
+  // Without --checkpoint the one that belongs to the graph, or else lies beside it, as freezing takes it.
   std::string values = checkpoint.empty() ? any.checkpoint : checkpoint;
-  if (options.take_checkpoint_beside && values.empty() && has_variables(any.graph)) {
-    values = checkpoint_beside(any);
-    if (!values.empty())
-      any.notes.push_back(str_cat("the variables have the values of the checkpoint ", tarn::quoted(values),
-                                  ", which lies with the graph"));
+  bool is_found = options.take_checkpoint_beside && values.empty() && has_variables(any.graph);
+  if (is_found) values = checkpoint_beside(any);
+  is_found = is_found && !values.empty();
+  if (is_found) {
+    any.notes.push_back(str_cat("the variables have the values of the checkpoint ", tarn::quoted(values),
+                                ", which lies with the graph"));
   }
   bool may_keep_bytes = options.executor == ExecutorKind::kEngine && values.empty() && !any.is_meta_graph() &&
                         !options.files.any &&
@@ -165,8 +185,11 @@ Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::strin
     if (of_saved_model) {
       TARN_RETURN_IF_ERROR(initialize_saved_model(any, *runner.session_, runner.notes_));
     } else if (runner.checkpoint_) {
-      TARN_RETURN_IF_ERROR(
-          restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_));
+      Status restored =
+          restore_variables(*runner.graph_, *runner.checkpoint_, {.restore_op = runner.restore_op_}, *runner.session_);
+      if (!restored.ok() && !is_found) return restored;
+      // Nobody asked for it: another graph's, perhaps, and of no use to this one.
+      if (!restored.ok()) runner.notes_.push_back(str_cat("that checkpoint is not taken: ", restored.message()));
     }
     // Tables that cannot be filled now (from files, say) are said to be empty by who reads them, and run() says why;
     // others are none's loss.
@@ -275,7 +298,8 @@ Result<std::vector<Tensor>> GraphRunner::run(const std::vector<NamedFeed>& feeds
   return outputs;
 }
 
-Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches) {
+Status GraphRunner::load_engine(const std::vector<NamedFeed>& given, const std::vector<std::string>& fetches) {
+  const std::vector<std::string> feeds = names_of(given);
   EngineOptions options;
   options.threads = options_.threads;
   options.ops = &linked_ops();      // what an app has
@@ -288,15 +312,17 @@ Status GraphRunner::load_engine(const std::vector<std::string>& feeds, const std
   // With nothing fed, an engine on the whole file would ask for its Placeholders: freezing strips them.
   if (bytes == nullptr || feeds.empty()) {
     VariableValues values = checkpoint_ ? checkpoint_values(*checkpoint_, {.restore_op = restore_op_}) : no_values();
-    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(*graph_, {.outputs = fetches, .tables = tables_}, values));
+    TARN_ASSIGN_OR_RETURN(CutGraph cut, cut_at_feeds(*graph_, given, fetches));
+    TARN_ASSIGN_OR_RETURN(FrozenGraph frozen, freeze(cut.graph, {.outputs = cut.fetches, .tables = tables_}, values));
     if (!frozen.inexact.empty())
       return unimplemented("the engine changes no variables, and ", frozen.inexact[0], "; a session runs it");
     // What is fed but needed by no output (a decoder's targets) is gone with the rest; sessions pass over it too.
     options.inputs.clear();
     for (size_t i = 0; i < feeds.size(); ++i) {
-      needed_feeds_[i] = frozen.graph.find_node(feeds[i]).ok() || !graph_->find_node(feeds[i]).ok();
-      if (needed_feeds_[i]) options.inputs.push_back(feeds[i]);
+      needed_feeds_[i] = frozen.graph.find_node(cut.feeds[i]).ok();
+      if (needed_feeds_[i]) options.inputs.push_back(cut.feeds[i]);
     }
+    options.outputs = cut.fetches;
     TARN_ASSIGN_OR_RETURN(std::string frozen_bytes, graph_bytes(frozen.graph, GraphFormat::kBinary));
     bytes = std::make_shared<const std::string>(std::move(frozen_bytes));
   }
@@ -310,7 +336,7 @@ Result<std::vector<Tensor>> GraphRunner::run_engine(const std::vector<NamedFeed>
                                                     const std::vector<std::string>& fetches) {
   std::vector<std::string> names = names_of(feeds);
   if (engine_ == nullptr || names != engine_feeds_ || fetches != engine_fetches_) {
-    TARN_RETURN_IF_ERROR(load_engine(names, fetches));
+    TARN_RETURN_IF_ERROR(load_engine(feeds, fetches));
   }
   EngineContext context(engine_);
   int input = 0;

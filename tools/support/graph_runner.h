@@ -72,7 +72,7 @@ class GraphRunner {
   GraphRunner() = default;
   Status choose_signature(const Signatures& signatures);
   Result<std::vector<Tensor>> run_engine(const std::vector<NamedFeed>& feeds, const std::vector<std::string>& fetches);
-  Status load_engine(const std::vector<std::string>& feeds, const std::vector<std::string>& fetches);
+  Status load_engine(const std::vector<NamedFeed>& given, const std::vector<std::string>& fetches);
 
   GraphRunnerOptions options_;
   std::string path_;

@@ -167,7 +167,7 @@ int internal::tool_main(int argc, char** argv, const ToolInfo& info,
   // gflags reads numbers with strtod: "0.5" is a number whatever LANG says.
   std::setlocale(LC_NUMERIC, "C");
 
-  FlagRules rules{source_file, info.required, info.ranges, !info.arguments.empty(), info.one_of};
+  FlagRules rules{source_file, info.required, info.ranges, !info.arguments.empty(), info.one_of, info.may_be_empty};
   Result<ParsedFlags> flags = parse_flags(Arguments(argv + std::min(argc, 1), argv + argc), rules);
   int code = 0;
   if (!flags.ok()) {

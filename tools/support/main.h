@@ -41,6 +41,7 @@ struct ToolInfo {
   std::vector<std::string_view> required = {};
   std::vector<std::string_view> one_of = {};  // at least one of these is required
   std::vector<FlagRange> ranges = {};
+  std::vector<std::string_view> may_be_empty = {};  // see FlagRules
   // What other arguments mean, e.g. "FILE…"; empty: there are none.
   std::string_view arguments = {};
   // Exit code of a failure where 1 is an answer (compare_graphs: "they differ").
