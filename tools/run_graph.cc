@@ -1,6 +1,8 @@
 // run_graph: runs a graph on NumPy files and writes what it gives as NumPy files.
 #include <gflags/gflags.h>
 
+#include <algorithm>
+
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
@@ -71,6 +73,14 @@ tarn::Status run() {
       tarn::Status named = tarn::graph_error(ran.status(), FLAGS_graph);
       return {named.code(), tarn::str_cat(named.message(), "; no checkpoint lies with the graph, or not its value: ",
                                           "give the variables' with --checkpoint")};
+    }
+    // Of a Placeholder that does not say its shape nobody knows that it takes a batch.
+    bool is_one_string = std::any_of(feed_items.begin(), feed_items.end(),
+                                     [](const std::string& item) { return item.ends_with(".bin"); });
+    if (is_one_string && ran.status().message().find("has shape []") != std::string::npos) {
+      ran = tarn::Status(ran.status().code(), tarn::str_cat(ran.status().message(),
+                                                            "; a .bin file is one string, of shape []: a .npy file of "
+                                                            "dtype S holds a batch"));
     }
     bool is_frozen_here = executor == tarn::ExecutorKind::kSession || !FLAGS_checkpoint.empty();
     return is_frozen_here ? tarn::graph_error(ran.status(), FLAGS_graph)
