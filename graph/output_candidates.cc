@@ -47,8 +47,9 @@ constexpr std::string_view kWeightOps[] = {"VariableV2", "Variable", "VarHandleO
 constexpr std::string_view kOutputOps[] = {"Softmax", "Sigmoid", "ArgMax", "TopKV2", "TopK", "Tanh", "LogSoftmax"};
 constexpr std::string_view kLikelyOps[] = {"BiasAdd",  "Add",     "AddV2",   "MatMul",
                                            "Identity", "Reshape", "Squeeze", "ConcatV2"};
-constexpr std::string_view kNoOutputOps[] = {"NoOp", "Assert", "Print", "Switch",        "RefSwitch",    "Shape",
-                                             "Exit", "Merge",  "Enter", "NextIteration", "TensorArrayV3"};
+constexpr std::string_view kNoOutputOps[] = {
+    "NoOp",      "Assert", "Print", "PyFunc", "PyFuncStateless", "EagerPyFunc",   "Switch",
+    "RefSwitch", "Shape",  "Exit",  "Merge",  "Enter",           "NextIteration", "TensorArrayV3"};
 constexpr std::string_view kOutputWords[] = {
     "softmax", "output",       "outputs",    "logits", "prediction", "predictions", "probabilities", "probs",
     "scores",  "final_result", "embeddings", "result", "y_pred",     "logit",       "pred",          "detection_boxes"};
@@ -84,7 +85,8 @@ constexpr std::string_view kSureScopes[] = {"gradients", "save", "restore", "rep
 bool is_of_training(const Node& node, bool only_sure) {
   if (node.op.starts_with("Assign") || node.op.starts_with("Apply") || node.op.starts_with("ResourceApply") ||
       node.op.starts_with("Save") || node.op.starts_with("Restore") || node.op.ends_with("Summary") ||
-      node.op.find("CrossEntropy") != std::string::npos || node.op.ends_with("Grad") || node.op == "L2Loss") {
+      node.op.find("CrossEntropy") != std::string::npos || node.op.ends_with("Grad") || node.op == "L2Loss" ||
+      node.op.find("Enqueue") != std::string::npos) {
     return true;
   }
   // Custom Vision calls the classifier's scores so.
@@ -174,7 +176,15 @@ class Ranker {
                        [&](const Use& use) { return use.input != Use::kControl && state(use.node).of_model; });
   }
 
-  // Once that of what comes before is known.
+  // Whether a variable is given it: a metric's count, a state.
+  bool is_assigned(NodeId id) {
+    const std::vector<Use>& uses = graph_.uses(id);
+    return std::any_of(uses.begin(), uses.end(), [&](const Use& use) {
+      return use.input == 1 && graph_.node(use.node).op.starts_with("Assign");
+    });
+  }
+
+  // What a node that only gives something on gives on, once that of what comes before is known.
   NodeId origin(NodeId id) {
     const Node& node = graph_.node(id);
     if (!is_one_of(node.op, kPassingOps) || node.inputs.empty() || node.inputs[0].is_none()) return id;
@@ -233,6 +243,8 @@ class Ranker {
     // model comes behind is no output, whatever its name.
     bool scores = node.is("Softmax") || node.is("LogSoftmax");
     if (read_by_model && ((!named && !scores) || own.before_layers || own.is_passed_on)) return std::nullopt;
+
+    if (!named && !scores && is_assigned(id)) return std::nullopt;
 
     DType dtype = node.outputs.empty() ? DType::kFloat : node.outputs[0].dtype;
     bool scalar = !node.outputs.empty() && node.outputs[0].shape.is_scalar();

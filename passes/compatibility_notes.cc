@@ -27,7 +27,7 @@ What a file is, its content says. docs/saved_models.md and docs/checkpoint_forma
 | Tarn's text (docs/text_format.md) | yes | yes |
 | gzip around any of the graph files | yes | no |
 | event files of TensorBoard | no | scalars, histograms, the graph |
-| NumPy `.npy`, `.npz` (stored or deflated) | yes; not big-endian | `.npy` |
+| NumPy `.npy`; of op suites `.npz` (stored or deflated) | yes; not big-endian | `.npy` |
 
 Weights above 2 GiB: a GraphDef cannot hold them (a limit of protobuf), which is said before anything is written. TensorFlow Lite, ONNX, Keras
 HDF5, PyTorch, TF-Hub pages and Git LFS pointers are refused by what they are.

@@ -49,6 +49,24 @@ w/Assign: ref(f32[2,3]) = Assign(w, w)
   }
 }
 
+// tf.metrics.auc, a queue and a summary in Python beside the model.
+TEST(OutputCandidates, WhatVariablesAndQueuesAreGivenIsNone) {
+  EXPECT_EQ(candidates(R"(
+x: f32[?,2] = Placeholder
+w: f32[2,8] = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
+logits: f32[?,8] = MatMul(x, w)
+p: f32[?,8] = Softmax(logits)
+axis: i32[1] = {0}
+auc/Sum: f32[8] = Sum(p, axis) {keep_dims=false}
+auc/count = VarHandleOp() {dtype=f32, shape=[8]}
+auc/update = AssignAddVariableOp(auc/count, auc/Sum)
+queue = RandomShuffleQueueV2() {component_types=[f32]}
+queue_EnqueueMany = QueueEnqueueManyV2(queue, p) {Tcomponents=[f32]}
+PyFunc = PyFunc(p) {Tout=[f32], token="pyfunc_0"}
+)"),
+            std::vector<std::string>{"p"});
+}
+
 TEST(OutputCandidates, AModelsEndComesBeforeLayersNamedLikeOutputs) {
   EXPECT_EQ(candidates(R"(
 x: f32[?,2] = Placeholder
