@@ -37,6 +37,7 @@ int64_t IntList::operator[](int64_t i) const {
     case DType::kInt8: return static_cast<const int8_t*>(data_)[i];
     case DType::kUInt8: return static_cast<const uint8_t*>(data_)[i];
     case DType::kInt16: return static_cast<const int16_t*>(data_)[i];
+    case DType::kUInt16: return static_cast<const uint16_t*>(data_)[i];
     case DType::kInt32: return static_cast<const int32_t*>(data_)[i];
     case DType::kInt64: return static_cast<const int64_t*>(data_)[i];
     default: assert(false && "not an integer input"); return 0;

@@ -14,7 +14,7 @@
 
 namespace tarn {
 
-// The elements of an integer tensor (int8 … int64, uint8), wherever they are; owns nothing.
+// The elements of an integer tensor (int8 … int64, uint8, uint16), wherever they are; owns nothing.
 class IntList {
  public:
   IntList(DType dtype, const void* data, int64_t count) : dtype_(dtype), data_(data), count_(count) {}

@@ -126,6 +126,7 @@ inline AttrValue read_attr(const Json& attr) {
   }
   if (kind == "type") return *dtype_from_name(value.get<std::string>());
   if (kind == "list_i") return value.get<std::vector<int64_t>>();
+  if (kind == "list_f") return value.get<std::vector<float>>();
   if (kind == "list") return AttrValue::EmptyList{};
   ADD_FAILURE() << "a golden has an attr of kind " << kind;
   return {};
