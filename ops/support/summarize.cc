@@ -30,8 +30,8 @@ std::string number_text(double value) {
   return number_text(value, 15, 17);
 }
 
-// As in C: \n, \t, \", \\ and octal for what is not printable.
-std::string escaped(const std::string& text) {
+// As in C: \n, \t, \", \\ and octal for what is not printable; `keep_utf8`: but for bytes of UTF-8 beyond ASCII.
+std::string escaped(const std::string& text, bool keep_utf8 = false) {
   std::string result;
   for (char c : text) {
     switch (c) {
@@ -43,7 +43,7 @@ std::string escaped(const std::string& text) {
       case '\\': result += "\\\\"; break;
       default: {
         auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte < 0x7F) {
+        if ((byte >= 0x20 && byte < 0x7F) || (keep_utf8 && byte >= 0x80)) {
           result += c;
         } else {
           for (int shift : {6, 3, 0}) {
@@ -115,7 +115,57 @@ class Printer {
   int64_t most_, next_ = 0;
 };
 
+class EndsPrinter {
+ public:
+  EndsPrinter(const TensorView& x, int64_t at_ends) : x_(x), at_ends_(at_ends) {}
+
+  // The part of dim `dim` that begins at element `first`; a rank is 254 at most.
+  void print(int dim, int64_t first) {
+    if (dim == x_.shape->rank()) {
+      bool is_text = x_.dtype == DType::kString;
+      text += is_text ? str_cat('"', escaped(x_.as<std::string>()[first], true), '"') : element_text(x_, first);
+      return;
+    }
+    int64_t size = x_.shape->dim(dim), step = 1;
+    for (int d = dim + 1; d < x_.shape->rank(); ++d) step *= x_.shape->dim(d);
+    text += '[';
+    for (int64_t i = 0; i < std::min(at_ends_, size); ++i) {
+      if (i > 0) separate(dim);
+      print(dim + 1, first + i * step);
+    }
+    if (size > at_ends_ && size - at_ends_ > at_ends_) {
+      separate(dim);
+      text += "...";
+    }
+    for (int64_t i = std::max(at_ends_, size - at_ends_); i < size; ++i) {
+      separate(dim);
+      print(dim + 1, first + i * step);
+    }
+    text += ']';
+  }
+
+  std::string text;
+
+ private:
+  void separate(int dim) {
+    auto inner = static_cast<size_t>(x_.shape->rank() - 1 - dim);
+    text.append(inner, '\n');
+    text.append(inner == 0 ? 1 : static_cast<size_t>(dim) + 1, ' ');
+  }
+
+  const TensorView& x_;
+  int64_t at_ends_;
+};
+
 }  // namespace
+
+std::string show_ends(const TensorView& x, int64_t most) {
+  if (most < 0 || most > x.count) most = x.count;
+  if (x.shape->rank() == 0 && most == 0) return "...";
+  EndsPrinter printer(x, most);
+  printer.print(0, 0);
+  return std::move(printer.text);
+}
 
 std::string summarize_value(const TensorView& x, int64_t most) {
   if (most < 0 || most > x.count) most = x.count;

@@ -1,4 +1,4 @@
-// Bincount and HistogramFixedWidth.
+// Bincount, DenseBincount (whose values are in sparse_test.cc) and HistogramFixedWidth.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -75,6 +75,18 @@ TEST(Bincount, NamesANegativeNumber) {
 
   ASSERT_FALSE(y.ok());
   EXPECT_EQ(y.status().message(), "Bincount 'evaluate': arr[1,0] = -3 is negative");
+}
+
+TEST(DenseBincount, NamesANegativeNumberAndARankItCannotCount) {
+  auto refusal = [](const Tensor& values) {
+    auto y = evaluate_op(op_table(), "DenseBincount", {},
+                         std::vector<Tensor>{values, ints({}, {3}), Tensor::from<float>({0}, {})});
+    return y.ok() ? "accepted" : std::string(y.status().message());
+  };
+
+  EXPECT_EQ(refusal(ints({2, 2}, {1, 0, -3, 1})), "DenseBincount 'evaluate': input[1,0] = -3 is negative");
+  EXPECT_NE(refusal(ints({1, 1, 1}, {1})).find("rank 1 or 2, has shape [1,1,1]"), std::string::npos);
+  EXPECT_NE(refusal(ints({}, {1})).find("rank 1 or 2, has shape []"), std::string::npos);
 }
 
 TEST(HistogramFixedWidth, RefusesARangeThatDoesNotRise) {

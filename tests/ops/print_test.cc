@@ -1,6 +1,7 @@
-// Print and PrintV2.
+// Print, PrintV2 and StringFormat.
 #include <gtest/gtest.h>
 
+#include "tests/ops/golden_cases.h"
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -14,6 +15,10 @@ TARN_OP_CASES(print) {
       {.op = "Print", .label = "no data", .attrs = silent, .inputs = {uniform({3})}, .reference = first},
       {.op = "Print", .label = "empty", .attrs = silent, .inputs = {iota({0}), ints({}, {1})}, .reference = first},
   };
+}
+
+TARN_OP_CASES(format_goldens) {
+  return golden_cases("format");
 }
 
 TARN_OP_WITHOUT_CASES(PrintV2, "it has no outputs; what it prints is tested below");
@@ -49,6 +54,16 @@ TEST(PrintV2, PrintsAStringAndItsEnd) {
   EXPECT_EQ(printed("PrintV2", {}, {text}), "[1 2]\n");
   EXPECT_EQ(printed("PrintV2", {{"end", ";"}, {"output_stream", "log(warning)"}}, {text}), "[1 2];");
   EXPECT_EQ(printed("PrintV2", {{"output_stream", "stdout"}}, {Tensor::scalar<std::string>("")}), "");
+}
+
+TEST(StringFormat, CountsItsPlaceholders) {
+  auto y = evaluate_op(op_table(), "StringFormat", {{"template", "{} and {}"}, {"placeholder", "{}"}},
+                       std::vector<Tensor>{iota({2})});
+
+  ASSERT_FALSE(y.ok());
+  EXPECT_NE(y.status().message().find("num placeholders in template and num inputs must match: 2 vs. 1"),
+            std::string_view::npos)
+      << y.status().message();
 }
 
 TEST(PrintV2, WritesNoFiles) {
