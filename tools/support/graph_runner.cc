@@ -125,6 +125,19 @@ Result<Tensor> copy_of(const TensorView& view) {
   return copy;
 }
 
+// What the signatures need of functions is put in place, so that sessions and engines run it.
+Status inline_calls(AnyGraph& any) {
+  if (!calls_functions(any.graph, any.graph.ids())) return {};
+  std::vector<NodeId> targets;
+  for (const auto& [name, signature] : any.signatures) {
+    for (const auto& [key, tensor] : signature.outputs) {
+      if (Result<NodeId> id = any.graph.find_node(tensor.name); id.ok()) targets.push_back(*id);
+    }
+  }
+  TARN_ASSIGN_OR_RETURN(any.graph, inline_functions(any.graph, targets));
+  return {};
+}
+
 }  // namespace
 
 Result<ExecutorKind> executor_kind_from_name(std::string_view name) {
