@@ -56,6 +56,7 @@ class FrameFinder {
       }
     }
     for (int before : node.controls) {
+      if (is_over_at_once(before)) continue;
       int from = state_.frame_after(before);
       if (!is_known) {
         is_known = true;
@@ -113,6 +114,13 @@ class FrameFinder {
     if (is_feed(wire)) return false;
     const WorkNode& node = state_.node(wire.node);
     return node.op_name == "Const" && node.inputs.empty() && node.controls.empty();
+  }
+
+  // Nothing comes before it and nothing happens: whoever waits for it waits for nothing, in a loop or not. TensorFlow
+  // drops such waits, and freezing has left some behind.
+  bool is_over_at_once(int n) const {
+    const WorkNode& node = state_.node(n);
+    return node.op_name == "NoOp" && node.controls.empty() && node.fed_controls.empty();
   }
 
   void not_in_loop(int n, std::string_view what) {

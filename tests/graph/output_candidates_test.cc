@@ -54,8 +54,8 @@ TEST(OutputCandidates, WhatVariablesAndQueuesAreGivenIsNone) {
   EXPECT_EQ(candidates(R"(
 x: f32[?,2] = Placeholder
 w: f32[2,8] = {1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8}
-logits: f32[?,8] = MatMul(x, w)
-p: f32[?,8] = Softmax(logits)
+dense: f32[?,8] = MatMul(x, w)
+p: f32[?,8] = Softmax(dense)
 axis: i32[1] = {0}
 auc/Sum: f32[8] = Sum(p, axis) {keep_dims=false}
 auc/count = VarHandleOp() {dtype=f32, shape=[8]}

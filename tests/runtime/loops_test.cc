@@ -245,6 +245,27 @@ result = Merge(negative, counted)
 after = Add(result, one)
 )";
 
+TEST(Loops, MayWaitForWhatIsOverAtOnceOutsideOfThem) {
+  EXPECT_EQ(run(R"(
+start: i32[] = 0
+limit: i32[] = 3
+over = NoOp()
+i_enter = Enter(start) {frame_name="f"}
+limit_enter = Enter(limit) {frame_name="f", is_constant=true}
+i = Merge(i_enter, i_next)
+less = Less(i, limit_enter)
+go = LoopCond(less)
+i_switch = Switch(i, go)
+i_body = Identity(i_switch:1, ^over)
+one = OnesLike(i_body)
+sum = Add(i_body, one)
+i_next = NextIteration(sum)
+y = Exit(i_switch)
+)",
+                {}, {"y"}),
+            "i32[]{3}");
+}
+
 TEST(Loops, StandInBranchesThatMayNotBeTaken) {
   auto result = [](bool on) {
     return run(kLoopInCond, {{"on", Tensor::scalar(on)}, {"n", scalar(7)}}, {"result", "result:1", "after"});
