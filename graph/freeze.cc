@@ -384,7 +384,10 @@ class Freezer {
     if (changes && is_valued(id)) return rewrite_update(id, node);
     if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for, in its branch or loop
       if (changes) lost_updates_.push_back(node.name);
-      return emit(remade(id, "Identity", {input_text(id, handle_input(node))}, {{"T", dtype}}));
+      int input = handle_input(node);
+      if (is_variable(graph_.node(node.inputs[static_cast<size_t>(input)].node)))
+        return emit(remade(id, "NoOp", {}, {}));
+      return emit(remade(id, "Identity", {input_text(id, input)}, {{"T", dtype}}));
     }
     refuse(node, str_cat("takes the variable itself, not its value"));
   }

@@ -67,7 +67,7 @@ Refused here, accepted there: each is a mistake in every file it was seen in, an
 | a node's name of more than 4,096 bytes | an error | a node of that name |
 | FusedBatchNorm with a negative epsilon | an error | infinities |
 | Dequantize with min_range above max_range | an error | values that fall as the codes rise |
-| ops that read or write files (ReadFile, tables from files) | only where the program allows it (`SessionOptions::files`); WriteFile, MatchingFiles, PyFunc, Print and the like are not there | they run |
+| ops that read or write files (ReadFile, tables from files) | only where the program allows it (`SessionOptions::files`); WriteFile, MatchingFiles, PyFunc, Print (which `optimize_for_mobile` takes out) and the like are not there | they run |
 | a bool constant of 2 | an error | true |
 | a checkpoint with a repeated key, with tensors that share bytes, without shards, without a header, or of an endianness that does not exist | an error | accepted |
 | an op that no fetch needs, of a kind that is not here | kept as it is, and written again | the file cannot be imported |

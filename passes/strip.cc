@@ -128,11 +128,12 @@ class Strip {
     if (is_input(id)) return {};
     if (node.is("Mul") || node.is("SelectV2") || node.is("Select")) return drop_dropout(id);
     if (is_output(id)) return {};
-    if (node.is("Identity") || node.is("StopGradient") || node.is("PreventGradient") || node.is("CheckNumerics") ||
-        node.is("Snapshot")) {
+    if (node.is("Identity") || node.is("Print") || node.is("StopGradient") || node.is("PreventGradient") ||
+        node.is("CheckNumerics") || node.is("Snapshot")) {
       // As a control input it may pin a branch or an order; then it stays.
       bool orders = !node.controls.empty() || has_control_users(id);
-      if (orders || node.outputs[0].is_ref != graph_.fact(node.inputs[0]).is_ref) return {};
+      bool is_ref = !node.outputs.empty() && node.outputs[0].is_ref;
+      if (orders || is_ref != graph_.fact(node.inputs[0]).is_ref) return {};
       return splice(id, node.inputs[0], "passed its input through");
     }
     if (node.is("PlaceholderWithDefault") && node.controls.empty())

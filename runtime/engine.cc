@@ -97,6 +97,7 @@ Result<std::shared_ptr<const Engine>> Engine::load(std::unique_ptr<NodeSource> g
   engine->options_ = std::move(options);
   engine->offered_.set_resources(&engine->no_resources_);
   engine->offered_.set<ImageCodec>(engine->options_.images);
+  engine->offered_.set<RegexCompiler>(engine->options_.regex);
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
   Status status = engine->choose_inputs_and_outputs();
   if (status.ok()) engine->find_table_initializers();

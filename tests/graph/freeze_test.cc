@@ -217,7 +217,7 @@ v: f32[4,2] = fill(7)
 split: (f32[4,2], f32[4,2]) = Switch(v, on)
 v/Read/ReadVariableOp: f32[4,2] = Identity(split:1)
 rows: f32[3,2] = Gather(v, i)
-update: f32[4,2] = Identity(v)
+update = NoOp
 y: f32[3,2] = Neg(rows, ^update)
 )");
 }

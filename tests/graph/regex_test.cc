@@ -11,7 +11,7 @@ namespace {
 
 TEST(Regex, IsRefusedByNodeNameInAnEngineWithoutACompiler) {
   std::string bytes =
-      testing::model_bytes("x: str[] = Placeholder\ny = StaticRegexReplace(x, pattern=\"[^a-z]+\", rewrite=\"_\")\n");
+      testing::model_bytes("x: str[] = Placeholder\ny = StaticRegexReplace(x) {pattern=\"[^a-z]+\", rewrite=\"_\"}\n");
   auto load = [&](RegexCompiler* compiler) {
     EngineOptions options{.inputs = {"x"}, .outputs = {"y"}};
     options.regex = compiler;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -15,6 +17,12 @@ TARN_OP_WITHOUT_CASES(ControlTrigger, "it has no output; tests/runtime/loops_tes
 Tensors switched(const Tensors& in, const AttrMap&) {
   bool pred = in[1].item<bool>();
   return {pred ? Tensor() : in[0], pred ? in[0] : Tensor()};
+}
+Tensors switched_by_number(const Tensors& in, const AttrMap& attrs) {
+  Tensors outputs(static_cast<size_t>(attrs.get<int64_t>("num_outs")));
+  auto index = static_cast<size_t>(in[1].item<int32_t>());  // a negative one becomes huge
+  outputs[std::min(index, outputs.size() - 1)] = in[0];
+  return outputs;
 }
 Tensors first(const Tensors& in, const AttrMap&) {
   return {in[0], Tensor::scalar<int32_t>(0)};
@@ -33,6 +41,13 @@ TARN_OP_CASES(control_flow) {
                        .label = str_cat(label, pred ? " true" : " false"),
                        .inputs = {uniform(shape), Tensor::scalar(pred)},
                        .reference = switched});
+    }
+    for (int32_t index : {0, 1, 2, 3, -1}) {
+      cases.push_back({.op = "_SwitchN",
+                       .label = str_cat(label, " ", index),
+                       .attrs = {{"num_outs", 3}},
+                       .inputs = {uniform(shape), Tensor::scalar(index)},
+                       .reference = switched_by_number});
     }
     cases.push_back(
         {.op = "Merge", .label = label, .inputs = {uniform(shape), uniform(shape, -1, 1, 2)}, .reference = first});

@@ -83,6 +83,7 @@ std::vector<BadOperator> bad_math() {
        {},
        "dtype=f32, shape=shape[1], memory_region_name=\"/etc/passwd\"",
        {}},
+      {92, "what writes to the log", "Print", {"f32[1]{1}", "f32[1]{1}"}, "U=[f32], T=f32", {}},
   };
   return cases;
 }
