@@ -16,6 +16,13 @@ Tensors switched(const Tensors& in, const AttrMap&) {
   bool pred = in[1].item<bool>();
   return {pred ? Tensor() : in[0], pred ? in[0] : Tensor()};
 }
+// Of three outputs, the last for an index that is none.
+Tensors switched_by_index(const Tensors& in, const AttrMap&) {
+  Tensors outputs(3);
+  int32_t index = in[1].item<int32_t>();
+  outputs[index == 0 || index == 1 ? static_cast<size_t>(index) : 2] = in[0];
+  return outputs;
+}
 Tensors first(const Tensors& in, const AttrMap&) {
   return {in[0], Tensor::scalar<int32_t>(0)};
 }
@@ -33,6 +40,13 @@ TARN_OP_CASES(control_flow) {
                        .label = str_cat(label, pred ? " true" : " false"),
                        .inputs = {uniform(shape), Tensor::scalar(pred)},
                        .reference = switched});
+    }
+    for (int32_t index : {0, 1, 2, 3, -1}) {
+      cases.push_back({.op = "_SwitchN",
+                       .label = str_cat(label, " ", index),
+                       .attrs = {{"num_outs", 3}},
+                       .inputs = {uniform(shape), Tensor::scalar(index)},
+                       .reference = switched_by_index});
     }
     cases.push_back(
         {.op = "Merge", .label = label, .inputs = {uniform(shape), uniform(shape, -1, 1, 2)}, .reference = first});
