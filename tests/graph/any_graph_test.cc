@@ -113,6 +113,22 @@ TEST_F(ReadAnyGraph, SaysWhatAFolderLacks) {
   write("two/a.meta", serialize(meta_graph("x")));
   write("two/b.meta", serialize(meta_graph("x")));
   EXPECT_SAYS(read_any_graph(dir_.file("two")).status(), {"a folder with 2 MetaGraphs", "a.meta"});
+  pb::SavedModel below;
+  below.set_saved_model_schema_version(1);
+  *below.add_meta_graphs() = meta_graph("below");
+  write("two/sm/saved_model.pb", serialize(below));
+  EXPECT_SAYS(read_any_graph(dir_.file("two")).status(), {"a folder with 2 MetaGraphs", "a.meta"});
+}
+
+// As editors and shells of Windows write text.
+TEST_F(ReadAnyGraph, PassesOverAByteOrderMarkAndNamesUtf16) {
+  const std::string mark = "\xef\xbb\xbf",
+                    node = "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } }";
+  EXPECT_EQ(node_of(write("marked.pbtxt", mark + node)), "x");
+  EXPECT_EQ(node_of(write("marked.txt", mark + "x: f32? = Placeholder\n")), "x");
+  std::string wide = "\xff\xfe";
+  for (char c : node) wide += std::string(1, c) + '\0';
+  EXPECT_SAYS(read_any_graph(write("wide.pbtxt", wide)).status(), {"a text in UTF-16", "save it as UTF-8"});
 }
 
 TEST_F(ReadAnyGraph, SaysWhatIsMissingOrDamagedOfACheckpoint) {

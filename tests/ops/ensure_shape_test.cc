@@ -20,8 +20,8 @@ TARN_OP_CASES(ensure_shape) {
 
 TEST(EnsureShape, RefusesAnotherShape) {
   for (const Shape& other : {Shape{3, 2, 1}, Shape{3}, Shape{}}) {
-    Result<Tensors> y = evaluate_op(op_table(), "EnsureShape", {{"shape", Shape{2, kUnknownDim}}},
-                                    std::vector<Tensor>{uniform(other)});
+    Result<Tensors> y =
+        evaluate_op(op_table(), "EnsureShape", {{"shape", Shape{2, kUnknownDim}}}, std::vector<Tensor>{uniform(other)});
 
     ASSERT_EQ(y.ok(), false) << other;
     EXPECT_NE(y.status().message().find("is not compatible with expected shape [2,?]"), std::string_view::npos)
