@@ -23,7 +23,7 @@ TEST(EnsureShape, RefusesAnotherShape) {
     Result<Tensors> y =
         evaluate_op(op_table(), "EnsureShape", {{"shape", Shape{2, kUnknownDim}}}, std::vector<Tensor>{uniform(other)});
 
-    ASSERT_EQ(y.ok(), false) << other;
+    ASSERT_FALSE(y.ok()) << other.to_string();
     EXPECT_NE(y.status().message().find("is not compatible with expected shape [2,?]"), std::string_view::npos)
         << y.status().message();
   }
