@@ -47,7 +47,8 @@ constexpr std::string_view kScatterMulDoc = R"(Multiplies rows of a variable.
   returns  the variable, after.   Source: TensorFlow state_ops ScatterMul.)";
 constexpr std::string_view kScatterDivDoc = R"(Divides rows of a variable.
   ref  Ref(T)[n, ...]   indices  Tindices[...], each in [0, n)
-  updates  T[indices.shape, ...], or a scalar for all of them; rows named twice get both; integers are cut towards zero
+  updates  T[indices.shape, ...], or a scalar for all of them; rows named twice get both;
+  integers are cut towards zero
   Errors: InvalidArgument naming the index, its place and n, or the zero that integers are divided by.
   returns  the variable, after.   Source: TensorFlow state_ops ScatterDiv.)";
 constexpr std::string_view kScatterMinDoc = R"(Takes the smaller of rows of a variable and other numbers.
@@ -86,7 +87,8 @@ constexpr std::string_view kResourceScatterMulDoc = R"(Multiplies rows of a vari
   Source: TensorFlow resource_variable_ops ResourceScatterMul.)";
 constexpr std::string_view kResourceScatterDivDoc = R"(Divides rows of a variable.
   resource  a handle on a variable dtype[n, ...]   indices  Tindices[...], each in [0, n)
-  updates  dtype[indices.shape, ...], or a scalar for all of them; rows named twice get both; integers are cut towards zero
+  updates  dtype[indices.shape, ...], or a scalar for all of them; rows named twice get both;
+  integers are cut towards zero
   Errors: InvalidArgument naming the index, its place and n, or the zero that integers are divided by;
   FailedPrecondition if the variable has no value.
   Source: TensorFlow resource_variable_ops ResourceScatterDiv.)";

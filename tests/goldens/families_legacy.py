@@ -1,5 +1,5 @@
 """Goldens of ops that older graphs and TensorFlow's own tools write: scatters into variables, LinSpace, windows that are
-inputs, fused padding, batch normalization of 2015, and operations on sparse tensors."""
+inputs, fused padding, batch normalization of 2015, and sums of sparse tensors."""
 
 import numpy as np
 
@@ -114,20 +114,6 @@ def fused_pad_conv(g):
 PLACES = np.array([[0, 1, 2], [0, 2, 0], [1, 0, 1], [1, 0, 3], [1, 2, 2]], I64)
 DIMS = i64(2, 3, 4)
 KINDS = (F32, F64, I32, I64, U8, np.int8, np.int16, np.uint16, F16)
-
-
-@family("sparse_concat")
-def sparse_concat(g):
-    other, dims = np.array([[0, 0, 0], [1, 2, 3]], I64), i64(2, 3, 4)
-    for dtype in KINDS:
-        a, b = g.numbers([5], dtype), g.numbers([2], dtype)
-        for axis in (0, 1, 2, -1):
-            g.add("SparseConcat", [PLACES, other], [a, b], [DIMS, dims], concat_dim=axis)
-    a, b = g.floats([5]), g.floats([2])
-    g.add("SparseConcat", [PLACES, other, other], [a, b, b], [DIMS, i64(2, 5, 4), dims], concat_dim=1)
-    g.add("SparseConcat", [PLACES, np.zeros([0, 3], I64)], [a, np.zeros([0], F32)], [DIMS, dims], concat_dim=0)
-    texts = np.array([b"a", b"b"], object)
-    g.add("SparseConcat", [other, other], [texts, texts], [dims, dims], concat_dim=1)
 
 
 @family("sparse_reduce")
