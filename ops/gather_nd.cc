@@ -1,22 +1,28 @@
-// GatherNd, and ScatterNd, which is its gradient.
+// GatherNd and ResourceGatherNd, and ScatterNd, which is their gradient.
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/support/slice_rows.h"
+#include "ops/variables.h"
 
 namespace tarn {
 namespace {
 
 Status infer_gather_nd(InferContext& c) {
   TARN_RETURN_IF_ERROR(c.expect_rank_at_least(1, 1, "indices"));
-  const Shape& params = c.shape(0);
+  const Shape& params = c.variable(0).shape;
   const Shape& indices = c.shape(1);
   if (!indices.has_rank()) return {};
   TARN_RETURN_IF_ERROR(judge_depth(indices, params, "params"));
   if (!params.has_rank() || indices.dim(-1) == kUnknownDim) return {};
   TARN_ASSIGN_OR_RETURN(Shape output, slices_shape(indices, params, "params"));
   return set_output_checked(c, 0, output);
+}
+
+Status infer_resource_gather_nd(InferContext& c) {
+  TARN_RETURN_IF_ERROR(expect_variable_of(c, 0, "dtype"));
+  return infer_gather_nd(c);
 }
 
 class GatherNdKernel : public Kernel {
@@ -121,6 +127,11 @@ constexpr std::string_view kGatherDoc = R"(Takes slices of a tensor, each named 
   returns  Tparams[indices.shape[:-1] + params.shape[depth:]]
   Errors: InvalidArgument naming the row of indices, its numbers and the shape of params.
   Source: TensorFlow array_ops GatherNd.)";
+constexpr std::string_view kResourceGatherDoc = R"(Takes slices of the value that a variable has.
+  resource  a handle on a variable dtype[...]   indices  Tindices[..., depth]: the first depth coordinates of a slice
+  returns   dtype[indices.shape[:-1] + variable.shape[depth:]]
+  Errors: InvalidArgument naming the row of indices, its numbers and the variable's shape; FailedPrecondition if the
+  variable has no value.   Source: TensorFlow resource_variable_ops ResourceGatherNd.)";
 constexpr std::string_view kScatterDoc = R"(Adds slices to a tensor of zeros, each at its index.
   indices  Tindices[..., depth]   updates  T[indices.shape[:-1] + shape[depth:]]   shape  Tindices[rank]
   returns  T[shape]; slices with the same index are added up, integers wrap
@@ -129,13 +140,22 @@ constexpr std::string_view kScatterDoc = R"(Adds slices to a tensor of zeros, ea
 
 }  // namespace
 
-extern const OpDef op_GatherNd, op_ScatterNd;
+extern const OpDef op_GatherNd, op_ResourceGatherNd, op_ScatterNd;
 const OpDef op_GatherNd = {
     .name = "GatherNd",
     .inputs = "params: Tparams, indices: Tindices",
     .outputs = "output: Tparams",
     .attrs = "Tparams: type; Tindices: {int16, int32, int64}",
     .infer = infer_gather_nd,
+    .kernels = kGatherKernels,
+};
+const OpDef op_ResourceGatherNd = {
+    .name = "ResourceGatherNd",
+    .inputs = "resource: resource, indices: Tindices",
+    .outputs = "output: dtype",
+    .attrs = "dtype: type; Tindices: {int32, int64}",
+    .traits = kStateful | kTakesVariable,
+    .infer = infer_resource_gather_nd,
     .kernels = kGatherKernels,
 };
 const OpDef op_ScatterNd = {
@@ -149,6 +169,7 @@ const OpDef op_ScatterNd = {
 };
 
 TARN_OP_FILE(gather_nd, {&op_GatherNd, kGatherDoc, gather_nd_gradient},
+             {&op_ResourceGatherNd, kResourceGatherDoc, gather_nd_gradient},
              {&op_ScatterNd, kScatterDoc, scatter_nd_gradient})
 
 }  // namespace tarn

@@ -143,12 +143,14 @@ class Recorder:
 
     # -- Running
 
-    def _run(self, op, inputs, attrs, variables, onednn=False):
+    def _run(self, op, inputs, attrs, variables, onednn=False, producer=None):
         """Returns (node, flat inputs, outputs, variables after); every tensor as (dtype name, array)."""
         definition = op_def_registry.get(op)
         feeds, flat, refs = {}, [], []
         with contextlib.ExitStack() as stack:
             stack.enter_context(tf.Graph().as_default())
+            if producer is not None:
+                tf.import_graph_def(v1.GraphDef(versions=v1.GraphDef().versions.__class__(producer=producer)), name="")
 
             def wire(value, is_variable):
                 if isinstance(value, Quantized):
@@ -196,15 +198,15 @@ class Recorder:
         """The outputs of an op that only prepares another case's inputs."""
         return [array for _, array in self._run(op, inputs, attrs, 0)[2]]
 
-    def add(self, op, *inputs, terms=0, note="", variables=0, unspecified=(), onednn=False, **attrs):
+    def add(self, op, *inputs, terms=0, note="", variables=0, unspecified=(), onednn=False, producer=None, **attrs):
         """Records one case. Lists are list inputs; the first `variables` inputs are reference variables; TensorFlow
         leaves the outputs numbered in `unspecified` uninitialized. With `onednn` the kernel is the one that TensorFlow
-        takes by default on x86-64.
+        takes by default on x86-64. `producer`: the GraphDef version of the graph, for ops that newer ones have not.
 
         terms  0: equal bits;  1: one function value or a few roundings;  n: a sum of n rounded terms.
         """
         try:
-            node, flat, outputs, after = self._run(op, inputs, attrs, variables, onednn)
+            node, flat, outputs, after = self._run(op, inputs, attrs, variables, onednn, producer)
         except Exception as error:
             raise SystemExit(f"{op} {attrs} {[np.shape(i) for i in inputs]}: {error}")
         recorded = {name: attr_json(node.attr[name]) for name in sorted(node.attr) if not name.startswith("_")}

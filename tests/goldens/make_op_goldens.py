@@ -15,6 +15,7 @@ import sys
 import golden
 import families_array
 import families_features
+import families_legacy
 import families_linalg
 import families_math
 import families_media

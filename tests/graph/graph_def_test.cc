@@ -110,7 +110,7 @@ TEST(GraphDef, WritesAProducerVersionUnlessAnOpForbidsIt) {
   EXPECT_EQ(export_graph_def(*graph).versions().producer(), 27);
   EXPECT_EQ(export_graph_def(*graph).versions().min_consumer(), 0);
 
-  Result<Graph> old = import_graph_def(graph_def("node { name: 'b' op: 'BatchNormWithGlobalNormalization' }"),
+  Result<Graph> old = import_graph_def(graph_def("node { name: 'b' op: 'BatchNormWithGlobalNormalizationGrad' }"),
                                        {.allow_unknown_ops = true, .ops = &file_ops()});
   ASSERT_TRUE(old.ok());
   EXPECT_FALSE(export_graph_def(*old).has_versions());

@@ -337,9 +337,12 @@ TEST(ResourceVariables, GradientsOfAllReadersMeetAtTheHandle) {
       AddNode(root, "ReadVariableOp", {AddNode(root, "Identity", {w.ref}).output(0)}, {{"dtype", DT_FLOAT}}).output(0);
   Output rows =
       AddNode(root, "ResourceGather", {w.ref, std::vector<int32_t>{2, 0, 2}}, {{"dtype", DT_FLOAT}}).output(0);
+  Output at = ops::Const(root, 1, {1, 1});
+  Output slices = AddNode(root, "ResourceGatherNd", {w.ref, at}, {{"dtype", DT_FLOAT}}).output(0);
   std::vector<int32_t> all{0, 1};
   Output sum =
       ops::Add(root, ops::Sum(root, ops::Mul(root, w.read, again), all), ops::Sum(root, ops::Square(root, rows), all));
+  sum = ops::Add(root, sum, ops::Sum(root, slices, all));
   std::vector<Output> grads;
 
   Status status = AddSymbolicGradients(root, {sum}, {w.ref}, &grads);
@@ -350,8 +353,8 @@ TEST(ResourceVariables, GradientsOfAllReadersMeetAtTheHandle) {
   ASSERT_TRUE(session.Run("w/Assign").ok());
   std::vector<Tensor> out;
   ASSERT_TRUE(session.Run({}, {grads[0].name()}, &out).ok());
-  // 2w from the product, 2w for every time a row was taken
-  EXPECT_EQ(out[0].to_string(), "f32[3,2]{4, 8, 6, 8, 30, 36}");
+  // 2w from the product, 2w for every time a row was taken, 1 for the slice
+  EXPECT_EQ(out[0].to_string(), "f32[3,2]{4, 8, 7, 9, 30, 36}");
 }
 
 TEST(ResourceVariables, GradientsOfAGatherNeedNoKnownShape) {

@@ -28,6 +28,12 @@ Tensors gathered(const Tensors& in, const AttrMap&) {
   return {by_index(shape, [&](const Index& index) { return at(in[0], place_of(indices, index)); })};
 }
 
+// By a handle; the variable stays as it is.
+Tensors gathered_from_variable(const Tensors& in, const AttrMap& attrs) {
+  return {gathered(in, attrs)[0], in[0]};
+}
+TARN_OP_GRADIENT_TESTED_APART(ResourceGatherNd, "its input is a variable: tests/graph/resource_variables_test.cc");
+
 Tensors scattered(const Tensors& in, const AttrMap&) {
   Tensor indices = to_double(in[0]);
   Shape shape(int_list(in[2]));
@@ -59,6 +65,21 @@ TARN_OP_CASES(gather_nd) {
        .inputs = {table, Tensor::from<int16_t>({1, 2}, {3, 1})},
        .reference = gathered},
       {.op = "GatherNd", .label = "nothing", .inputs = {table, ints({0, 2}, {})}, .reference = gathered},
+      {.op = "ResourceGatherNd",
+       .label = "rows",
+       .inputs = {table, rows},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
+      {.op = "ResourceGatherNd",
+       .label = "cells, int64",
+       .inputs = {table, cells},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
+      {.op = "ResourceGatherNd",
+       .label = "nothing",
+       .inputs = {table, ints({0, 2}, {})},
+       .reference = gathered_from_variable,
+       .ref_inputs = {0}},
       {.op = "ScatterNd",
        .label = "rows, one twice",
        .inputs = {rows, uniform({3, 3}), ints({2}, {4, 3})},

@@ -1,4 +1,4 @@
-// MaxPool, MaxPoolGrad, AvgPool and AvgPoolGrad.
+// MaxPool, MaxPoolGrad, MaxPoolV2, MaxPoolGradV2, AvgPool and AvgPoolGrad.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -79,6 +79,24 @@ struct Sizes {
   AttrMap attrs;
 };
 
+// The same case of the op's version 2.
+OpCase with_window_as_inputs(OpCase op_case) {
+  size_t at = op_case.inputs.size();
+  AttrMap attrs{{"padding", op_case.attrs.get<std::string>("padding")}};
+  for (const char* name : {"ksize", "strides"}) {
+    const auto& list = op_case.attrs.get<std::vector<int64_t>>(name);
+    op_case.inputs.push_back(Tensor::vector<int32_t>(std::vector<int32_t>(list.begin(), list.end())));
+  }
+  op_case.attrs = std::move(attrs);
+  op_case.reference = [at, reference = op_case.reference](const Tensors& in, AttrMap attrs) {
+    attrs.set("ksize", int_list(in[at]));
+    attrs.set("strides", int_list(in[at + 1]));
+    return reference(in, attrs);
+  };
+  op_case.op += "V2";
+  return op_case;
+}
+
 TARN_OP_CASES(pool) {
   const Sizes sizes[] = {
       {"2x2", {2, 4, 6, 3}, pool_attrs(2, 2, 2, 2, "VALID")},
@@ -113,6 +131,8 @@ TARN_OP_CASES(pool) {
          .reference = [](const Tensors& in,
                          const AttrMap& attrs) { return Tensors{max_pool_grad(in[0], in[1], in[2], attrs)}; },
          .sum_length = cells});
+    cases.push_back(with_window_as_inputs(cases[cases.size() - 2]));
+    cases.push_back(with_window_as_inputs(cases[cases.size() - 2]));
     cases.push_back(
         {.op = "AvgPool",
          .label = s.label,
@@ -133,7 +153,9 @@ TARN_OP_CASES(pool) {
   }
   for (size_t i = 0, count = cases.size(); i < count; ++i) {
     ImageOperands operands{.images = {0}, .outputs = {0}};
-    if (cases[i].op == "MaxPoolGrad") operands.images = {0, 1, 2};
+    if (cases[i].op.starts_with("MaxPoolGrad")) operands.images = {0, 1, 2};
+    if (cases[i].op == "MaxPoolV2") operands.sizes = {1, 2};
+    if (cases[i].op == "MaxPoolGradV2") operands.sizes = {3, 4};
     if (cases[i].op == "AvgPoolGrad") operands = {.images = {1}, .sizes = {0}, .outputs = {0}};
     cases.push_back(channels_first(cases[i], operands));
   }
