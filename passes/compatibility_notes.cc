@@ -96,6 +96,7 @@ Both accept, and the values differ:
 | random numbers of ops with seeds | TensorFlow's, on any number of threads | Multinomial's differ with the number of threads |
 | random ops without seeds | the session chooses; saved with a checkpoint, so that resumed training goes on with the same bits | chosen anew |
 | floating sums | the same bits on any number of threads (portable kernels) | may differ between runs |
+| FusedPadConv2D and FusedResizeAndPadConv2D of several images | each is convolved | the first one's result for all |
 | devices and colocation (`device`, `_class`) | read, kept, of no effect: a graph runs in one place | placement |
 | gradients through while loops | an error that names the node | there are some |
 | graph rewriting (constant folding, layout, fusing) | within the compiler, never in the file; passes are asked for by name | by Grappler, before each run |

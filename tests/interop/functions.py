@@ -5,6 +5,7 @@ lowered to Merge, _SwitchN and loop frames). Tarn runs all three, freezes the Sa
 """
 
 import os
+import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -60,6 +61,13 @@ PROGRAMS = {
     "gather_in_loop": loop(lambda y: y + tf.gather(v, tf.cast(y[:1] > 0, tf.int32))[0]),
 }
 
+# It leaves the ResourceGather in the body, on what is a float now, and refuses its own file.
+NOT_FROZEN_BY_TENSORFLOW = {"gather_in_loop"}
+
+
+def function_of(program):
+    return tf.function(lambda x: {"y": program(x)}, input_signature=[tf.TensorSpec([3], name="x")])
+
 
 def run_by_tensorflow(graph_def, feeds, fetch):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -70,7 +78,7 @@ def run_by_tensorflow(graph_def, feeds, fetch):
 report = Report()
 folder = new_folder("functions")
 for name, program in PROGRAMS.items():
-    function = tf.function(lambda x, program=program: {"y": program(x)}, input_signature=[tf.TensorSpec([3], name="x")])
+    function = function_of(program)
     home = folder / name
     module.f = function
     tf.saved_model.save(module, str(home), signatures=function)
@@ -78,11 +86,11 @@ for name, program in PROGRAMS.items():
 
     frozen = home / "frozen.pb"
     printed = tarn("freeze_graph", input_graph=home, output_graph=frozen, output_node_names="")
-    [fetch] = [line.split(" = ")[1].split(":")[0] for line in printed.splitlines() if line.strip().startswith("y = ")]
+    [fetch] = re.findall(r"\by = (\S+?):0", printed)
     graph_def = tf.compat.v1.GraphDef.FromString(frozen.read_bytes())
     [placeholder] = [node.name for node in graph_def.node if node.op == "Placeholder"]
     forms = {"SavedModel": (home, "x", "y"), "frozen by us": (frozen, placeholder, fetch)}
-    for lowers in (False, True):
+    for lowers in (False, True) if name not in NOT_FROZEN_BY_TENSORFLOW else ():
         constant = convert_variables_to_constants_v2(function.get_concrete_function(), lower_control_flow=lowers)
         path = home / f"theirs_{lowers}.pb"
         path.write_bytes(constant.graph.as_graph_def().SerializeToString())

@@ -27,6 +27,9 @@ LEFT_OUT = {
     "ResourceApplyKerasMomentum": (_NARROW, _TRAINING),
     "Add": (["string"], "StringJoin joins strings, and is what Python's API writes"),
     "MaxPoolGrad": (["uint8", "int8", "int16", "int32", "int64"], _INTEGERS),
+    "MaxPoolGradV2": (["uint8", "int8", "int16", "int32", "int64"], _INTEGERS),
+    "ScatterNd": (["bool", "string"], "they add up rows"),
+    **{f"ResourceScatterNd{op}": (["bool"], "numbers are added and taken away") for op in ("Add", "Sub")},
     "Conv2DBackpropInput": (["int32"], _INTEGERS),
 }
 
@@ -51,10 +54,10 @@ def tarn_dtypes():
 
 def kernel_attr(op_def, constraints):
     """The attr that Tarn's kernels are chosen by: the signature's first type attr that TensorFlow's kernels differ in."""
-    for arg in op_def.input_arg:
-        if arg.type_attr and arg.type_attr in constraints:
-            return arg.type_attr
-    return next(iter(constraints), None)
+    # Indices come first in sparse tensors; it is their values that have kernels.
+    arguments = [arg.type_attr for arg in op_def.input_arg if arg.type_attr in constraints]
+    arguments.sort(key=lambda attr: attr == "Tindices")
+    return next(iter([*arguments, *constraints]), None)
 
 
 def tensorflow_dtypes(op_def):
