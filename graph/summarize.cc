@@ -227,7 +227,7 @@ class Summary {
         str_split(std::string_view(text).substr(begin, text.rfind('}') - begin), ',', true);
     elements.resize(count);
     for (std::string& element : elements) {
-      if (element == "true" || element == "false") element = element == "true" ? "1" : "0";
+      if (element == "true" || element == "false") element.assign(1, element == "true" ? '1' : '0');
     }
     return elements;
   }

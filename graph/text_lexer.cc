@@ -236,7 +236,7 @@ Result<std::string> base64_decode(std::string_view text) {
     }
     out += {static_cast<char>(group >> 16), static_cast<char>(group >> 8), static_cast<char>(group)};
   }
-  out.resize(out.size() - padding);
+  for (; padding > 0; --padding) out.pop_back();
   return out;
 }
 

@@ -536,7 +536,8 @@ Wire stretch_along_summed(GradContext& c, Wire dy, const std::string& dy_subscri
 std::string labels_only_in(const std::string& subscripts, const std::string& a, const std::string& b) {
   std::string only;
   for (char c : subscripts) {
-    if (c != kEllipsis && (a + b + only).find(c) == std::string::npos) only += c;
+    bool is_elsewhere = a.find(c) != a.npos || b.find(c) != b.npos || only.find(c) != only.npos;
+    if (c != kEllipsis && !is_elsewhere) only += c;
   }
   return only;
 }
