@@ -49,14 +49,19 @@ class TableReader {
     bool is_changed = false;  // by what is needed
   };
 
+  static bool changes(const Node& node) { return puts_in(node) || node.op.starts_with("LookupTableRemove"); }
+
   std::map<NodeId, Runs> find_fillers() const {
+    std::vector<NodeId> candidates;
+    for (NodeId id : graph_.ids()) {
+      if (changes(graph_.node(id)) || reads_file(graph_.node(id))) candidates.push_back(id);
+    }
+    if (candidates.empty()) return {};
     GraphSource source(graph_);
     std::map<NodeId, Fillers> found;
     std::vector<bool> is_first = reached(sources_.initializers), is_later = reached(sources_.later_initializers);
-    for (NodeId id : graph_.ids()) {
+    for (NodeId id : candidates) {
       const Node& node = graph_.node(id);
-      bool changes = puts_in(node) || node.op.starts_with("LookupTableRemove");
-      if (!changes && !reads_file(node)) continue;
       NodeId table = table_behind(source, id);
       if (table < 0 || !needed_[static_cast<size_t>(table)]) continue;
       const Node& made = graph_.node(table);

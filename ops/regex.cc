@@ -1,6 +1,8 @@
 // RegexFullMatch, StaticRegexFullMatch, RegexReplace, StaticRegexReplace.
 #include "core/regex.h"
 
+#include <mutex>
+
 #include "core/op.h"
 #include "ops/support/arguments.h"
 
@@ -23,7 +25,6 @@ class RegexKernel : public Kernel {
     return {};
   }
 
-  // Patterns are compiled in each run: microseconds, beside the strings of a batch.
   Status run(RunContext& c) const override {
     auto* compiler = c.services().get<RegexCompiler>();
     if (compiler == nullptr) return failed_precondition("no regular expressions here: give the engine a RegexCompiler");
@@ -32,7 +33,16 @@ class RegexKernel : public Kernel {
         TARN_RETURN_IF_ERROR(expect_scalar(c.input(i), i == 1 ? "pattern" : "rewrite"));
       }
     }
-    TARN_ASSIGN_OR_RETURN(auto regex, compiler->compile(kIsStatic ? pattern_ : *c.input(1).as<std::string>()));
+    std::unique_ptr<const Regex> compiled;  // of this run's pattern
+    const Regex* regex = nullptr;
+    if (kIsStatic) {
+      std::call_once(is_compiled_, [&] { static_ = compiler->compile(pattern_); });
+      TARN_RETURN_IF_ERROR(static_.status());
+      regex = static_->get();
+    } else {
+      TARN_ASSIGN_OR_RETURN(compiled, compiler->compile(*c.input(1).as<std::string>()));
+      regex = compiled.get();
+    }
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *c.input(0).shape));
     const std::string* texts = c.input(0).as<std::string>();
     if (!kReplaces) {
@@ -46,7 +56,10 @@ class RegexKernel : public Kernel {
   }
 
  private:
-  std::string pattern_, rewrite_;  // of the static ones
+  // Of the static ones, whose pattern the first run compiles: prepare() knows no services.
+  std::string pattern_, rewrite_;
+  mutable std::once_flag is_compiled_;
+  mutable Result<std::unique_ptr<const Regex>> static_{std::unique_ptr<const Regex>()};
   bool global_ = true;
 };
 

@@ -7,12 +7,6 @@ namespace {
 
 using scatter::Rows;
 
-constexpr std::string_view kInputs = "ref: Ref(T), indices: Tindices, updates: T";
-constexpr std::string_view kOutputs = "output_ref: Ref(T)";
-constexpr std::string_view kUpdateAttrs = "T: type; Tindices: {int32, int64}; use_locking: bool = true";
-constexpr std::string_view kAttrs =
-    "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-    "quint16, uint16, complex128, half, uint32, uint64}; Tindices: {int32, int64}; use_locking: bool = false";
 // Of the smaller and the larger.
 constexpr std::string_view kOrderAttrs =
     "T: {half, bfloat16, float, double, int32, int64}; Tindices: {int32, int64}; use_locking: bool = false";
@@ -112,53 +106,53 @@ extern const OpDef op_ScatterUpdate, op_ScatterAdd, op_ScatterSub, op_ScatterMul
     op_ResourceScatterDiv, op_ResourceScatterMin, op_ResourceScatterMax;
 const OpDef op_ScatterUpdate = {
     .name = "ScatterUpdate",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kUpdateAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefUpdateAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
     .kernels = scatter::kUpdateKernels<Rows>,
 };
 const OpDef op_ScatterAdd = {
     .name = "ScatterAdd",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
     .kernels = scatter::kNumberKernels<Rows, scatter::Plus>,
 };
 const OpDef op_ScatterSub = {
     .name = "ScatterSub",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
     .kernels = scatter::kNumberKernels<Rows, scatter::Minus>,
 };
 const OpDef op_ScatterMul = {
     .name = "ScatterMul",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
     .kernels = scatter::kNumberKernels<Rows, scatter::Times>,
 };
 const OpDef op_ScatterDiv = {
     .name = "ScatterDiv",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
     .kernels = scatter::kNumberKernels<Rows, scatter::Over>,
 };
 const OpDef op_ScatterMin = {
     .name = "ScatterMin",
-    .inputs = kInputs,
-    .outputs = kOutputs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
     .attrs = kOrderAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,
@@ -166,8 +160,8 @@ const OpDef op_ScatterMin = {
 };
 const OpDef op_ScatterMax = {
     .name = "ScatterMax",
-    .inputs = kInputs,
-    .outputs = kOutputs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
     .attrs = kOrderAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Rows>,

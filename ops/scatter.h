@@ -184,6 +184,14 @@ template <class Parts, template <class> class F>
 static constexpr auto& kNumberKernels = kCombineKernels<Parts, F, float, double, Half, BFloat16, int32_t, int64_t,
                                                         uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>;
 
+// The signatures of the ops on references.
+constexpr std::string_view kRefInputs = "ref: Ref(T), indices: Tindices, updates: T";
+constexpr std::string_view kRefOutputs = "output_ref: Ref(T)";
+constexpr std::string_view kRefUpdateAttrs = "T: type; Tindices: {int32, int64}; use_locking: bool = true";
+constexpr std::string_view kRefNumberAttrs =
+    "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
+    "quint16, uint16, complex128, half, uint32, uint64}; Tindices: {int32, int64}; use_locking: bool = false";
+
 constexpr uint32_t kResourceTraits = kStateful | kWritesRef | kTakesVariable;
 constexpr std::string_view kNoGradient = "it changes a variable";
 

@@ -7,12 +7,6 @@ namespace {
 
 using scatter::Slices;
 
-constexpr std::string_view kInputs = "ref: Ref(T), indices: Tindices, updates: T";
-constexpr std::string_view kOutputs = "output_ref: Ref(T)";
-constexpr std::string_view kUpdateAttrs = "T: type; Tindices: {int32, int64}; use_locking: bool = true";
-constexpr std::string_view kAttrs =
-    "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
-    "quint16, uint16, complex128, half, uint32, uint64}; Tindices: {int32, int64}; use_locking: bool = false";
 constexpr std::string_view kResourceInputs = "ref: resource, indices: Tindices, updates: T";
 constexpr std::string_view kResourceAttrs =
     "T: {float, double, int32, uint8, int16, int8, complex64, int64, qint8, quint8, qint32, bfloat16, qint16, "
@@ -81,45 +75,45 @@ extern const OpDef op_ScatterNdUpdate, op_ScatterNdAdd, op_ScatterNdSub, op_Scat
     op_ResourceScatterNdMin;
 const OpDef op_ScatterNdUpdate = {
     .name = "ScatterNdUpdate",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kUpdateAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefUpdateAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kUpdateKernels<Slices>,
 };
 const OpDef op_ScatterNdAdd = {
     .name = "ScatterNdAdd",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kNumberKernels<Slices, scatter::Plus>,
 };
 const OpDef op_ScatterNdSub = {
     .name = "ScatterNdSub",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kNumberKernels<Slices, scatter::Minus>,
 };
 const OpDef op_ScatterNdMax = {
     .name = "ScatterNdMax",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kNumberKernels<Slices, scatter::Larger>,
 };
 const OpDef op_ScatterNdMin = {
     .name = "ScatterNdMin",
-    .inputs = kInputs,
-    .outputs = kOutputs,
-    .attrs = kAttrs,
+    .inputs = scatter::kRefInputs,
+    .outputs = scatter::kRefOutputs,
+    .attrs = scatter::kRefNumberAttrs,
     .traits = kWritesRef,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kNumberKernels<Slices, scatter::Smaller>,
@@ -127,7 +121,7 @@ const OpDef op_ScatterNdMin = {
 const OpDef op_ResourceScatterNdUpdate = {
     .name = "ResourceScatterNdUpdate",
     .inputs = kResourceInputs,
-    .attrs = kUpdateAttrs,
+    .attrs = scatter::kRefUpdateAttrs,
     .traits = scatter::kResourceTraits,
     .infer = scatter::infer<Slices>,
     .kernels = scatter::kUpdateKernels<Slices>,

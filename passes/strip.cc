@@ -8,6 +8,7 @@
 //          - PlaceholderWithDefault that is not an input: its default
 //          - Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot: unless it is an input or output, or a
 //            control edge hangs on it
+//          - Print: always; an Identity has its place where its name or an order hangs on it
 //          - Switch whose predicate is constant: the branch taken replaces it; Merge of what is left is spliced out
 //          - dropout, in the forms TensorFlow wrote: x / keep * floor(keep + u), x * scale * (u >= rate) and so on, u a
 //            RandomUniform and the scale 1 / keep: x. Unless keep is an input.
@@ -127,11 +128,13 @@ class Strip {
     const Node& node = graph_.node(id);
     if (is_input(id)) return {};
     if (node.is("Mul") || node.is("SelectV2") || node.is("Select")) return drop_dropout(id);
+    // As a control input it may pin a branch or an order.
+    bool orders = !node.controls.empty() || has_control_users(id);
+    // A Print says what only its author wanted to read: it goes even then.
+    if (node.is("Print")) return splice(id, node.inputs[0], "no longer prints", orders);
     if (is_output(id)) return {};
-    if (node.is("Identity") || node.is("Print") || node.is("StopGradient") || node.is("PreventGradient") ||
-        node.is("CheckNumerics") || node.is("Snapshot")) {
-      // As a control input it may pin a branch or an order; then it stays.
-      bool orders = !node.controls.empty() || has_control_users(id);
+    if (node.is("Identity") || node.is("StopGradient") || node.is("PreventGradient") || node.is("CheckNumerics") ||
+        node.is("Snapshot")) {
       bool is_ref = !node.outputs.empty() && node.outputs[0].is_ref;
       if (orders || is_ref != graph_.fact(node.inputs[0]).is_ref) return {};
       return splice(id, node.inputs[0], "passed its input through");
@@ -147,15 +150,21 @@ class Strip {
     return std::any_of(uses.begin(), uses.end(), [](const Use& use) { return use.input == Use::kControl; });
   }
 
-  // Users of `id` get `by`. If `id` is an output its name must stay: it becomes an Identity.
-  Status splice(NodeId id, Wire by, std::string_view why) {
+  // Users of `id` get `by`. If `id` is an output its name must stay, and with `orders` what waits for it and what it
+  // waits for: it becomes an Identity.
+  Status splice(NodeId id, Wire by, std::string_view why, bool orders = false) {
     std::string name = graph_.node(id).name;
     Patch patch(graph_);
     patch.keep(outputs_);
     patch.keep(inputs_);
-    if (is_output(id)) {
-      DType dtype = graph_.node(id).outputs[0].dtype;  // of what an op unknown here gives, nothing else tells it
-      by = patch.add({.name = name + "/identity", .op = "Identity", .inputs = {by}, .attrs = {{"T", dtype}}});
+    const Node& node = graph_.node(id);
+    if (is_output(id) || orders) {
+      DType dtype = node.outputs[0].dtype;  // of what an op unknown here gives, nothing else tells it
+      by = patch.add({.name = name + "/identity",
+                      .op = "Identity",
+                      .inputs = {by},
+                      .attrs = {{"T", dtype}},
+                      .controls = node.controls});
     }
     patch.replace_node(id, by);
     TARN_RETURN_IF_ERROR(patch.commit());
@@ -391,7 +400,7 @@ constexpr std::string_view kDoc = R"(Only what the outputs need at inference sta
   When:    nodes that no output needs, nor a table that one needs to be filled; `_class` attrs; an input that is not a
            Placeholder becomes one of the tensor's own dtype and shape; PlaceholderWithDefault that is no input takes its default;
            Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot that are neither input nor output and order nothing;
-           a Switch whose predicate is constant, with its Merge; dropout in the forms TensorFlow 1.x wrote
+           Print, which an Identity replaces where its name or an order hangs on it; a Switch whose predicate is constant, with its Merge; dropout in the forms TensorFlow 1.x wrote
   Keeps:   the names of inputs and outputs.)";
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/op_names.h"
+#include "runtime/branch_taken.h"
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
 
@@ -58,14 +59,6 @@ std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
   return fact.behind == nullptr || hands_on ? "" : "is a handle on a variable, which this op does not take";
 }
 
-// Which output of a Switch with so many gets the value.
-int branch_taken(const Tensor& decides, size_t outputs) {
-  if (decides.dtype() == DType::kBool) return decides.item<bool>() ? 1 : 0;
-  int32_t index = decides.item<int32_t>();
-  int last = static_cast<int>(outputs) - 1;
-  return index < 0 || index > last ? last : index;
-}
-
 // Control-flow ops have facts of their own: they hand on what they get.
 void infer_control(State& state, WorkNode& node, const NodeTypes& types, const std::vector<Fact>& inputs) {
   node.facts.assign(types.outputs.size(), Fact{});
@@ -79,7 +72,7 @@ void infer_control(State& state, WorkNode& node, const NodeTypes& types, const s
       fact.behind = inputs[0].behind;
     }
     if (inputs[1].has_value() && inputs[1].value.element_count() == 1) {
-      node.taken_branch = branch_taken(inputs[1].value, node.facts.size());
+      node.taken_branch = branch_taken(inputs[1].dtype, inputs[1].value.data(), node.facts.size());
       node.facts[static_cast<size_t>(node.taken_branch)].value = inputs[0].value;
     }
     return;

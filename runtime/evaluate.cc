@@ -1,6 +1,7 @@
 #include "runtime/evaluate.h"
 
 #include "core/op_names.h"
+#include "runtime/branch_taken.h"
 #include "runtime/run_limits.h"
 
 namespace tarn {
@@ -82,14 +83,8 @@ Result<std::vector<Tensor>> evaluate_control(const OpRegistry::Op& op, std::span
   switch (op.def->control) {
     case Control::kSwitch: {
       std::vector<Tensor> outputs(output_count);
-      size_t last = output_count - 1, taken = 0;
-      if (inputs[1].dtype() == DType::kBool) {
-        taken = inputs[1].item<bool>() ? 1 : 0;
-      } else {
-        int64_t index = inputs[1].item<int32_t>();
-        taken = index < 0 ? last : std::min(static_cast<size_t>(index), last);
-      }
-      outputs[taken] = inputs[0];
+      int taken = branch_taken(inputs[1].dtype(), inputs[1].data(), output_count);
+      outputs[static_cast<size_t>(taken)] = inputs[0];
       return outputs;
     }
     case Control::kMerge: return std::vector<Tensor>{inputs[0], Tensor::scalar<int32_t>(0)};

@@ -7,6 +7,8 @@
 #include <immintrin.h>
 #endif
 
+#include "runtime/branch_taken.h"
+
 namespace tarn {
 namespace {
 
@@ -340,14 +342,8 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
                                 predicate.dtype == DType::kBool ? "pred" : "output_index",
                                 " must be a scalar, has shape ", predicate.shape->to_string());
       }
-      size_t taken = 0, last = step.outputs.size() - 1;
-      if (predicate.dtype == DType::kBool) {
-        taken = predicate.item<bool>() ? 1 : 0;
-      } else {  // of an index that is none, the last
-        int64_t index = predicate.item<int32_t>();
-        taken = index < 0 || index > static_cast<int64_t>(last) ? last : static_cast<size_t>(index);
-      }
-      for (size_t branch = 0; branch <= last; ++branch) {
+      auto taken = static_cast<size_t>(branch_taken(predicate.dtype, predicate.data, step.outputs.size()));
+      for (size_t branch = 0; branch < step.outputs.size(); ++branch) {
         Slot& to = slot(step.outputs[branch]);
         to.refer(from);
         to.dead = branch != taken;

@@ -52,8 +52,8 @@ std::string unknown_text(const Node& node) {
   return {};
 }
 
-// What no input would mend: loops that are none, dtypes and shapes at odds. Ops and services that are missing here, another
-// runtime may have.
+// What no input would mend: loops that are none, dtypes and shapes at odds. Ops and services that are missing here,
+// another runtime may have.
 Status judge_at_load(const std::string& bytes, const std::vector<Session::Feed>& feeds,
                      const std::vector<std::string>& fetches) {
   if (fetches.empty()) return {};

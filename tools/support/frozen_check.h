@@ -18,9 +18,9 @@ struct FrozenCheck {
   bool is_expected = false;
 };
 
-// Errors: `bytes` do not read back, or not as a graph without variables, or as one that runs with no input at all. Then runs the outputs on zeros (unknown dims
-// are 1, strings empty); the result says why the run was not made or did not come to its end: made-up
-// inputs may fit no picture decoder, and ops may be missing here that another runtime has.
+// Errors: `bytes` do not read back, or not as a graph without variables, or as one that runs with no input at all. Then
+// runs the outputs on zeros (unknown dims are 1, strings empty); the result says why the run was not made or did not
+// come to its end: made-up inputs may fit no picture decoder, and ops may be missing here that another runtime has.
 Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs);
 
 }  // namespace tarn
