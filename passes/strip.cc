@@ -159,7 +159,8 @@ class Strip {
     patch.keep(inputs_);
     const Node& node = graph_.node(id);
     if (is_output(id) || orders) {
-      DType dtype = node.outputs[0].dtype;  // of what an op unknown here gives, nothing else tells it
+      // Of what an op unknown here gives, nothing but its users tells.
+      DType dtype = node.outputs.empty() ? graph_.fact(by).dtype : node.outputs[0].dtype;
       by = patch.add({.name = name + "/identity",
                       .op = "Identity",
                       .inputs = {by},

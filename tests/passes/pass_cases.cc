@@ -23,6 +23,7 @@ void take_header(const std::string& line, PassCase& to) {
   if (auto pass = header(line, "pass")) to.pass = *pass;
   if (auto keep = header(line, "keep")) to.keep = str_split(*keep, ',', true);
   if (auto inputs = header(line, "inputs")) to.inputs = str_split(*inputs, ',', true);
+  if (auto verify = header(line, "verify")) to.verify = *verify != "no";
 }
 
 // Lines [begin, end) of one case.
@@ -134,12 +135,13 @@ Result<PassOutcome> run_pass_case(const PassCase& pass_case, const std::string& 
   TextReadOptions read;
   read.source = source;
   read.first_line = pass_case.line;
+  read.allow_unknown_ops = !pass_case.verify;
   TARN_ASSIGN_OR_RETURN(Graph before, graph_from_text(pass_case.before, read));
   TARN_ASSIGN_OR_RETURN(std::vector<PipelineStep> pipeline, parse_pipeline(pass_case.pass));
   PassManagerOptions options;
   options.inputs = pass_case.inputs;
   options.outputs = pass_case.keep;
-  options.verify = true;
+  options.verify = pass_case.verify;
   PassOutcome outcome{before, before, {}};
   Result<std::vector<PassReport>> reports = PassManager(options).run(outcome.after, pipeline);
   if (!reports.ok()) return reports.status();

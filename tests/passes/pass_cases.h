@@ -15,9 +15,9 @@
 //   …
 //
 // A case is a sentence, a graph, and `=>` with the graph expected, or `=> unchanged`. Headers: `# pass:` a pass,
-// perhaps with arguments; `# keep:` the outputs; `# inputs:` the inputs, if not every Placeholder. In a case, before
-// its sentence, they hold for that case alone. The order of lines does not matter. `test_passes --update` rewrites what
-// is expected.
+// perhaps with arguments; `# keep:` the outputs; `# inputs:` the inputs, if not every Placeholder; `# verify: no` for
+// graphs that cannot be run, of ops that nobody here has. In a case, before its sentence, they hold for that case
+// alone. The order of lines does not matter. `test_passes --update` rewrites what is expected.
 #pragma once
 
 #include <string>
@@ -31,6 +31,7 @@ namespace tarn::testing {
 struct PassCase {
   std::string pass;  // "quantize_weights(minimum_size=4)"
   std::vector<std::string> keep, inputs;
+  bool verify = true;  // by running both graphs
   std::string sentence;
   std::string head;  // headers and sentence, as they stand in the file
   std::string before, after;
@@ -52,7 +53,7 @@ std::string pass_case_text(const PassCaseFile& file);
 // A graph's lines, constants that are random(seed=1…99) written so, sorted if asked.
 std::string pass_graph_text(const Graph& graph, bool sorted);
 
-// The graph before, the pass run on it (verified by running both), and what it reported.
+// The graph before, the pass run on it (verified by running both, as the case asks), and what it reported.
 struct PassOutcome {
   Graph before, after;
   PassReport report;
