@@ -40,9 +40,12 @@ void Patch::replace_node(NodeId old, Wire by) {
 Status Patch::check(Wire from, Wire to, std::string_view what) const {
   if (to.is_none() || !graph_.is_alive(from.node) || !graph_.is_alive(to.node))
     return internal_error(what, ": a node of the patch is gone");
-  const Fact& old_fact = graph_.fact(from);
-  const Fact& new_fact = graph_.fact(to);
-  // Nothing is known of what an op unknown here gives.
+  // Nothing is known of what an op unknown here gives, not even how much, if nobody reads it.
+  static const Fact kUnknown;
+  auto fact_of = [&](Wire wire) -> const Fact& {
+    return static_cast<size_t>(wire.slot) < graph_.node(wire.node).outputs.size() ? graph_.fact(wire) : kUnknown;
+  };
+  const Fact &old_fact = fact_of(from), &new_fact = fact_of(to);
   bool is_other =
       old_fact.dtype != new_fact.dtype && old_fact.dtype != DType::kInvalid && new_fact.dtype != DType::kInvalid;
   if (is_other || !old_fact.shape.is_compatible_with(new_fact.shape)) {
