@@ -5,7 +5,7 @@
 
 #include "bench/networks.h"
 #include "graph/graph_def.h"
-#include "passes/pass_manager.h"
+#include "passes/support/pass_manager.h"
 
 namespace tarn::bench {
 namespace {

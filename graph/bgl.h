@@ -6,7 +6,7 @@
 //   boost::strong_components(view, boost::make_iterator_property_map(component.begin(), get(boost::vertex_index,
 //   view)));
 //
-// Slow to compile: for graph/algorithms.cc and passes/pattern.cc only. The graph must outlive the view and not change.
+// Slow to compile: for graph/algorithms.cc and passes/support/pattern.cc only. The graph must outlive the view and not change.
 #pragma once
 
 #include <boost/graph/graph_traits.hpp>

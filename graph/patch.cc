@@ -79,10 +79,12 @@ Status Patch::commit() {
   }
   committed_ = true;
   std::vector<NodeId> candidates = doomed_;
+  touched_ = added_;
   for (const Replacement& r : replacements_) {
     // A new node that reads `from` itself goes on doing so.
     std::vector<Use> own;
     for (const Use& use : graph_.uses(r.from.node)) {
+      touched_.push_back(use.node);
       if (std::find(added_.begin(), added_.end(), use.node) != added_.end()) own.push_back(use);
     }
     graph_.replace_uses(r.from, r.to);
@@ -125,8 +127,9 @@ void Patch::sweep(std::vector<NodeId> candidates) {
   while (!candidates.empty()) {
     NodeId id = candidates.back();
     candidates.pop_back();
-    if (!graph_.is_alive(id) || !graph_.uses(id).empty() || std::find(keep_.begin(), keep_.end(), id) != keep_.end())
-      continue;
+    if (!graph_.is_alive(id)) continue;
+    touched_.push_back(id);
+    if (!graph_.uses(id).empty() || std::find(keep_.begin(), keep_.end(), id) != keep_.end()) continue;
     const Node& node = graph_.node(id);
     if (node.has_trait(kSourceOp) || node.is("PlaceholderWithDefault") ||
         (node.has_trait(kStateful) && !node.is("RandomUniform")))

@@ -19,7 +19,7 @@ namespace tarn {
 
 class Patch {
  public:
-  explicit Patch(Graph& graph) : graph_(graph) {}
+  explicit Patch(Graph& graph, std::vector<NodeId> keep = {}) : graph_(graph), keep_(std::move(keep)) {}
   // Without commit() everything is undone.
   ~Patch();
   Patch(const Patch&) = delete;
@@ -40,6 +40,9 @@ class Patch {
   void keep(std::span<const NodeId> ids) { keep_.insert(keep_.end(), ids.begin(), ids.end()); }
 
   Status commit();
+  // After commit(): the nodes that were added, those that read something else now, and those that lost a reader. Some
+  // of them may be gone.
+  const std::vector<NodeId>& touched() const { return touched_; }
 
  private:
   void undo();
@@ -56,7 +59,7 @@ class Patch {
   bool committed_ = false;
   std::vector<NodeId> added_;
   std::vector<Replacement> replacements_;
-  std::vector<NodeId> doomed_, keep_;
+  std::vector<NodeId> doomed_, keep_, touched_;
 };
 
 }  // namespace tarn

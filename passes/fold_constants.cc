@@ -17,7 +17,10 @@
 namespace tarn {
 namespace {
 
-constexpr int64_t kDefaultLimit = 10 << 20;  // bytes; TensorFlow's kMaxConstantSize
+constexpr PassArg kArgs[] = {{.name = "max_constant_size_in_bytes",
+                              .kind = PassArg::kInteger,
+                              .fallback = "10485760",  // TensorFlow's kMaxConstantSize
+                              .doc = "a larger result must be no larger than what it replaces"}};
 
 // Says something of its input's shape alone.
 bool reads_shape_only(const Node& node) {
@@ -152,7 +155,7 @@ std::vector<bool> waiting(const Graph& graph, const std::vector<NodeId>& order) 
 Status fold_constants(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
-  auto limit = context.args.get_or<int64_t>("max_constant_size_in_bytes", kDefaultLimit);
+  auto limit = context.args.integer("max_constant_size_in_bytes");
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
   std::vector<bool> depends_on_input = descendants(graph, inputs);
   std::vector<bool> waits = waiting(graph, order);
@@ -202,6 +205,7 @@ constexpr std::string_view kDoc = R"(What depends on constants alone is computed
 }  // namespace
 
 extern const PassDef pass_fold_constants;
-const PassDef pass_fold_constants = {.name = "fold_constants", .doc = kDoc, .contract = exact(), .run = fold_constants};
+const PassDef pass_fold_constants = {
+    .name = "fold_constants", .doc = kDoc, .contract = exact(), .run = fold_constants, .args = kArgs};
 
 }  // namespace tarn

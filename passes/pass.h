@@ -7,6 +7,7 @@
 // the names of inputs and outputs, and terminates: each change it makes lowers a measure that its header names.
 #pragma once
 
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,13 +15,16 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "passes/support/pass_args.h"
 
 namespace tarn {
 
 // What a pass promises about the outputs, given what it assumed (PassContext::assume). Floating outputs are held to it;
 // under a rounding or quantizing contract others (an ArgMax) may tip where it was close.
 struct PassContract {
-  enum class Kind { kExact, kRounding, kQuantizing };
+  // kAsTold: the pass does what its arguments say (rename_op, set_device), whatever that does to the outputs; nothing
+  // is promised, so nothing is compared.
+  enum class Kind { kExact, kRounding, kQuantizing, kAsTold };
   Kind kind = Kind::kExact;
   // Largest difference between outputs before and after, relative to the output's largest magnitude. Of a quantizing
   // pass: between the constants that it changed. How much of that reaches the outputs is the network's doing; it is
@@ -37,6 +41,9 @@ constexpr PassContract rounding(double epsilon) {
 constexpr PassContract quantizing(double epsilon) {
   return {PassContract::Kind::kQuantizing, epsilon};
 }
+constexpr PassContract as_told() {
+  return {PassContract::Kind::kAsTold};
+}
 
 // What a pass is told and what it reports.
 class PassContext {
@@ -44,7 +51,7 @@ class PassContext {
   // Names of nodes ("name" or "name:0"); inputs may be empty: every Placeholder.
   std::vector<std::string> inputs, outputs;
   // Arguments of this pass in the pipeline: "quantize_weights(minimum_size=2)".
-  AttrMap args;
+  PassArgs args;
 
   // The node ids of inputs and outputs in a graph. Errors name those that are missing, with the nearest names.
   Result<std::vector<NodeId>> find(const Graph& graph, const std::vector<std::string>& names) const;
@@ -57,6 +64,9 @@ class PassContext {
     assumptions.emplace_back(std::move(tensor_name), std::move(value));
   }
   std::vector<std::pair<std::string, Tensor>> assumptions;
+
+  // Bisection: passes that go through a Rewriter stop after this many changes.
+  int most_changes = std::numeric_limits<int>::max();
 
   // Reports one change, for the printed list.
   void changed(std::string_view node, std::string_view what) {
@@ -74,11 +84,13 @@ struct PassDef {
   std::string_view doc;  // Before / After / When / Math / Contract, as in the file's header
   PassContract contract;
   Status (*run)(Graph& graph, PassContext& context) = nullptr;
+  std::span<const PassArg> args = {};
+  std::span<const std::string_view> other_names = {};  // TensorFlow's, where a pass had several
 };
 
 // Every pass of this binary: generated from the files of passes/.
 extern const std::span<const PassDef* const> pass_table;
-// nullptr if there is none.
+// By any of its names; nullptr if there is none.
 const PassDef* find_pass(std::string_view name);
 std::vector<std::string> pass_names();
 

@@ -19,7 +19,10 @@
 namespace tarn {
 namespace {
 
-constexpr int64_t kMinimumSize = 1024;  // elements; TensorFlow's default
+constexpr PassArg kArgs[] = {{.name = "minimum_size",
+                              .kind = PassArg::kInteger,
+                              .fallback = "1024",  // TensorFlow's
+                              .doc = "elements that a constant has at least"}};
 constexpr float kMostLevel = 255;
 
 struct Quantized {
@@ -53,7 +56,7 @@ std::optional<Quantized> quantize(const Tensor& weights) {
 Status quantize_weights(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
-  auto minimum_size = context.args.get_or<int64_t>("minimum_size", kMinimumSize);
+  auto minimum_size = context.args.integer("minimum_size");
   for (NodeId id : graph.ids()) {
     if (!graph.is_alive(id)) continue;
     const Node& node = graph.node(id);
@@ -105,6 +108,7 @@ const PassDef pass_quantize_weights = {
     // rounding.
     .contract = quantizing(1.0 / 255 + 1e-5),
     .run = quantize_weights,
+    .args = kArgs,
 };
 
 }  // namespace tarn

@@ -6,7 +6,7 @@
 #include "graph/compare.h"
 #include "graph/text.h"
 #include "graph/variable_values.h"
-#include "passes/sample_inputs.h"
+#include "passes/support/sample_inputs.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"

@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/file.h"
-#include "passes/sample_inputs.h"
+#include "passes/support/sample_inputs.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"

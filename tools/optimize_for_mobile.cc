@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "core/file.h"
-#include "passes/pass_manager.h"
+#include "passes/support/pass_manager.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"

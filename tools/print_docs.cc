@@ -2,7 +2,7 @@
 #include <gflags/gflags.h>
 
 #include "graph/all_ops.h"
-#include "passes/documentation.h"
+#include "passes/support/documentation.h"
 #include "tools/support/main.h"
 
 DEFINE_bool(ops, false, "print the page of all ops");

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "graph/graph.h"
-#include "passes/pass_manager.h"
+#include "passes/support/pass_manager.h"
 
 namespace tarn::testing {
 

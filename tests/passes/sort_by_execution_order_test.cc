@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "graph/text.h"
-#include "passes/pass_manager.h"
+#include "passes/support/pass_manager.h"
 
 namespace tarn {
 namespace {

@@ -17,7 +17,7 @@
 #include "graph/session.h"
 #include "graph/tensor_proto.h"
 #include "graph/text.h"
-#include "passes/pass_manager.h"
+#include "passes/support/pass_manager.h"
 #include "runtime/engine.h"
 #include "tests/regression/bad_operators.h"
 #include "tests/support/models.h"

@@ -5,7 +5,7 @@
 #include "core/file.h"
 #include "graph/file_kind.h"
 #include "graph/variable_values.h"
-#include "passes/sample_inputs.h"
+#include "passes/support/sample_inputs.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 

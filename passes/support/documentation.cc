@@ -1,4 +1,4 @@
-#include "passes/documentation.h"
+#include "passes/support/documentation.h"
 
 #include <algorithm>
 

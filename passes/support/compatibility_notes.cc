@@ -1,7 +1,7 @@
 // The pages of docs/compatibility.md that no table knows: formats, limits, and where we differ from TensorFlow on
 // purpose. What is said of TensorFlow is 2.15.1 on a CPU, tried.
 #include "core/graph_version.h"
-#include "passes/documentation.h"
+#include "passes/support/documentation.h"
 
 namespace tarn {
 

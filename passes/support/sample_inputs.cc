@@ -1,4 +1,4 @@
-#include "passes/sample_inputs.h"
+#include "passes/support/sample_inputs.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,0 +1,391 @@
+#include "passes/support/pass_manager.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "core/tensor_name.h"
+#include "passes/support/sample_inputs.h"
+
+namespace tarn {
+
+std::string PassContract::to_string() const {
+  switch (kind) {
+    case Kind::kExact: return "exact";
+    case Kind::kRounding: return str_cat("rounding, at most ", max_relative_difference, " of an output's range");
+    case Kind::kQuantizing:
+      return str_cat("quantizing, at most ", max_relative_difference,
+                     " of the range of each constant it changes; what outputs make of that is measured, not bounded");
+    case Kind::kAsTold: return "does as told: the outputs are what the arguments make of them";
+  }
+  return "";
+}
+
+Result<std::vector<NodeId>> PassContext::find(const Graph& graph, const std::vector<std::string>& names) const {
+  std::vector<NodeId> ids;
+  Problems problems;
+  for (const std::string& name : names) {
+    Result<NodeId> id = graph.find_node(name);
+    if (id.ok()) {
+      ids.push_back(*id);
+    } else {
+      problems.add(id.status());
+    }
+  }
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  return ids;
+}
+
+bool PassContext::wants_other_outputs(std::string_view node_name) const {
+  return std::any_of(outputs.begin(), outputs.end(), [&](const std::string& output) {
+    Result<TensorName> name = parse_tensor_name(output);
+    return name.ok() && name->node == node_name && name->slot > 0;
+  });
+}
+
+const PassDef* find_pass(std::string_view name) {
+  for (const PassDef* pass : pass_table) {
+    bool is_other = std::find(pass->other_names.begin(), pass->other_names.end(), name) != pass->other_names.end();
+    if (pass->name == name || is_other) return pass;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> pass_names() {
+  std::vector<std::string> names;
+  for (const PassDef* pass : pass_table) names.emplace_back(pass->name);
+  return names;
+}
+
+namespace {
+
+template <class T>
+double largest_difference(const Tensor& a, const Tensor& b) {
+  double range = 0, difference = 0;
+  std::span<const T> x = a.flat<T>(), y = b.flat<T>();
+  for (size_t i = 0; i < x.size(); ++i) {
+    double p = static_cast<double>(x[i]), q = static_cast<double>(y[i]);
+    if (std::isnan(p) != std::isnan(q)) return std::numeric_limits<double>::infinity();
+    if (std::isnan(p) || p == q) continue;
+    if (std::isfinite(p)) range = std::max(range, std::abs(p));
+    difference = std::max(difference, std::abs(p - q));
+  }
+  for (T v : x) {
+    if (std::isfinite(static_cast<double>(v))) range = std::max(range, std::abs(static_cast<double>(v)));
+  }
+  return range > 0 ? difference / range : difference;
+}
+
+}  // namespace
+
+double relative_difference(const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return std::numeric_limits<double>::infinity();
+  if (a.dtype() == DType::kFloat) return largest_difference<float>(a, b);
+  if (a.dtype() == DType::kDouble) return largest_difference<double>(a, b);
+  return a.identical_to(b) ? 0 : std::numeric_limits<double>::infinity();
+}
+
+namespace {
+
+// With everything known anew from the inputs on: what a pass changed may tell or untell values and shapes further down.
+Status refresh_facts(Graph& graph) {
+  TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
+  Problems problems;
+  for (NodeId id : order) problems.add(graph.reinfer(id));
+  return problems.to_status("");
+}
+
+}  // namespace
+
+namespace {
+
+// "x" and "x:0" are one.
+bool same_tensor(std::string_view a, std::string_view b) {
+  Result<TensorName> x = parse_tensor_name(a), y = parse_tensor_name(b);
+  return x.ok() && y.ok() && x->node == y->node && x->slot == y->slot;
+}
+
+}  // namespace
+
+Status PassManager::check(const Graph& graph) const {
+  Problems problems;
+  for (const std::vector<std::string>* names : {&options_.inputs, &options_.outputs}) {
+    for (const std::string& name : *names) {
+      // An op that this binary does not have shows its outputs by their users only.
+      Result<NodeId> id = graph.find_node(name);
+      bool is_unknown = id.ok() && graph.node(*id).def == nullptr;
+      problems.add(is_unknown ? Status() : graph.find_wire(name).status());
+    }
+  }
+  return problems.to_status("");
+}
+
+Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph) const {
+  if (!options_.feeds.empty()) return options_.feeds;
+  // Unknown sizes: the first of these that the graph runs with. Images may need to be large, sequences not.
+  constexpr SampleSizes kTried[] = {{2, 16}, {2, 64}, {1, 128}, {1, 224}, {1, 299}, {2, 2}, {1, 1}};
+  Status first_error;
+  for (const SampleSizes& sizes : kTried) {
+    TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds,
+                          sample_feeds(graph, options_.inputs, options_.outputs, sizes, options_.seed));
+    Status status = fetch(graph, feeds, options_.outputs).status();
+    if (status.ok()) return feeds;
+    first_error.update(status);
+  }
+  return first_error.with_context("verification: the graph does not run on made-up inputs; give it real ones");
+}
+
+Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
+                                               const std::vector<std::string>& names) const {
+  std::vector<Session::Feed> present;
+  for (const Session::Feed& feed : feeds) {
+    if (graph.find_wire(feed.first).ok()) present.push_back(feed);
+  }
+  SessionOptions options;
+  options.threads = 1;
+  options.seed = options_.seed;
+  Session session(graph, options);
+  (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
+  std::vector<Tensor> values;
+  TARN_RETURN_IF_ERROR(session.Run(present, names, &values));
+  return values;
+}
+
+namespace {
+
+Status beyond_contract(const PassDef& pass, std::string_view what, const std::string& name, double difference,
+                       std::string_view where = {}) {
+  return internal_error(what, " ", quoted(name), " differs by ", difference, " of its range, but the pass promises ",
+                        pass.contract.to_string(), where)
+      .with_node(name);
+}
+
+}  // namespace
+
+Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
+                            std::vector<Session::Feed> feeds, PassReport& report) const {
+  for (const auto& [name, value] : context.assumptions) {
+    std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+    feeds.emplace_back(name, value);
+    report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
+  }
+  Result<std::vector<Tensor>> a = fetch(before, feeds, options_.outputs);
+  if (!a.ok()) return a.status().with_context("running the graph before the pass");
+  Result<std::vector<Tensor>> b = fetch(after, feeds, options_.outputs);
+  if (!b.ok()) return b.status().with_context("running the graph after the pass");
+  bool quantizes = pass.contract.kind == PassContract::Kind::kQuantizing;
+  for (size_t i = 0; i < a->size(); ++i) {
+    const Tensor &x = (*a)[i], &y = (*b)[i];
+    double difference = relative_difference(x, y);
+    bool same_form = x.dtype() == y.dtype() && x.shape() == y.shape();
+    bool may_tip = pass.contract.kind != PassContract::Kind::kExact && same_form && !dtype_is_floating(x.dtype());
+    if (may_tip) continue;
+    report.max_relative_difference = std::max(report.max_relative_difference, difference);
+    if (difference <= pass.contract.max_relative_difference || (quantizes && std::isfinite(difference))) continue;
+    return beyond_contract(pass, "output", options_.outputs[i], difference,
+                           first_difference(pass, before, after, feeds));
+  }
+  return quantizes ? compare_constants(pass, context, before, after, report) : Status();
+}
+
+Status PassManager::compare_constants(const PassDef& pass, const PassContext& context, const Graph& before,
+                                      const Graph& after, PassReport& report) const {
+  for (const std::string& name : context.changed_nodes) {
+    if (!before.find_wire(name).ok() || !after.find_wire(name).ok()) continue;
+    // Weights that wait, in a loop or for a branch, are not to be had without it: the outputs tell of them.
+    if (!before.node(*before.find_node(name)).controls.empty()) continue;
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(before, {}, {name}));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(after, {}, {name}));
+    double difference = relative_difference(x[0], y[0]);
+    report.max_constant_difference = std::max(report.max_constant_difference, difference);
+    if (!(difference <= pass.contract.max_relative_difference))
+      return beyond_contract(pass, "constant", name, difference);
+  }
+  return {};
+}
+
+// Nodes that both graphs have, producers first; nothing where they can't be asked.
+std::string PassManager::first_difference(const PassDef& pass, const Graph& before, const Graph& after,
+                                          const std::vector<Session::Feed>& feeds) const {
+  Result<std::vector<NodeId>> order = topological_order(before);
+  if (!order.ok()) return {};
+  for (NodeId id : *order) {
+    const Node& node = before.node(id);
+    std::optional<NodeId> other = after.find(node.name);
+    bool has_value = node.outputs.size() >= 1 && dtype_is_floating(node.outputs[0].dtype) && !node.outputs[0].is_ref;
+    if (!other || !has_value || after.node(*other).outputs.empty()) continue;
+    Result<std::vector<Tensor>> x = fetch(before, feeds, {node.name});
+    if (!x.ok()) continue;  // within a loop, or on a branch not taken
+    Result<std::vector<Tensor>> y = fetch(after, feeds, {node.name});
+    if (!y.ok()) continue;
+    double difference = relative_difference((*x)[0], (*y)[0]);
+    if (difference > pass.contract.max_relative_difference) {
+      return str_cat("; the first node that differs is ", quoted(node.name), " (", node.op, " -> ",
+                     after.node(*other).op, "), by ", difference);
+    }
+  }
+  return {};
+}
+
+int64_t constant_bytes(const Graph& graph) {
+  int64_t bytes = 0;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (node.is("Const") && !node.outputs.empty()) bytes += static_cast<int64_t>(node.outputs[0].value.byte_size());
+  }
+  return bytes;
+}
+
+Status PassManager::check_options(const std::vector<PipelineStep>& pipeline) const {
+  Problems problems;
+  for (const std::string& name : options_.disabled) {
+    if (find_pass(name) == nullptr)
+      problems.add(not_found("passes to disable: there is no pass ", quoted(name), did_you_mean(name, pass_names())));
+  }
+  if (!options_.stop_after.empty()) {
+    std::vector<std::string> names;
+    std::map<std::string, int> times;
+    for (const PipelineStep& step : pipeline) {
+      std::string name(step.pass->name);
+      names.push_back(++times[name] == 1 ? name : str_cat(name, "#", times[name]));
+      if (times[name] == 1) names.push_back(name + "#1");
+    }
+    if (std::find(names.begin(), names.end(), options_.stop_after) == names.end()) {
+      problems.add(not_found("to stop after: the pipeline has no step ", quoted(options_.stop_after),
+                             did_you_mean(options_.stop_after, names)));
+    }
+  }
+  return problems.to_status("");
+}
+
+Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
+                                         const std::vector<Session::Feed>& feeds, int most_changes) const {
+  PassReport report;
+  report.pass = step.pass->name;
+  report.nodes_before = graph.node_count();
+  report.bytes_before = constant_bytes(graph);
+  bool verify = options_.verify && step.pass->contract.kind != PassContract::Kind::kAsTold;
+  std::optional<Graph> before;
+  if (verify || step.ignore_errors) before = graph;
+  PassContext context;
+  context.inputs = options_.inputs;
+  context.outputs = options_.outputs;
+  context.args = step.args;
+  context.most_changes = most_changes;
+  auto begin = std::chrono::steady_clock::now();
+  Status status = step.pass->run(graph, context);
+  report.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  if (status.ok()) status = refresh_facts(graph);
+  if (status.ok()) status = check(graph);
+  report.changes = context.changes;
+  report.notes = context.notes;
+  report.assumptions = context.assumptions;
+  if (status.ok() && verify && context.changes > 0)
+    status = compare(*step.pass, context, *before, graph, feeds, report);
+  report.verified = verify && status.ok();
+  if (!status.ok()) {
+    if (!step.ignore_errors) return status.with_context(str_cat("pass ", step.pass->name));
+    graph = *std::move(before);
+    report.ignored_error = status.message();
+    report.changes = 0;
+    report.notes.clear();
+  }
+  report.nodes_after = graph.node_count();
+  report.bytes_after = constant_bytes(graph);
+  return report;
+}
+
+Result<std::vector<PassReport>> PassManager::run(Graph& graph, const std::vector<PipelineStep>& pipeline) {
+  TARN_RETURN_IF_ERROR(check_options(pipeline));
+  Status good = refresh_facts(graph);
+  if (good.ok()) good = check(graph);
+  TARN_RETURN_IF_ERROR(good.with_context("the graph before any pass"));
+  std::vector<Session::Feed> feeds;
+  if (options_.verify) {
+    TARN_ASSIGN_OR_RETURN(feeds, make_feeds(graph));
+  }
+  std::vector<PassReport> reports;
+  for (int round = 0, changes = -1; round < options_.most_rounds && changes != 0; ++round) {
+    changes = 0;
+    std::map<std::string, int> times;
+    for (const PipelineStep& step : pipeline) {
+      std::string name(step.pass->name);
+      ++times[name];
+      if (std::find(options_.disabled.begin(), options_.disabled.end(), name) != options_.disabled.end()) continue;
+      TARN_ASSIGN_OR_RETURN(PassReport report, run_step(graph, step, feeds));
+      report.round = round;
+      if (options_.after_pass) TARN_RETURN_IF_ERROR(options_.after_pass(report, graph).with_context("pass " + name));
+      changes += report.changes;
+      reports.push_back(std::move(report));
+      bool is_last =
+          options_.stop_after == str_cat(name, "#", times[name]) || (options_.stop_after == name && times[name] == 1);
+      if (is_last) return reports;
+    }
+  }
+  return reports;
+}
+
+Result<std::optional<Culprit>> PassManager::bisect(const Graph& graph, const std::vector<PipelineStep>& pipeline,
+                                                   double tolerance) const {
+  PassManagerOptions quiet = options_;
+  quiet.verify = false;
+  quiet.after_pass = nullptr;
+  PassManager plain(quiet);
+  TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds, make_feeds(graph));
+  // What the first `steps` steps make of it, the last with at most `changes`: how far is it from the graph?
+  Culprit found;
+  auto difference_after = [&](size_t steps, int changes) -> Result<double> {
+    Graph changed = graph;
+    std::vector<Session::Feed> fed = feeds;
+    found.change.clear();
+    for (size_t i = 0; i < steps; ++i) {
+      int most = i + 1 == steps ? changes : std::numeric_limits<int>::max();
+      TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], feeds, most));
+      for (const auto& [name, value] : report.assumptions) {
+        std::erase_if(fed, [&, &name = name](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+        fed.emplace_back(name, value);
+      }
+      if (i + 1 == steps && !report.notes.empty()) found.change = report.notes.back();
+      if (i + 1 == steps) found.pass = report.pass;
+    }
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(graph, fed, options_.outputs));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(changed, fed, options_.outputs));
+    double most = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      double difference = relative_difference(x[i], y[i]);
+      if (difference > most) found.output = options_.outputs[i];
+      most = std::max(most, difference);
+    }
+    found.difference = most;
+    return most;
+  };
+  constexpr int kAll = std::numeric_limits<int>::max();
+  TARN_ASSIGN_OR_RETURN(double all, difference_after(pipeline.size(), kAll));
+  if (all <= tolerance) return std::optional<Culprit>();
+  size_t good = 0, bad = pipeline.size();  // numbers of steps
+  while (bad - good > 1) {
+    size_t middle = (good + bad) / 2;
+    TARN_ASSIGN_OR_RETURN(double difference, difference_after(middle, kAll));
+    (difference <= tolerance ? good : bad) = middle;
+  }
+  // How many changes that pass makes, and which of them it is.
+  Graph changed = graph;
+  int changes = 0;
+  for (size_t i = 0; i < bad; ++i) {
+    TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], feeds));
+    changes = report.changes;
+  }
+  int fine = 0, wrong = changes;
+  while (wrong - fine > 1) {
+    int middle = fine + (wrong - fine) / 2;
+    TARN_ASSIGN_OR_RETURN(double difference, difference_after(bad, middle));
+    (difference <= tolerance ? fine : wrong) = middle;
+  }
+  TARN_RETURN_IF_ERROR(difference_after(bad, wrong).status());
+  found.step = bad - 1;
+  return std::optional<Culprit>(found);
+}
+
+}  // namespace tarn
