@@ -14,7 +14,7 @@
 #include "tests/support/file_faults.h"
 #include "tests/support/models.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(TARN_SANITIZED)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;
