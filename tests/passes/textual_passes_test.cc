@@ -93,24 +93,24 @@ TEST(TextualPasses, RefuseWhatNoReaderWouldTakeAndSayWhy) {
 }
 
 TEST(TextualPasses, NamesThatAreObfuscatedGoOnAfterTheLastLetter) {
-  std::string text = "x: f32[1] = Placeholder\n";
+  std::string text = "input: f32[1] = Placeholder\n";
   constexpr int kNodes = 64;
   for (int i = 0; i < kNodes; ++i)
-    str_append(text, "node", i, ": f32[1] = Relu(", i == 0 ? std::string("x") : str_cat("node", i - 1), ")\n");
-  str_append(text, "y: f32[1] = Neg(node", kNodes - 1, ")\n");
+    str_append(text, "node", i, ": f32[1] = Relu(", i == 0 ? std::string("input") : str_cat("node", i - 1), ")\n");
+  str_append(text, "output: f32[1] = Neg(node", kNodes - 1, ")\n");
   Result<Graph> graph = graph_from_text(text);
   ASSERT_TRUE(graph.ok()) << graph.status().to_string();
   PassManagerOptions options;
-  options.outputs = {"y:0"};
+  options.outputs = {"output:0"};
 
   ASSERT_TRUE(PassManager(options).run(*graph, *parse_pipeline("obsfucate_names")).ok());
 
   // 62 words of one letter, then "aa", "ab".
-  EXPECT_EQ(graph->names().front(), "x");
+  EXPECT_EQ(graph->names().front(), "input");
   EXPECT_EQ(graph->names()[62], "9");
   EXPECT_EQ(graph->names()[63], "aa");
   EXPECT_EQ(graph->names()[64], "ab");
-  EXPECT_EQ(graph->names().back(), "y");
+  EXPECT_EQ(graph->names().back(), "output");
 }
 
 TEST(TextualPasses, FunctionsGetTheirDefaultAttributes) {
