@@ -77,6 +77,10 @@ class PassContext {
   int changes = 0;
   std::vector<std::string> changed_nodes;
   std::vector<std::string> notes;
+
+  // A node has another name now: an input or output of the graph is one under that, for the passes after this one too.
+  void renamed(std::string_view from, std::string_view to);
+  std::vector<std::pair<std::string, std::string>> renames;
 };
 
 struct PassDef {

@@ -19,9 +19,9 @@
 #include <cmath>
 #include <optional>
 
-#include "graph/freeze_state.h"
 #include "graph/patch.h"
 #include "passes/pass.h"
+#include "passes/support/unneeded_nodes.h"
 
 namespace tarn {
 namespace {
@@ -77,22 +77,7 @@ class Strip {
   }
 
   void drop_unneeded() {
-    std::vector<bool> needed = ancestors(graph_, outputs_, inputs_);
-    keep_table_initializers(graph_, inputs_, needed);
-    int dropped = 0;
-    std::vector<NodeId> unneeded;
-    for (NodeId id : graph_.ids()) {
-      if (!needed[static_cast<size_t>(id)] && !is_input(id)) unneeded.push_back(id);
-    }
-    // Nothing that is needed uses them: cut loose first, they can go in any order, loops too.
-    for (NodeId id : unneeded) {
-      for (size_t i = 0; i < graph_.node(id).inputs.size(); ++i) graph_.set_input(id, static_cast<int>(i), Wire{});
-      graph_.set_controls(id, {});
-    }
-    for (NodeId id : unneeded) {
-      graph_.remove(id);
-      ++dropped;
-    }
+    int dropped = remove_unneeded_nodes(graph_, inputs_, outputs_);
     if (dropped > 0) context_.changed("graph", str_cat(dropped, " nodes that no output needs"));
   }
 

@@ -23,6 +23,16 @@ std::string PassContract::to_string() const {
   return "";
 }
 
+namespace {
+
+// "a:1" is "b:1" where a is b now.
+std::string renamed_tensor(const std::string& tensor, std::string_view from, std::string_view to) {
+  Result<TensorName> name = parse_tensor_name(tensor);
+  return name.ok() && name->node == from ? str_cat(to, tensor.substr(from.size())) : tensor;
+}
+
+}  // namespace
+
 Result<std::vector<NodeId>> PassContext::find(const Graph& graph, const std::vector<std::string>& names) const {
   std::vector<NodeId> ids;
   Problems problems;
@@ -36,6 +46,13 @@ Result<std::vector<NodeId>> PassContext::find(const Graph& graph, const std::vec
   }
   TARN_RETURN_IF_ERROR(problems.to_status(""));
   return ids;
+}
+
+void PassContext::renamed(std::string_view from, std::string_view to) {
+  renames.emplace_back(from, to);
+  for (std::vector<std::string>* names : {&inputs, &outputs}) {
+    for (std::string& tensor : *names) tensor = renamed_tensor(tensor, from, to);
+  }
 }
 
 bool PassContext::wants_other_outputs(std::string_view node_name) const {
@@ -109,9 +126,9 @@ bool same_tensor(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Status PassManager::check(const Graph& graph) const {
+Status PassManager::check(const Graph& graph, const Ends& ends) const {
   Problems problems;
-  for (const std::vector<std::string>* names : {&options_.inputs, &options_.outputs}) {
+  for (const std::vector<std::string>* names : {&ends.inputs, &ends.outputs}) {
     for (const std::string& name : *names) {
       // An op that this binary does not have shows its outputs by their users only.
       Result<NodeId> id = graph.find_node(name);
@@ -122,19 +139,35 @@ Status PassManager::check(const Graph& graph) const {
   return problems.to_status("");
 }
 
-Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph) const {
+Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph, const Ends& ends) const {
   if (!options_.feeds.empty()) return options_.feeds;
   // Unknown sizes: the first of these that the graph runs with. Images may need to be large, sequences not.
   constexpr SampleSizes kTried[] = {{2, 16}, {2, 64}, {1, 128}, {1, 224}, {1, 299}, {2, 2}, {1, 1}};
   Status first_error;
   for (const SampleSizes& sizes : kTried) {
     TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds,
-                          sample_feeds(graph, options_.inputs, options_.outputs, sizes, options_.seed));
-    Status status = fetch(graph, feeds, options_.outputs).status();
+                          sample_feeds(graph, ends.inputs, ends.outputs, sizes, options_.seed));
+    Status status = fetch(graph, feeds, ends.outputs).status();
     if (status.ok()) return feeds;
     first_error.update(status);
   }
   return first_error.with_context("verification: the graph does not run on made-up inputs; give it real ones");
+}
+
+Status PassManager::follow(const PassContext& context, const Graph& graph, Ends& ends) const {
+  for (const auto& [from, to] : context.renames) {
+    for (Session::Feed& feed : ends.feeds) feed.first = renamed_tensor(feed.first, from, to);
+  }
+  ends.inputs = context.inputs;
+  ends.outputs = context.outputs;
+  if (!options_.verify || !options_.feeds.empty()) return {};
+  bool fits = std::all_of(ends.feeds.begin(), ends.feeds.end(), [&](const Session::Feed& feed) {
+    Result<Wire> wire = graph.find_wire(feed.first);
+    return !wire.ok() || graph.fact(*wire).shape.is_compatible_with(feed.second.shape());
+  });
+  if (fits) return {};
+  TARN_ASSIGN_OR_RETURN(ends.feeds, make_feeds(graph, ends));
+  return {};
 }
 
 Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
@@ -165,15 +198,16 @@ Status beyond_contract(const PassDef& pass, std::string_view what, const std::st
 }  // namespace
 
 Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
-                            std::vector<Session::Feed> feeds, PassReport& report) const {
+                            Ends ends, PassReport& report) const {
+  std::vector<Session::Feed>& feeds = ends.feeds;
   for (const auto& [name, value] : context.assumptions) {
     std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
     feeds.emplace_back(name, value);
     report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
   }
-  Result<std::vector<Tensor>> a = fetch(before, feeds, options_.outputs);
+  Result<std::vector<Tensor>> a = fetch(before, feeds, ends.outputs);
   if (!a.ok()) return a.status().with_context("running the graph before the pass");
-  Result<std::vector<Tensor>> b = fetch(after, feeds, options_.outputs);
+  Result<std::vector<Tensor>> b = fetch(after, feeds, ends.outputs);
   if (!b.ok()) return b.status().with_context("running the graph after the pass");
   bool quantizes = pass.contract.kind == PassContract::Kind::kQuantizing;
   for (size_t i = 0; i < a->size(); ++i) {
@@ -184,8 +218,7 @@ Status PassManager::compare(const PassDef& pass, const PassContext& context, con
     if (may_tip) continue;
     report.max_relative_difference = std::max(report.max_relative_difference, difference);
     if (difference <= pass.contract.max_relative_difference || (quantizes && std::isfinite(difference))) continue;
-    return beyond_contract(pass, "output", options_.outputs[i], difference,
-                           first_difference(pass, before, after, feeds));
+    return beyond_contract(pass, "output", ends.outputs[i], difference, first_difference(pass, before, after, feeds));
   }
   return quantizes ? compare_constants(pass, context, before, after, report) : Status();
 }
@@ -244,24 +277,32 @@ Status PassManager::check_options(const std::vector<PipelineStep>& pipeline) con
     if (find_pass(name) == nullptr)
       problems.add(not_found("passes to disable: there is no pass ", quoted(name), did_you_mean(name, pass_names())));
   }
-  if (!options_.stop_after.empty()) {
-    std::vector<std::string> names;
-    std::map<std::string, int> times;
-    for (const PipelineStep& step : pipeline) {
-      std::string name(step.pass->name);
-      names.push_back(++times[name] == 1 ? name : str_cat(name, "#", times[name]));
-      if (times[name] == 1) names.push_back(name + "#1");
-    }
-    if (std::find(names.begin(), names.end(), options_.stop_after) == names.end()) {
-      problems.add(not_found("to stop after: the pipeline has no step ", quoted(options_.stop_after),
-                             did_you_mean(options_.stop_after, names)));
-    }
-  }
+  problems.add(steps_to_run(pipeline).status());
   return problems.to_status("");
 }
 
-Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
-                                         const std::vector<Session::Feed>& feeds, int most_changes) const {
+bool PassManager::is_disabled(const PassDef& pass) const {
+  return std::any_of(options_.disabled.begin(), options_.disabled.end(),
+                     [&](const std::string& name) { return find_pass(name) == &pass; });
+}
+
+Result<size_t> PassManager::steps_to_run(const std::vector<PipelineStep>& pipeline) const {
+  if (options_.stop_after.empty()) return pipeline.size();
+  std::string_view text = options_.stop_after;
+  size_t hash = text.find('#');
+  const PassDef* pass = find_pass(text.substr(0, hash));
+  std::string which = hash == std::string_view::npos ? "1" : std::string(text.substr(hash + 1));
+  std::vector<std::string> names;
+  std::map<const PassDef*, int> times;
+  for (size_t i = 0; i < pipeline.size(); ++i) {
+    int time = ++times[pipeline[i].pass];
+    if (pipeline[i].pass == pass && which == str_cat(time)) return i + 1;
+    names.push_back(time == 1 ? std::string(pipeline[i].pass->name) : str_cat(pipeline[i].pass->name, "#", time));
+  }
+  return not_found("to stop after: the pipeline has no step ", quoted(text), did_you_mean(text, names));
+}
+
+Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step, Ends& ends, int most_changes) const {
   PassReport report;
   report.pass = step.pass->name;
   report.nodes_before = graph.node_count();
@@ -270,24 +311,26 @@ Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
   std::optional<Graph> before;
   if (verify || step.ignore_errors) before = graph;
   PassContext context;
-  context.inputs = options_.inputs;
-  context.outputs = options_.outputs;
+  context.inputs = ends.inputs;
+  context.outputs = ends.outputs;
   context.args = step.args;
   context.most_changes = most_changes;
   auto begin = std::chrono::steady_clock::now();
   Status status = step.pass->run(graph, context);
   report.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   if (status.ok()) status = refresh_facts(graph);
-  if (status.ok()) status = check(graph);
+  Ends ends_before = ends;
+  if (status.ok()) status = follow(context, graph, ends);
+  if (status.ok()) status = check(graph, ends);
   report.changes = context.changes;
   report.notes = context.notes;
   report.assumptions = context.assumptions;
-  if (status.ok() && verify && context.changes > 0)
-    status = compare(*step.pass, context, *before, graph, feeds, report);
+  if (status.ok() && verify && context.changes > 0) status = compare(*step.pass, context, *before, graph, ends, report);
   report.verified = verify && status.ok();
   if (!status.ok()) {
     if (!step.ignore_errors) return status.with_context(str_cat("pass ", step.pass->name));
     graph = *std::move(before);
+    ends = std::move(ends_before);
     report.ignored_error = status.message();
     report.changes = 0;
     report.notes.clear();
@@ -299,29 +342,27 @@ Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
 
 Result<std::vector<PassReport>> PassManager::run(Graph& graph, const std::vector<PipelineStep>& pipeline) {
   TARN_RETURN_IF_ERROR(check_options(pipeline));
+  Ends ends{options_.inputs, options_.outputs, {}};
   Status good = refresh_facts(graph);
-  if (good.ok()) good = check(graph);
+  if (good.ok()) good = check(graph, ends);
   TARN_RETURN_IF_ERROR(good.with_context("the graph before any pass"));
-  std::vector<Session::Feed> feeds;
   if (options_.verify) {
-    TARN_ASSIGN_OR_RETURN(feeds, make_feeds(graph));
+    TARN_ASSIGN_OR_RETURN(ends.feeds, make_feeds(graph, ends));
   }
+  TARN_ASSIGN_OR_RETURN(size_t steps, steps_to_run(pipeline));
+  int most_rounds = options_.stop_after.empty() ? options_.most_rounds : 1;
   std::vector<PassReport> reports;
-  for (int round = 0, changes = -1; round < options_.most_rounds && changes != 0; ++round) {
+  for (int round = 0, changes = -1; round < most_rounds && changes != 0; ++round) {
     changes = 0;
-    std::map<std::string, int> times;
-    for (const PipelineStep& step : pipeline) {
-      std::string name(step.pass->name);
-      ++times[name];
-      if (std::find(options_.disabled.begin(), options_.disabled.end(), name) != options_.disabled.end()) continue;
-      TARN_ASSIGN_OR_RETURN(PassReport report, run_step(graph, step, feeds));
+    for (size_t i = 0; i < steps; ++i) {
+      const PassDef& pass = *pipeline[i].pass;
+      if (is_disabled(pass)) continue;
+      TARN_ASSIGN_OR_RETURN(PassReport report, run_step(graph, pipeline[i], ends));
       report.round = round;
-      if (options_.after_pass) TARN_RETURN_IF_ERROR(options_.after_pass(report, graph).with_context("pass " + name));
+      if (options_.after_pass)
+        TARN_RETURN_IF_ERROR(options_.after_pass(report, graph).with_context(str_cat("pass ", pass.name)));
       changes += report.changes;
       reports.push_back(std::move(report));
-      bool is_last =
-          options_.stop_after == str_cat(name, "#", times[name]) || (options_.stop_after == name && times[name] == 1);
-      if (is_last) return reports;
     }
   }
   return reports;
@@ -333,25 +374,33 @@ Result<std::optional<Culprit>> PassManager::bisect(const Graph& graph, const std
   quiet.verify = false;
   quiet.after_pass = nullptr;
   PassManager plain(quiet);
-  TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds, make_feeds(graph));
+  TARN_RETURN_IF_ERROR(check_options(pipeline));
+  TARN_ASSIGN_OR_RETURN(size_t all_steps, steps_to_run(pipeline));
+  Ends ends{options_.inputs, options_.outputs, {}};
+  TARN_ASSIGN_OR_RETURN(ends.feeds, make_feeds(graph, ends));
   // What the first `steps` steps make of it, the last with at most `changes`: how far is it from the graph?
   Culprit found;
   auto difference_after = [&](size_t steps, int changes) -> Result<double> {
     Graph changed = graph;
-    std::vector<Session::Feed> fed = feeds;
+    Ends before = ends, after = ends;  // what is assumed is fed to both
     found.change.clear();
+    auto assume = [](Ends& to, const std::string& name, const Tensor& value) {
+      std::erase_if(to.feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+      to.feeds.emplace_back(name, value);
+    };
     for (size_t i = 0; i < steps; ++i) {
+      if (is_disabled(*pipeline[i].pass)) continue;
       int most = i + 1 == steps ? changes : std::numeric_limits<int>::max();
-      TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], feeds, most));
+      TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], after, most));
       for (const auto& [name, value] : report.assumptions) {
-        std::erase_if(fed, [&, &name = name](const Session::Feed& feed) { return same_tensor(feed.first, name); });
-        fed.emplace_back(name, value);
+        assume(before, name, value);
+        assume(after, name, value);
       }
       if (i + 1 == steps && !report.notes.empty()) found.change = report.notes.back();
       if (i + 1 == steps) found.pass = report.pass;
     }
-    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(graph, fed, options_.outputs));
-    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(changed, fed, options_.outputs));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(graph, before.feeds, before.outputs));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(changed, after.feeds, after.outputs));
     double most = 0;
     for (size_t i = 0; i < x.size(); ++i) {
       double difference = relative_difference(x[i], y[i]);
@@ -362,9 +411,9 @@ Result<std::optional<Culprit>> PassManager::bisect(const Graph& graph, const std
     return most;
   };
   constexpr int kAll = std::numeric_limits<int>::max();
-  TARN_ASSIGN_OR_RETURN(double all, difference_after(pipeline.size(), kAll));
+  TARN_ASSIGN_OR_RETURN(double all, difference_after(all_steps, kAll));
   if (all <= tolerance) return std::optional<Culprit>();
-  size_t good = 0, bad = pipeline.size();  // numbers of steps
+  size_t good = 0, bad = all_steps;  // numbers of steps
   while (bad - good > 1) {
     size_t middle = (good + bad) / 2;
     TARN_ASSIGN_OR_RETURN(double difference, difference_after(middle, kAll));
@@ -372,9 +421,11 @@ Result<std::optional<Culprit>> PassManager::bisect(const Graph& graph, const std
   }
   // How many changes that pass makes, and which of them it is.
   Graph changed = graph;
+  Ends last = ends;
   int changes = 0;
   for (size_t i = 0; i < bad; ++i) {
-    TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], feeds));
+    if (is_disabled(*pipeline[i].pass)) continue;
+    TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], last));
     changes = report.changes;
   }
   int fine = 0, wrong = changes;

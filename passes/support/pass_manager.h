@@ -43,7 +43,7 @@ struct PassManagerOptions {
   // What verification feeds; empty: seeded random values for every input, unknown sizes such that the graph runs.
   std::vector<Session::Feed> feeds = {};
   uint64_t seed = 1;
-  // Passes to leave out, by name: to find out which one does it.
+  // Passes to leave out, by any of their names: to find out which one does it.
   std::vector<std::string> disabled = {};
   // Nothing runs after this pass: its name, or "name#2" for the second of that name. Empty: all run.
   std::string stop_after = {};
@@ -70,8 +70,9 @@ class PassManager {
  public:
   explicit PassManager(PassManagerOptions options) : options_(std::move(options)) {}
   // Changes `graph`. Before the first and after each pass every node is judged anew (its facts with it) and the inputs
-  // and outputs must be there. An error names the pass; with verify, a difference beyond the pass's contract is an
-  // error naming pass and output, and the first node that both graphs have and that differs.
+  // and outputs must be there, under the names that passes gave them. An error names the pass; with verify, a
+  // difference beyond the pass's contract is an error naming pass and output, and the first node that both graphs have
+  // and that differs.
   Result<std::vector<PassReport>> run(Graph& graph, const std::vector<PipelineStep>& pipeline);
   // Looks for the step and the change that make an output differ from the graph as it is by more than `tolerance` of
   // its range; nothing if the whole pipeline does not. Runs the pipeline some log2(steps * changes) times. What passes
@@ -80,18 +81,28 @@ class PassManager {
                                         double tolerance) const;
 
  private:
+  // What the graph is run with and asked for as it is now: passes may rename inputs and outputs.
+  struct Ends {
+    std::vector<std::string> inputs, outputs;
+    std::vector<Session::Feed> feeds;
+  };
   // Feeds that the graph has no place for are left out.
   Result<std::vector<Tensor>> fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
                                     const std::vector<std::string>& names) const;
-  Result<std::vector<Session::Feed>> make_feeds(const Graph& graph) const;
-  Status check(const Graph& graph) const;
-  Status compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
-                 std::vector<Session::Feed> feeds, PassReport& report) const;
+  Result<std::vector<Session::Feed>> make_feeds(const Graph& graph, const Ends& ends) const;
+  Status check(const Graph& graph, const Ends& ends) const;
+  // What the pass made of the names; made-up feeds that its Placeholders do not take are made anew.
+  Status follow(const PassContext& context, const Graph& graph, Ends& ends) const;
+  Status compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after, Ends ends,
+                 PassReport& report) const;
   Status compare_constants(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
                            PassReport& report) const;
 
   Status check_options(const std::vector<PipelineStep>& pipeline) const;
-  Result<PassReport> run_step(Graph& graph, const PipelineStep& step, const std::vector<Session::Feed>& feeds,
+  bool is_disabled(const PassDef& pass) const;
+  // Up to the one to stop after, or all.
+  Result<size_t> steps_to_run(const std::vector<PipelineStep>& pipeline) const;
+  Result<PassReport> run_step(Graph& graph, const PipelineStep& step, Ends& ends,
                               int most_changes = std::numeric_limits<int>::max()) const;
   std::string first_difference(const PassDef& pass, const Graph& before, const Graph& after,
                                const std::vector<Session::Feed>& feeds) const;

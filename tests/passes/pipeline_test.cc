@@ -13,7 +13,7 @@ namespace {
 TEST(Pipeline, RoundTripsAsText) {
   for (std::string text :
        {"strip", "strip fold_constants(max_constant_size_in_bytes=1000) quantize_weights(minimum_size=2)",
-        "strip(ignore_errors=true) merge_duplicates"}) {
+        "strip(ignore_errors=true) merge_duplicate_nodes"}) {
     Result<std::vector<PipelineStep>> steps = parse_pipeline(text);
     ASSERT_TRUE(steps.ok()) << steps.status().to_string();
     EXPECT_EQ(pipeline_text(*steps), text);
@@ -72,11 +72,13 @@ std::vector<std::string> passes_run(PassManagerOptions options, std::string_view
 using Names = std::vector<std::string>;
 
 TEST(PassManager, LeavesOutWhatIsDisabledAndStopsWhereItIsTold) {
-  constexpr std::string_view kPipeline = "strip fold_constants strip merge_duplicates";
-  EXPECT_EQ(passes_run({}, kPipeline), (Names{"strip", "fold_constants", "strip", "merge_duplicates"}));
-  EXPECT_EQ(passes_run({.disabled = {"strip"}}, kPipeline), (Names{"fold_constants", "merge_duplicates"}));
+  constexpr std::string_view kPipeline = "strip fold_constants strip merge_duplicate_nodes";
+  EXPECT_EQ(passes_run({}, kPipeline), (Names{"strip", "fold_constants", "strip", "merge_duplicate_nodes"}));
+  EXPECT_EQ(passes_run({.disabled = {"strip"}}, kPipeline), (Names{"fold_constants", "merge_duplicate_nodes"}));
   EXPECT_EQ(passes_run({.stop_after = "fold_constants"}, kPipeline), (Names{"strip", "fold_constants"}));
   EXPECT_EQ(passes_run({.stop_after = "strip#2"}, kPipeline), (Names{"strip", "fold_constants", "strip"}));
+  EXPECT_EQ(passes_run({.disabled = {"strip", "merge_duplicates"}}, kPipeline), (Names{"fold_constants"}));
+  EXPECT_EQ(passes_run({.disabled = {"strip"}, .stop_after = "strip#2"}, kPipeline), (Names{"fold_constants"}));
   EXPECT_NE(passes_run({.stop_after = "strip#3"}, kPipeline)[0].find("no step 'strip#3'"), std::string::npos);
   EXPECT_NE(passes_run({.disabled = {"stripp"}}, kPipeline)[0].find("no pass 'stripp'"), std::string::npos);
 }
@@ -103,6 +105,30 @@ TEST(PassManager, CountsNodesAndBytes) {
   EXPECT_TRUE(reports->at(0).verified);
 }
 
+TEST(PassManager, FollowsInputsAndOutputsToTheirNewNames) {
+  for (bool names_inputs : {false, true}) {
+    Result<Graph> graph = graph_from_text(kGraph);
+    ASSERT_TRUE(graph.ok());
+    PassManagerOptions options;
+    if (names_inputs) options.inputs = {"x:0"};
+    options.outputs = {"y:0"};
+    options.verify = true;
+    std::vector<PipelineStep> steps = *parse_pipeline(
+        "rename_node(old_node_name=x, new_node_name=image) rename_node(old_node_name=y, new_node_name=label) "
+        "strip fold_constants");
+
+    Result<std::vector<PassReport>> reports = PassManager(options).run(*graph, steps);
+
+    ASSERT_TRUE(reports.ok()) << reports.status().to_string();
+    EXPECT_TRUE(reports->back().verified);
+    EXPECT_TRUE(graph->find("image") && graph->find("label"));
+    EXPECT_FALSE(graph->find("x") || graph->find("y") || graph->find("i"));
+    Result<std::optional<Culprit>> culprit = PassManager(options).bisect(*graph_from_text(kGraph), steps, 0);
+    ASSERT_TRUE(culprit.ok()) << culprit.status().to_string();
+    EXPECT_FALSE(culprit->has_value());
+  }
+}
+
 TEST(PassManager, BisectionNamesTheStep) {
   std::string text = R"(
 x: f32[1,64] = Placeholder
@@ -114,7 +140,7 @@ y: f32[1,64] = MatMul(i, w)
   ASSERT_TRUE(graph.ok()) << graph.status().to_string();
   PassManagerOptions options;
   options.outputs = {"y"};
-  std::vector<PipelineStep> steps = *parse_pipeline("strip fold_constants quantize_weights merge_duplicates");
+  std::vector<PipelineStep> steps = *parse_pipeline("strip fold_constants quantize_weights merge_duplicate_nodes");
 
   Result<std::optional<Culprit>> culprit = PassManager(options).bisect(*graph, steps, 1e-6);
   ASSERT_TRUE(culprit.ok()) << culprit.status().to_string();

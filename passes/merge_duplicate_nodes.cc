@@ -1,4 +1,4 @@
-// merge_duplicates: nodes that compute the same from the same become one.
+// merge_duplicate_nodes: nodes that compute the same from the same become one.
 //
 // Before:  a = Relu(x);  b = Relu(x);  y = Add(a, b)        After:  a = Relu(x);  y = Add(a, a)
 // When:    same op, device, attrs (but `_class`), inputs (in any order, where the op does not mind) and control inputs;
@@ -13,6 +13,7 @@
 #include "core/crc32c.h"
 #include "graph/patch.h"
 #include "passes/pass.h"
+#include "passes/support/colocation.h"
 
 namespace tarn {
 namespace {
@@ -130,27 +131,13 @@ Status merge_once(Graph& graph, const std::vector<NodeId>& inputs, const std::ve
   return {};
 }
 
-// TensorFlow refuses a graph in which `_class` puts a node beside one that is not there.
-void colocate_with_what_stays(Graph& graph, const std::map<std::string, std::string>& stays) {
-  for (NodeId id : graph.ids()) {
-    const AttrValue* found = graph.node(id).attrs.find("_class");
-    if (found == nullptr || !found->is<std::vector<std::string>>()) continue;
-    std::vector<std::string> classes = found->as<std::vector<std::string>>();
-    bool changed = false;
-    for (std::string& name : classes) {
-      constexpr std::string_view kBeside = "loc:@";
-      if (!name.starts_with(kBeside)) continue;
-      // What one node became may have become another.
-      for (auto it = stays.find(name.substr(kBeside.size())); it != stays.end(); it = stays.find(it->second)) {
-        name = str_cat(kBeside, it->second);
-        changed = true;
-      }
-    }
-    if (changed) graph.set_attr(id, "_class", std::move(classes));
-  }
+// What one node became may have become another.
+std::string what_stays(const std::map<std::string, std::string>& stays, std::string name) {
+  for (auto it = stays.find(name); it != stays.end(); it = stays.find(name)) name = it->second;
+  return name;
 }
 
-Status merge_duplicates(Graph& graph, PassContext& context) {
+Status merge_duplicate_nodes(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> inputs, context.find(graph, context.inputs));
   std::map<std::string, std::string> stays;  // by the name of what is gone
@@ -159,7 +146,7 @@ Status merge_duplicates(Graph& graph, PassContext& context) {
     changes = context.changes;
     TARN_RETURN_IF_ERROR(merge_once(graph, inputs, outputs, stays, context));
   }
-  colocate_with_what_stays(graph, stays);
+  rename_colocation(graph, [&](const std::string& name) { return what_stays(stays, name); });
   return {};
 }
 
@@ -170,10 +157,15 @@ constexpr std::string_view kDoc = R"(Nodes that compute the same from the same b
            control flow; neither is an input; at most one is an output
   Keeps:   the names of inputs and outputs; else that of the first node.)";
 
+constexpr std::string_view kOtherNames[] = {"merge_duplicates"};
+
 }  // namespace
 
-extern const PassDef pass_merge_duplicates;
-const PassDef pass_merge_duplicates = {
-    .name = "merge_duplicates", .doc = kDoc, .contract = exact(), .run = merge_duplicates};
+extern const PassDef pass_merge_duplicate_nodes;
+const PassDef pass_merge_duplicate_nodes = {.name = "merge_duplicate_nodes",
+                                            .doc = kDoc,
+                                            .contract = exact(),
+                                            .run = merge_duplicate_nodes,
+                                            .other_names = kOtherNames};
 
 }  // namespace tarn
