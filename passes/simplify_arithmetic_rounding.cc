@@ -3,11 +3,10 @@
 // Before:  y = Add(Add(x, a), b);  z = RealDiv(x, Sqrt(v));  u = MatMul(Transpose(x, [1, 0]), w);  t = Pow(x, 2)
 // After:   y = Add(x, a + b);      z = Mul(x, Rsqrt(v));     u = MatMul(x, w) {transpose_a};       t = Square(x)
 // When:    - (x + a) + b, (x * a) * b, BiasAdd of a BiasAdd, the first read by the second alone; a + b at least a
-// quarter
-//            of |a| + |b|, so that nothing cancels; factors between 2^-40 and 2^40
+//            quarter of |a| + |b|, so that nothing cancels; factors between 2^-40 and 2^40
 //          - x / c: x * (1 / c), c between 2^-40 and 2^40 and read here alone
 //          - x / Sqrt(v), x / Rsqrt(v), Reciprocal(Sqrt(v)), 1 / Sqrt(v), …, the root read here alone; Reciprocal of
-//          itself
+//            itself
 //          - Pow by 2 and -1; by 0.5 and -0.5 of what is not negative (Pow takes -inf to inf, Sqrt to NaN)
 //          - MatMul, BatchMatMul of a Transpose of its last two dims that it alone reads
 //          - Conv2D, DepthwiseConv2dNative, MatMul of x * c, a number between 2^-40 and 2^40, which it alone reads, by
@@ -16,8 +15,8 @@
 // Keeps:   the names of inputs and outputs.   Contract: rounding, 1e-5 of the output's range: a few roundings of 2^-24
 //          each, of numbers no more than four times as large. Log(1 + x) is not made Log1p, nor Exp(x) - 1 Expm1: near
 //          0 these differ by more than rounding, if for the better.
-// Ends:    every change removes an addition, factor, division, Pow, Reciprocal or Transpose, or takes
-//          a Mul from before weights.
+// Ends:    every change removes an addition, factor, division, Pow, Reciprocal or Transpose, or a Mul before
+//          weights.
 #include <algorithm>
 #include <cmath>
 
