@@ -7,6 +7,7 @@
 #include <map>
 
 #include "core/tensor_name.h"
+#include "graph/half.h"
 #include "passes/support/sample_inputs.h"
 
 namespace tarn {
@@ -79,9 +80,8 @@ std::vector<std::string> pass_names() {
 namespace {
 
 template <class T>
-double largest_difference(const Tensor& a, const Tensor& b) {
+double largest_difference(std::span<const T> x, std::span<const T> y) {
   double range = 0, difference = 0;
-  std::span<const T> x = a.flat<T>(), y = b.flat<T>();
   for (size_t i = 0; i < x.size(); ++i) {
     double p = static_cast<double>(x[i]), q = static_cast<double>(y[i]);
     if (std::isnan(p) != std::isnan(q)) return std::numeric_limits<double>::infinity();
@@ -95,12 +95,34 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return range > 0 ? difference / range : difference;
 }
 
+std::vector<float> widened(const Tensor& tensor) {
+  std::vector<float> values;
+  bool is_half = tensor.dtype() == DType::kHalf;
+  for (uint16_t bits : tensor.flat<uint16_t>()) {
+    values.push_back(is_half ? half_to_float(bits) : bfloat16_to_float(bits));
+  }
+  return values;
+}
+
+// Contracts are told of float32. Where a sum is rounded to fewer digits, and its factors with it, it is a few of those
+// that are allowed.
+double allowed_difference(const PassContract& contract, DType dtype) {
+  constexpr double kRoundings = 8, kHalfRounding = 0x1p-11, kBFloat16Rounding = 0x1p-8;
+  if (contract.kind != PassContract::Kind::kRounding) return contract.max_relative_difference;
+  double rounding = dtype == DType::kHalf ? kHalfRounding : dtype == DType::kBFloat16 ? kBFloat16Rounding : 0;
+  return std::max(contract.max_relative_difference, kRoundings * rounding);
+}
+
 }  // namespace
 
 double relative_difference(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return std::numeric_limits<double>::infinity();
-  if (a.dtype() == DType::kFloat) return largest_difference<float>(a, b);
-  if (a.dtype() == DType::kDouble) return largest_difference<double>(a, b);
+  if (a.dtype() == DType::kFloat) return largest_difference(a.flat<float>(), b.flat<float>());
+  if (a.dtype() == DType::kDouble) return largest_difference(a.flat<double>(), b.flat<double>());
+  if (a.dtype() == DType::kHalf || a.dtype() == DType::kBFloat16) {
+    std::vector<float> x = widened(a), y = widened(b);
+    return largest_difference(std::span<const float>(x), std::span<const float>(y));
+  }
   return a.identical_to(b) ? 0 : std::numeric_limits<double>::infinity();
 }
 
@@ -217,7 +239,8 @@ Status PassManager::compare(const PassDef& pass, const PassContext& context, con
     bool may_tip = pass.contract.kind != PassContract::Kind::kExact && same_form && !dtype_is_floating(x.dtype());
     if (may_tip) continue;
     report.max_relative_difference = std::max(report.max_relative_difference, difference);
-    if (difference <= pass.contract.max_relative_difference || (quantizes && std::isfinite(difference))) continue;
+    if (difference <= allowed_difference(pass.contract, x.dtype()) || (quantizes && std::isfinite(difference)))
+      continue;
     return beyond_contract(pass, "output", ends.outputs[i], difference, first_difference(pass, before, after, feeds));
   }
   return quantizes ? compare_constants(pass, context, before, after, report) : Status();
@@ -254,7 +277,7 @@ std::string PassManager::first_difference(const PassDef& pass, const Graph& befo
     Result<std::vector<Tensor>> y = fetch(after, feeds, {node.name});
     if (!y.ok()) continue;
     double difference = relative_difference((*x)[0], (*y)[0]);
-    if (difference > pass.contract.max_relative_difference) {
+    if (difference > allowed_difference(pass.contract, (*x)[0].dtype())) {
       return str_cat("; the first node that differs is ", quoted(node.name), " (", node.op, " -> ",
                      after.node(*other).op, "), by ", difference);
     }

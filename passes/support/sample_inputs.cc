@@ -4,6 +4,8 @@
 #include <optional>
 #include <random>
 
+#include "graph/half.h"
+
 namespace tarn {
 
 Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed) {
@@ -16,6 +18,13 @@ Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed) {
       break;
     case DType::kDouble:
       for (double& v : tensor.mutable_flat<double>()) v = unit();
+      break;
+    case DType::kHalf:
+    case DType::kBFloat16:
+      for (uint16_t& v : tensor.mutable_flat<uint16_t>()) {
+        auto value = static_cast<float>(unit());
+        v = dtype == DType::kHalf ? float_to_half(value) : float_to_bfloat16(value);
+      }
       break;
     case DType::kInt32:
       for (int32_t& v : tensor.mutable_flat<int32_t>()) v = static_cast<int32_t>(random() & 1);
