@@ -58,11 +58,12 @@ Result<Graph> inline_functions(const Graph& graph, std::span<const NodeId> targe
   GraphSource source(graph);
   CompileRequest request;
   request.targets.assign(targets.begin(), targets.end());
-  if (targets.empty()) request.targets = graph.ids();
+  if (targets.empty() && options.only.empty()) request.targets = graph.ids();
   InlineCallsOptions calls;
   calls.keep_plain_control_flow = calls.all_calls = calls.as_file = true;
   calls.max_nodes = options.max_nodes;
   calls.max_depth = options.max_depth;
+  calls.only = options.only;
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, inline_calls(source, request, graph.ops(), calls));
   if (inlined == nullptr) return graph;
 

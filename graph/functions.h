@@ -11,6 +11,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "graph/graph.h"
 
@@ -19,6 +20,8 @@ namespace tarn {
 struct InlineOptions {
   int64_t max_nodes = 1'000'000;  // written out: a few functions that call each other twice can stand for any number
   int max_depth = 64;             // of calls within calls
+  // If not empty: these calls alone, and what they call; one that cannot be inlined stays as it is.
+  std::vector<NodeId> only = {};
 };
 
 // Whether any of `nodes` calls a function in a way that inline_functions() takes apart.

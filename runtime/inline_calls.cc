@@ -352,6 +352,11 @@ Result<std::unique_ptr<InlinedGraph>> inline_calls(const NodeSource& source, con
     std::string_view op = source.op(n);
     if (call_of(op) != Call::kNone || (!bytes.empty() && ops.find(op) == nullptr)) may_call.push_back(n);
   }
+  if (!options.only.empty()) {
+    std::erase_if(may_call, [&](int n) {
+      return std::find(options.only.begin(), options.only.end(), n) == options.only.end();
+    });
+  }
   if (may_call.empty()) return std::unique_ptr<InlinedGraph>();
   std::vector<char> needed = needed_nodes(source, request);
   if (!options.all_calls) std::erase_if(may_call, [&](int n) { return needed[static_cast<size_t>(n)] == 0; });

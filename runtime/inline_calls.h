@@ -22,6 +22,8 @@ struct InlineCallsOptions {
   bool keep_plain_control_flow = false;
   // Calls that the request does not need are written out too, but for those that cannot be.
   bool all_calls = false;
+  // If not empty: no other calls of the graph than these nodes (but those within their functions).
+  std::vector<int> only = {};
   // The result is to be a file: under a call's name its outputs stay, for who asks for them by name, and constants are
   // within the loop that reads them. If not: only what is done when the call is.
   bool as_file = false;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "core/crc32c.h"
 #include "core/tensor_name.h"
 #include "graph/half.h"
 #include "passes/support/sample_inputs.h"
@@ -219,14 +220,71 @@ Status beyond_contract(const PassDef& pass, std::string_view what, const std::st
 
 }  // namespace
 
-Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
-                            Ends ends, PassReport& report) const {
-  std::vector<Session::Feed>& feeds = ends.feeds;
-  for (const auto& [name, value] : context.assumptions) {
-    std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
-    feeds.emplace_back(name, value);
-    report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
+namespace {
+
+using Assumptions = std::vector<std::pair<std::string, Tensor>>;
+
+void feed_instead(std::vector<Session::Feed>& feeds, const std::string& name, const Tensor& value) {
+  std::erase_if(feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+  feeds.emplace_back(name, value);
+}
+
+bool is_fed(const Node& node) {
+  return node.has_trait(kSourceOp) || node.is("PlaceholderWithDefault");
+}
+
+// What passes assume of Placeholders is fed, to the passes after them, too.
+void feed_assumed(const Graph& graph, const Assumptions& assumptions, std::vector<Session::Feed>& feeds) {
+  for (const auto& [name, value] : assumptions) {
+    Result<Wire> wire = graph.find_wire(name);
+    if (wire.ok() && is_fed(graph.node(wire->node))) feed_instead(feeds, name, value);
   }
+}
+
+// What they assume of what is computed is a constant in its place: within the loop and the branch that it is in, where
+// nothing could be fed.
+Status tell_assumed(Graph& graph, const Assumptions& assumptions) {
+  for (const auto& [name, value] : assumptions) {
+    Result<Wire> wire = graph.find_wire(name);
+    if (!wire.ok() || is_fed(graph.node(wire->node)) || graph.fact(*wire).dtype != value.dtype()) continue;
+    const Node& node = graph.node(wire->node);
+    NodeSpec spec{.name = graph.unique_name(node.name + "/assumed"),
+                  .op = "Const",
+                  .attrs = {{"value", value}, {"dtype", value.dtype()}}};
+    if (!node.is("Const") || !node.controls.empty()) spec.controls = {wire->node};
+    TARN_ASSIGN_OR_RETURN(NodeId constant, graph.add(std::move(spec)));
+    graph.replace_uses(*wire, {constant, 0});
+  }
+  return {};
+}
+
+// Random numbers without a seed get one of their node's name: the same before a pass and after it, whatever else is
+// drawn.
+void seed_by_name(Graph& graph) {
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    const AttrValue *seed = node.attrs.find("seed"), *seed2 = node.attrs.find("seed2");
+    if (seed == nullptr || seed2 == nullptr || *seed != AttrValue(0) || *seed2 != AttrValue(0)) continue;
+    graph.set_attr(id, "seed", static_cast<int64_t>(crc32c(node.name)) + 1);
+  }
+}
+
+Result<Graph> comparable(const Graph& graph, const Assumptions& assumptions) {
+  Graph result = graph;
+  seed_by_name(result);
+  TARN_RETURN_IF_ERROR(tell_assumed(result, assumptions));
+  return result;
+}
+
+}  // namespace
+
+Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& untold_before,
+                            const Graph& untold_after, std::vector<Session::Feed> feeds, PassReport& report) const {
+  for (const auto& [name, value] : context.assumptions)
+    report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
+  feed_assumed(untold_before, context.assumptions, feeds);
+  TARN_ASSIGN_OR_RETURN(Graph before, comparable(untold_before, context.assumptions));
+  TARN_ASSIGN_OR_RETURN(Graph after, comparable(untold_after, context.assumptions));
   Result<std::vector<Tensor>> a = fetch(before, feeds, ends.outputs);
   if (!a.ok()) return a.status().with_context("running the graph before the pass");
   Result<std::vector<Tensor>> b = fetch(after, feeds, ends.outputs);
@@ -382,6 +440,12 @@ Result<std::vector<PassReport>> PassManager::run(Graph& graph, const std::vector
       if (is_disabled(pass)) continue;
       TARN_ASSIGN_OR_RETURN(PassReport report, run_step(graph, pipeline[i], ends));
       report.round = round;
+      for (const auto& [name, value] : report.assumptions) {
+        bool is_fed_now =
+            std::any_of(ends.feeds.begin(), ends.feeds.end(),
+                        [&, &name = name](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+        if (is_fed_now) feed_instead(ends.feeds, name, value);  // what is left of it by that name is a constant
+      }
       if (options_.after_pass)
         TARN_RETURN_IF_ERROR(options_.after_pass(report, graph).with_context(str_cat("pass ", pass.name)));
       changes += report.changes;
@@ -405,25 +469,23 @@ Result<std::optional<Culprit>> PassManager::bisect(const Graph& graph, const std
   Culprit found;
   auto difference_after = [&](size_t steps, int changes) -> Result<double> {
     Graph changed = graph;
-    Ends before = ends, after = ends;  // what is assumed is fed to both
+    Ends at_first = ends, at_last = ends;
+    Assumptions assumptions;
     found.change.clear();
-    auto assume = [](Ends& to, const std::string& name, const Tensor& value) {
-      std::erase_if(to.feeds, [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
-      to.feeds.emplace_back(name, value);
-    };
     for (size_t i = 0; i < steps; ++i) {
       if (is_disabled(*pipeline[i].pass)) continue;
       int most = i + 1 == steps ? changes : std::numeric_limits<int>::max();
-      TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], after, most));
-      for (const auto& [name, value] : report.assumptions) {
-        assume(before, name, value);
-        assume(after, name, value);
-      }
+      TARN_ASSIGN_OR_RETURN(PassReport report, plain.run_step(changed, pipeline[i], at_last, most));
+      assumptions.insert(assumptions.end(), report.assumptions.begin(), report.assumptions.end());
       if (i + 1 == steps && !report.notes.empty()) found.change = report.notes.back();
       if (i + 1 == steps) found.pass = report.pass;
     }
-    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(graph, before.feeds, before.outputs));
-    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(changed, after.feeds, after.outputs));
+    feed_assumed(graph, assumptions, at_first.feeds);
+    feed_assumed(changed, assumptions, at_last.feeds);
+    TARN_ASSIGN_OR_RETURN(Graph before, comparable(graph, assumptions));
+    TARN_ASSIGN_OR_RETURN(Graph after, comparable(changed, assumptions));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(before, at_first.feeds, at_first.outputs));
+    TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(after, at_last.feeds, at_last.outputs));
     double most = 0;
     for (size_t i = 0; i < x.size(); ++i) {
       double difference = relative_difference(x[i], y[i]);
