@@ -159,7 +159,11 @@ std::string graph_difference(const Graph& a, const Graph& b) {
   return {};
 }
 
-std::string difference_up_to_renaming(const Graph& a, const Graph& b, const RenamingOptions& options) {
+namespace {
+
+// "" and, by id of `a`, which node of `b` is which; or what has no partner.
+std::string rename_nodes(const Graph& a, const Graph& b, const RenamingOptions& options,
+                         std::vector<NodeId>& partners) {
   Classes classes(a, b, options);
   if (std::string difference = classes.difference(); !difference.empty()) return difference;
   classes.refine();
@@ -169,11 +173,28 @@ std::string difference_up_to_renaming(const Graph& a, const Graph& b, const Rena
   GraphView first(a), second(b);
   auto same_edge = [](const GraphEdge& x, const GraphEdge& y) { return x.slot == y.slot && x.input == y.input; };
   auto same_node = [&](NodeId x, NodeId y) { return classes.of(0, x) == classes.of(1, y); };
-  auto stop_at_first = [](const auto&, const auto&) { return false; };
+  partners.assign(static_cast<size_t>(a.id_limit()), -1);
+  auto stop_at_first = [&](const auto& partner, const auto&) {
+    for (NodeId id : first.ids()) partners[static_cast<size_t>(id)] = get(partner, id);
+    return false;
+  };
   bool same =
       boost::vf2_graph_iso(first, second, stop_at_first, get(boost::vertex_index, first),
                            get(boost::vertex_index, second), boost::vertex_order_by_mult(first), same_edge, same_node);
   return same ? "" : "the same nodes, but wired differently";
+}
+
+}  // namespace
+
+std::string difference_up_to_renaming(const Graph& a, const Graph& b, const RenamingOptions& options) {
+  std::vector<NodeId> partners;
+  return rename_nodes(a, b, options, partners);
+}
+
+std::optional<std::vector<NodeId>> find_renaming(const Graph& a, const Graph& b, const RenamingOptions& options) {
+  std::vector<NodeId> partners;
+  if (!rename_nodes(a, b, options, partners).empty()) return std::nullopt;
+  return partners;
 }
 
 std::vector<std::vector<NodeId>> find_loops(const Graph& graph) {

@@ -6,6 +6,7 @@
 //   write_file_atomically("graph.dot", graph_to_dot(graph));      // dot -Tsvg graph.dot > graph.svg
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ std::string difference_up_to_renaming(const Graph& a, const Graph& b, const Rena
 inline bool same_up_to_renaming(const Graph& a, const Graph& b, const RenamingOptions& options = {}) {
   return difference_up_to_renaming(a, b, options).empty();
 }
+
+// The same, telling which node of `b` is which of `a`: by id of `a`, -1 where there is no node. Nothing if they differ.
+std::optional<std::vector<NodeId>> find_renaming(const Graph& a, const Graph& b, const RenamingOptions& options = {});
 
 // Nodes that reach each other, back edges included: a while loop is one set. Nodes outside of loops are left out. Sets
 // and their nodes are in the order of ids.

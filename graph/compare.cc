@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "graph/algorithms.h"
 #include "graph/half.h"
 
 namespace tarn {
@@ -339,7 +340,9 @@ ValueDifference difference_of_values(const Tensor& first, const Tensor& second) 
 
 GraphComparison compare_graphs(const Graph& first, const Graph& second, const CompareOptions& options) {
   GraphComparison comparison;
-  comparison.partners = Matcher(first, second, options).match();
+  std::optional<std::vector<NodeId>> renaming;
+  if (options.by_structure) renaming = find_renaming(first, second);
+  comparison.partners = renaming.has_value() ? *std::move(renaming) : Matcher(first, second, options).match();
   NodeComparer comparer(first, second, comparison.partners, options);
   std::vector<bool> has_partner(static_cast<size_t>(second.id_limit()), false);
   for (NodeId id : first.ids()) {

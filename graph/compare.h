@@ -17,6 +17,8 @@ namespace tarn {
 
 struct CompareOptions {
   bool internal_attrs = false;  // attrs whose name begins with '_' count too
+  // Graphs that are the same up to renaming are paired so, whatever their names: nothing is gone, new or changed then.
+  bool by_structure = false;
 };
 
 struct GraphChange {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graph/cost.h"
 #include "graph/summarize.h"
 #include "tools/support/benchmark_inputs.h"
 #include "tools/support/benchmark_timing.h"
@@ -41,7 +42,8 @@ DEFINE_bool(show_memory, true, "Print the nodes whose outputs take most memory")
 DEFINE_int32(memory_limit, 10, "Nodes in that table; 0: all");
 DEFINE_bool(show_type, true, "Print time and memory by type of node");
 DEFINE_bool(show_summary, true, "Print time and memory of whole runs");
-DEFINE_bool(show_flops, false, "Print the multiplications and additions of convolutions and matrix products");
+DEFINE_bool(show_flops, false,
+            "Print the multiplications and additions of convolutions, matrix products and recurrent blocks");
 DEFINE_int32(warmup_runs, 1, "Runs at first that do not count");
 DEFINE_bool(
     json, false,
@@ -150,7 +152,7 @@ tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
   print_stats(stats);
   if (FLAGS_show_sizes) print_sizes(*runner.program());
   if (FLAGS_show_flops) {
-    int64_t flops = tarn::count_flops(*runner.program());
+    int64_t flops = 2 * tarn::program_macs(*runner.program());
     double per_second = plain > 0 ? static_cast<double>(flops) / (plain / 1e6) : 0;
     tarn::print("FLOPs estimate: ", tarn::human_readable_number(flops),
                 "\nFLOPs/second: ", tarn::human_readable_number(static_cast<int64_t>(per_second)), "\n");

@@ -7,6 +7,7 @@
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
 #include "tools/support/pass_run.h"
+#include "tools/support/report_page.h"
 
 DEFINE_string(input, "", "Frozen graph: .pb, .pbtxt or Tarn's text, told by its content");
 DEFINE_string(output, "", "File to write: .pb, or text if it ends in .pbtxt (TensorFlow's) or .txt (Tarn's)");
@@ -24,6 +25,8 @@ DEFINE_bool(verify, false,
             "difference");
 DEFINE_string(verify_feed, "", "Inputs for --verify, NAME=FILE.npy,…; by default made-up ones");
 DEFINE_bool(print_passes, false, "Print each change of each pass");
+DEFINE_string(report, "",
+              "HTML page to write: both graphs, what each pass did, sizes, costs, memory plan, time per op");
 
 namespace {
 
@@ -57,6 +60,8 @@ tarn::Status run() {
     return tarn::Status();
   };
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
+  if (!FLAGS_report.empty())
+    TARN_RETURN_IF_ERROR(tarn::check_output_path("report", FLAGS_report, {FLAGS_input, FLAGS_output}));
   tarn::ReadOptions read{.allow_unknown_ops = true};
   TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, read));
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, tarn::files_of(input)));
@@ -71,12 +76,24 @@ tarn::Status run() {
   TARN_RETURN_IF_ERROR(problems.to_status(""));
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
-  TARN_RETURN_IF_ERROR(tarn::ask_for_feeds(tarn::PassManager(options).run(graph, pipeline).status()));
+  tarn::Graph before = FLAGS_report.empty() ? tarn::Graph() : graph;
+  tarn::Result<std::vector<tarn::PassReport>> reports = tarn::PassManager(options).run(graph, pipeline);
+  TARN_RETURN_IF_ERROR(tarn::ask_for_feeds(reports.status()));
   tarn::warn_of_inputs(kTool, "input_names", graph, options.inputs, options.outputs);
   TARN_RETURN_IF_ERROR(tarn::write_graph(graph, FLAGS_output));
   TARN_ASSIGN_OR_RETURN(uint64_t bytes_after, tarn::file_size(FLAGS_output));
   tarn::print(FLAGS_output, ": ", tarn::nodes_text(nodes_before, graph.node_count()), ", ", bytes_before, " -> ",
               bytes_after, " bytes\n");
+  if (FLAGS_report.empty()) return {};
+  tarn::Report report{.tool = kTool,
+                      .before = {.path = FLAGS_input, .graph = &before, .file_bytes = bytes_before},
+                      .after = {.path = FLAGS_output, .graph = &graph, .file_bytes = bytes_after},
+                      .passes = *std::move(reports),
+                      .inputs = options.inputs,
+                      .outputs = options.outputs};
+  tarn::measure_report(report);
+  TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_report, tarn::report_page(report)));
+  tarn::print(FLAGS_report, ": the report\n");
   return {};
 }
 

@@ -1,6 +1,7 @@
 // summarize_graph: what a graph consists of, in TensorFlow's lines.
 #include <gflags/gflags.h>
 
+#include "graph/describe.h"
 #include "graph/summarize.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
@@ -19,7 +20,7 @@ tarn::Status run() {
                                  .check_finite = FLAGS_check_finite,
                                  .placeholder_shapes = tarn::placeholder_shapes(bytes)};
   TARN_ASSIGN_OR_RETURN(std::string text, tarn::summarize_graph(input.graph, FLAGS_in_graph, options));
-  tarn::print(text);
+  tarn::print(text, tarn::describe_graph(input.graph));
   return {};
 }
 
@@ -28,7 +29,9 @@ tarn::Status run() {
 int main(int argc, char** argv) {
   return tarn::tool_main(argc, argv,
                          {.name = "summarize_graph",
-                          .summary = "Prints what a graph consists of: inputs, outputs, parameters, op types.",
+                          .summary = "Prints what a graph consists of, in TensorFlow's lines, and then what is special "
+                                     "about it: mode placeholders, "
+                                     "queues, pictures decoded inside, likely outputs, dropout, cost.",
                           .example = "summarize_graph --in_graph=frozen.pb",
                           .required = {"in_graph"}},
                          run);

@@ -149,6 +149,19 @@ TEST(Algorithms, LargeGraphsAreComparedUpToRenaming) {
   EXPECT_NE(difference_up_to_renaming(chain("a", 700), chain("b", 701)), "");
 }
 
+TEST(Algorithms, FindRenamingTellsWhichNodeIsWhich) {
+  // Two branches that differ in nothing but how deep they are, with names that changed places.
+  Graph a = graph_of("x: f32[?] = Placeholder\np = Relu(x)\nq = Relu(p)\nr = Tanh(x)\ny = Add(q, r)\n");
+  Graph b = graph_of("y: f32[?] = Placeholder\nr = Tanh(y)\nq = Relu(y)\np = Relu(q)\nx = Add(p, r)\n");
+
+  std::optional<std::vector<NodeId>> partners = find_renaming(a, b);
+
+  ASSERT_TRUE(partners.has_value());
+  auto partner = [&](std::string_view name) { return b.node((*partners)[static_cast<size_t>(*a.find(name))]).name; };
+  EXPECT_EQ(partner("x") + partner("p") + partner("q") + partner("r") + partner("y"), "yqprx");
+  EXPECT_FALSE(find_renaming(a, b, {.same_names = {"y"}}).has_value());
+}
+
 TEST(Algorithms, DotShowsNodesConstantsShapesAndControlEdges) {
   std::string dot = graph_to_dot(graph_of("x: f32[?,4] = Placeholder\nk: f32[] = 2\ns = Add(x, k, ^n)\nn = NoOp\n"),
                                  {.title = "a \"graph\""});

@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "core/file.h"
+#include "graph/cost.h"
+#include "tools/support/json_text.h"
 #include "tools/support/progress.h"
 
 namespace tarn {
@@ -16,15 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
-  for (char c : printable(text)) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
 }
 
 // The file's name without its ending.
@@ -97,7 +90,7 @@ Result<std::string> benchmark_json(BenchmarkRunner& runner, const BenchmarkLimit
   add_number("rss_mb", max_rss_mb());
   add_number("file_mb", static_cast<double>(file_bytes) / 1e6);
   add_number("arena_mb", static_cast<double>(program->stats.arena_bytes) / 1e6);
-  add_number("gflops_per_s", static_cast<double>(count_flops(*program)) / quantile(0.5) / 1e6);
+  add_number("gflops_per_s", 2 * static_cast<double>(program_macs(*program)) / quantile(0.5) / 1e6);
   return line + "}";
 }
 

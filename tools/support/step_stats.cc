@@ -152,25 +152,4 @@ std::string stream_text(double value) {
   return text;
 }
 
-int64_t count_flops(const Program& program) {
-  int64_t total = 0;
-  for (const Step& step : program.steps) {
-    if (step.inputs.size() < 2 || step.outputs.empty()) continue;
-    auto shape_of = [&](int value) -> const Shape& { return program.values[static_cast<size_t>(value)].fact.shape; };
-    const Shape &first = shape_of(step.inputs[0]), &second = shape_of(step.inputs[1]), &out = shape_of(step.outputs[0]);
-    if (!first.is_fully_known() || !second.is_fully_known() || !out.is_fully_known() || out.elements() == 0) continue;
-    // Each element of the output is a sum of so many products.
-    int64_t products = 0;
-    if (step.op == "Conv2D" && second.rank() == 4) {
-      products = second.dim(0) * second.dim(1) * second.dim(2);
-    } else if (step.op == "DepthwiseConv2dNative" && second.rank() == 4) {
-      products = second.dim(0) * second.dim(1);
-    } else if (step.op == "MatMul" && out.rank() == 2 && out.dim(0) > 0) {
-      products = first.elements() / out.dim(0);
-    }
-    total += 2 * products * out.elements();
-  }
-  return total;
-}
-
 }  // namespace tarn

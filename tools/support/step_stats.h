@@ -57,7 +57,4 @@ class StepStats {
 // A double as a C++ stream writes it, which TensorFlow's lines do.
 std::string stream_text(double value);
 
-// Of one run: the multiplications and additions of convolutions and matrix products, each counting one.
-int64_t count_flops(const Program& program);
-
 }  // namespace tarn
