@@ -50,7 +50,13 @@ class Strip {
   Status cut_at_inputs() {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const Node& node = graph_.node(inputs_[i]);
-      if (node.is("Placeholder")) continue;
+      if (node.is("Placeholder")) {
+        // What it waits for is above it, where all goes that no output needs.
+        if (node.controls.empty()) continue;
+        graph_.set_controls(inputs_[i], {});
+        context_.changed(node.name, "is fed: it waits for nothing");
+        continue;
+      }
       if (node.outputs.size() != 1 || node.outputs[0].dtype == DType::kInvalid) {
         std::string why = node.outputs.size() == 1
                               ? "is not supported, so that nothing is known of what it gives"
@@ -60,6 +66,7 @@ class Strip {
       }
       Patch patch(graph_);
       patch.keep(outputs_);
+      patch.keep(inputs_);  // one may be all that another was made of
       Fact fact = node.outputs[0];
       std::string name = node.name;
       Wire placeholder = patch.add(
