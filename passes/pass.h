@@ -8,6 +8,7 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,6 +65,10 @@ class PassContext {
     assumptions.emplace_back(std::move(tensor_name), std::move(value));
   }
   std::vector<std::pair<std::string, Tensor>> assumptions;
+
+  // What this run promises, where that depends on its arguments; PassDef::contract if nothing is said.
+  void promise(PassContract promised) { contract = promised; }
+  std::optional<PassContract> contract;
 
   // Bisection: passes that go through a Rewriter stop after this many changes.
   int most_changes = std::numeric_limits<int>::max();

@@ -308,8 +308,10 @@ Status PassManager::compare_constants(const PassDef& pass, const PassContext& co
                                       const Graph& after, PassReport& report) const {
   for (const std::string& name : context.changed_nodes) {
     if (!before.find_wire(name).ok() || !after.find_wire(name).ok()) continue;
-    // Weights that wait, in a loop or for a branch, are not to be had without it: the outputs tell of them.
-    if (!before.node(*before.find_node(name)).controls.empty()) continue;
+    // What is computed, and weights that wait, in a loop or for a branch, are not to be had without what they depend
+    // on: the outputs tell of them.
+    const Node& node = before.node(*before.find_node(name));
+    if (!node.is("Const") || !node.controls.empty()) continue;
     TARN_ASSIGN_OR_RETURN(std::vector<Tensor> x, fetch(before, {}, {name}));
     TARN_ASSIGN_OR_RETURN(std::vector<Tensor> y, fetch(after, {}, {name}));
     double difference = relative_difference(x[0], y[0]);
@@ -406,7 +408,10 @@ Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
   report.changes = context.changes;
   report.notes = context.notes;
   report.assumptions = context.assumptions;
-  if (status.ok() && verify && context.changes > 0) status = compare(*step.pass, context, *before, graph, ends, report);
+  PassDef promised = *step.pass;
+  if (context.contract) promised.contract = *context.contract;
+  if (promised.contract.kind == PassContract::Kind::kAsTold) verify = false;
+  if (status.ok() && verify && context.changes > 0) status = compare(promised, context, *before, graph, ends, report);
   report.verified = verify && status.ok();
   if (!status.ok()) {
     if (!step.ignore_errors) return status.with_context(str_cat("pass ", step.pass->name));

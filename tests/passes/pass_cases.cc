@@ -137,7 +137,11 @@ Result<PassOutcome> run_pass_case(const PassCase& pass_case, const std::string& 
   read.first_line = pass_case.line;
   read.allow_unknown_ops = !pass_case.verify;
   TARN_ASSIGN_OR_RETURN(Graph before, graph_from_text(pass_case.before, read));
-  TARN_ASSIGN_OR_RETURN(std::vector<PipelineStep> pipeline, parse_pipeline(pass_case.pass));
+  std::string pass = pass_case.pass;
+  constexpr std::string_view kHere = "$here";
+  for (size_t at = pass.find(kHere); at != std::string::npos; at = pass.find(kHere))
+    pass.replace(at, kHere.size(), path_join(TARN_SOURCE_DIR, "tests/passes"));
+  TARN_ASSIGN_OR_RETURN(std::vector<PipelineStep> pipeline, parse_pipeline(pass));
   PassManagerOptions options;
   options.inputs = pass_case.inputs;
   options.outputs = pass_case.keep;

@@ -15,9 +15,10 @@
 //   …
 //
 // A case is a sentence, a graph, and `=>` with the graph expected, or `=> unchanged`. Headers: `# pass:` a pass,
-// perhaps with arguments; `# keep:` the outputs; `# inputs:` the inputs, if not every Placeholder; `# verify: no` for
-// graphs that cannot be run, of ops that nobody here has. In a case, before its sentence, they hold for that case
-// alone. The order of lines does not matter. `test_passes --update` rewrites what is expected.
+// perhaps with arguments ($here: the folder of these files); `# keep:` the outputs; `# inputs:` the inputs, if not
+// every Placeholder; `# verify: no` for graphs that cannot be run, of ops that nobody here has. In a case, before its
+// sentence, they hold for that case alone. The order of lines does not matter. `test_passes --update` rewrites what is
+// expected.
 #pragma once
 
 #include <string>
