@@ -85,7 +85,7 @@ tarn::Status run() {
   tarn::print(FLAGS_output, ": ", tarn::nodes_text(nodes_before, graph.node_count()), ", ", bytes_before, " -> ",
               bytes_after, " bytes\n");
   if (FLAGS_report.empty()) return {};
-  tarn::Report report{.tool = kTool,
+  tarn::Report report{.tool = std::string(kTool),
                       .before = {.path = FLAGS_input, .graph = &before, .file_bytes = bytes_before},
                       .after = {.path = FLAGS_output, .graph = &graph, .file_bytes = bytes_after},
                       .passes = *std::move(reports),

@@ -279,7 +279,8 @@ Result<Graph> comparable(const Graph& graph, const Assumptions& assumptions) {
 }  // namespace
 
 Status PassManager::compare(const PassDef& pass, const PassContext& context, const Graph& untold_before,
-                            const Graph& untold_after, std::vector<Session::Feed> feeds, PassReport& report) const {
+                            const Graph& untold_after, Ends ends, PassReport& report) const {
+  std::vector<Session::Feed>& feeds = ends.feeds;
   for (const auto& [name, value] : context.assumptions)
     report.assumed.push_back(str_cat(name, " = ", value.to_string(4)));
   feed_assumed(untold_before, context.assumptions, feeds);
