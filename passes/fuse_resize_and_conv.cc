@@ -2,8 +2,9 @@
 //
 // Before:  y = Conv2D(ResizeBilinear(x, size), W)
 // After:   y = FusedResizeAndPadConv2D(x, size, no paddings, W)
-// When:    float images, half_pixel_centers = false; nothing else reads the ResizeBilinear; NHWC; SAME or VALID, no
-//          dilations; windows begin where the fused kernel's do (strides up to 3, or sizes that are known)
+// When:    float images, half_pixel_centers = false; a constant filter or size; nothing else reads the
+//          ResizeBilinear; NHWC; SAME or VALID, no dilations; windows begin where the fused kernel's do (strides up to
+//          3, or sizes that are known)
 // Keeps:   the name of y.   Contract: rounding, 1e-5 of the output's range: the same sums, perhaps in another order.
 // Ends:    every change takes a Conv2D away.
 // TensorFlow's: looked at neither who else reads what it took away, nor at dilations. Its kernel of the fused op gives
@@ -16,8 +17,9 @@ namespace {
 constexpr std::string_view kDoc = R"(A ResizeBilinear becomes part of the convolution behind it.
   Before:  y = Conv2D(ResizeBilinear(x, size), W)
   After:   y = FusedResizeAndPadConv2D(x, size, no paddings, W)
-  When:    float images, half_pixel_centers = false; nothing else reads the ResizeBilinear; NHWC; SAME or VALID, no
-           dilations; windows begin where the fused kernel's do (strides up to 3, or sizes that are known)
+  When:    float images, half_pixel_centers = false; a constant filter or size; nothing else reads the
+           ResizeBilinear; NHWC; SAME or VALID, no dilations; windows begin where the fused kernel's do (strides up
+           to 3, or sizes that are known)
   Keeps:   the name of y.)";
 
 }  // namespace

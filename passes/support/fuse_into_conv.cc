@@ -83,6 +83,11 @@ Status fuse_into_conv(Rewriter& rewriter, NodeId id, const ConvFusion& wanted) {
   const Node* resize = nullptr;
   if ((paddings ? wanted.resize_and_pad : wanted.resize) && may_resize(rewriter, x)) {
     resize = &rewriter.node(x.node);
+    // In a loop TensorFlow wants constants that wait for its iterations. What reads one that waits for nothing is in
+    // none.
+    bool is_outside_loops =
+        rewriter.constant(conv.inputs[1]) != nullptr || rewriter.constant(resize->inputs[1]) != nullptr;
+    if (!paddings && !is_outside_loops) return {};
     if (!paddings) paddings = Tensor::from<int32_t>(Shape{4, 2}, {0, 0, 0, 0, 0, 0, 0, 0});
     with = with.empty() ? resize->name : str_cat(resize->name, "', '", with);
     x = resize->inputs[0];
