@@ -229,20 +229,24 @@ class Estimate {
     for (Wire feed : feeds_) {
       const Node& node = graph_.node(feed.node);
       const Fact& fact = graph_.fact(feed);
-      if (!fact.shape.has_rank()) {
+      // Modes and encoded files mostly; numbers may be anything.
+      bool is_scalar = !fact.shape.has_rank() && (fact.dtype == DType::kBool || fact.dtype == DType::kString);
+      if (!fact.shape.has_rank() && !is_scalar) {
         cost_.notes.push_back(
             str_cat("the shape of ", quoted(node.name), " is unknown: what depends on it is missing"));
         continue;
       }
+      if (is_scalar)
+        cost_.notes.push_back(str_cat("the unknown shape of ", quoted(node.name), " is taken as a scalar's"));
       if (fact.shape.is_fully_known()) continue;
-      Shape shape = fact.shape;
+      Shape shape = is_scalar ? Shape() : fact.shape;
       std::vector<std::string> others;
       for (int d = 0; d < shape.rank(); ++d) {
         if (shape.dim(d) >= 0) continue;
         shape.set_dim(d, d == 0 ? options_.batch : 1);
         if (d > 0) others.push_back(str_cat(d));
       }
-      if (fact.shape.dim(0) < 0) {
+      if (fact.shape.rank() > 0 && fact.shape.dim(0) < 0) {
         cost_.notes.push_back(str_cat("the unknown batch of ", quoted(node.name), " is taken as ", options_.batch));
       }
       if (!others.empty()) {

@@ -111,6 +111,21 @@ w: f32[3,3] = Cholesky(m)
   EXPECT_THAT(cost.no_program, HasSubstr("'x'"));
 }
 
+TEST(GraphCost, TakesModesAndFilesOfUnknownShapeAsScalars) {
+  Graph graph = graph_of(R"(
+training: bool = Placeholder
+x: f32[2,4] = Placeholder
+pick: (f32[2,4], f32[2,4]) = Switch(x, training)
+on: f32[2,4] = Relu(pick:1)
+y: (f32[2,4], i32[]) = Merge(pick, on)
+)");
+
+  GraphCost cost = graph_cost(graph, {.outputs = {"y"}});
+
+  EXPECT_THAT(cost.notes, ElementsAre("the unknown shape of 'training' is taken as a scalar's"));
+  EXPECT_NE(cost.program, nullptr) << cost.no_program;
+}
+
 TEST(GraphCost, TakesTheBatchThroughShapesThatAreComputed) {
   Graph graph = graph_of(R"(
 x: f32[?,8] = Placeholder

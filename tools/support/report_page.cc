@@ -31,6 +31,7 @@ std::string change_text(double before, double after) {
   if (before == after) return "<span class=\"faint\">=</span>";
   if (before == 0) return "<span class=\"bad\">new</span>";
   double percent = 100 * (after - before) / before;
+  if (std::abs(percent) < 0.05) return "<span class=\"faint\">≈</span>";
   return str_cat("<span class=\"", percent < 0 ? "good" : "bad", "\">", percent > 0 ? "+" : "",
                  fixed(percent, std::abs(percent) < 10 ? 1 : 0), " %</span>");
 }
