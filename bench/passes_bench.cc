@@ -38,7 +38,8 @@ void run_pipeline(benchmark::State& state, const TrainingNetwork& network, const
 
 void register_all() {
   constexpr const char* kPipelines[] = {"strip", "fold_constants", "fold_batch_norms", "quantize_weights",
-                                        "strip fold_constants fold_batch_norms strip"};
+                                        "strip fold_mode_placeholders remove_dropout prune_branches fold_constants "
+                                        "fold_batch_norms strip"};
   for (const TrainingNetwork& network : training_networks()) {
     for (const char* text : kPipelines) {
       benchmark::RegisterBenchmark(("passes/" + std::string(network.name) + "/" + text).c_str(),

@@ -17,9 +17,11 @@ DEFINE_string(input_names, "",
               "Inputs, comma-separated; one that is no Placeholder becomes one. By default every Placeholder");
 DEFINE_string(output_names, "", "Outputs, comma-separated: NAME or NAME:OUTPUT");
 DEFINE_string(quantize, "none", "none, or weights8: weights as 8-bit constants");
-DEFINE_string(passes, "",
-              "Other passes instead, separated by spaces: docs/passes.md lists them. By default strip, fold_constants, "
-              "fold_batch_norms and what --quantize asks for");
+DEFINE_string(
+    passes, "",
+    "Other passes instead, separated by spaces: docs/passes.md lists them. By default strip, "
+    "fold_mode_placeholders, remove_dropout, prune_branches, fold_constants, fold_batch_norms, strip and what "
+    "--quantize asks for");
 DEFINE_bool(verify, false,
             "Run the graph before and after each pass on the same inputs, without dropout, and print the largest "
             "difference");
@@ -33,7 +35,7 @@ tarn::Result<std::string> pipeline_text() {
     if (FLAGS_quantize == "none") return FLAGS_passes;
     return tarn::invalid_argument("--passes and --quantize exclude each other: add quantize_weights to the passes");
   }
-  std::string text = "strip fold_constants fold_batch_norms strip";
+  std::string text = "strip fold_mode_placeholders remove_dropout prune_branches fold_constants fold_batch_norms strip";
   if (FLAGS_quantize == "weights8") return text + " quantize_weights";
   if (FLAGS_quantize == "none") return text;
   return tarn::invalid_argument("--quantize: there is no ", tarn::quoted(FLAGS_quantize),

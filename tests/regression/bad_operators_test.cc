@@ -244,8 +244,9 @@ TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
 }
 
 TEST_P(BadOperators, ComeOutOfThePassesAsBadAsTheyWere) {
-  const char* kPipelines[] = {"strip fold_constants fold_batch_norms strip",
-                              "merge_duplicates sort_by_execution_order quantize_weights(minimum_size=1)"};
+  const char* kPipelines[] = {
+      "strip fold_mode_placeholders remove_dropout prune_branches fold_constants fold_batch_norms strip",
+      "merge_duplicates sort_by_execution_order quantize_weights(minimum_size=1)"};
   for (const BadOperator& bad : GetParam()()) {
     for (Known known : {Known::kConstants, Known::kFeeds, Known::kNothing}) {
       if (bad.inputs.empty() && known != Known::kConstants) continue;
