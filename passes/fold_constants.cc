@@ -5,22 +5,33 @@
 //          `max_constant_size_in_bytes` (10 MiB) or is no larger than what it replaces; y is not an input
 //          What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
 //          Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there (and no longer
-//          refuses a number that does not fit). Nothing that waits for a control input or a branch
+//          refuses a number that does not fit). Nothing that waits for a control input or a branch. Neither nodes that
+//          `exclude_op` or `exclude_node` name nor what depends on their values (both may be given several times)
+//          Nodes forget their `_output_shapes`, unless clear_output_shapes=false: they are out of date by then
 // Keeps:   the name of y.   Contract: exact: the same kernels run.
-// Ends:    every change replaces a computed node, or a computed input, by a Const.
+// Ends:    every change replaces a computed node, or a computed input, by a Const, or takes away attrs.
 #include <algorithm>
 
 #include "graph/patch.h"
 #include "passes/pass.h"
+#include "passes/support/waiting_nodes.h"
 #include "runtime/evaluate.h"
 
 namespace tarn {
 namespace {
 
-constexpr PassArg kArgs[] = {{.name = "max_constant_size_in_bytes",
-                              .kind = PassArg::kInteger,
-                              .fallback = "10485760",  // TensorFlow's kMaxConstantSize
-                              .doc = "a larger result must be no larger than what it replaces"}};
+constexpr PassArg kArgs[] = {
+    {.name = "max_constant_size_in_bytes",
+     .kind = PassArg::kInteger,
+     .fallback = "10485760",  // TensorFlow's kMaxConstantSize
+     .doc = "a larger result must be no larger than what it replaces"},
+    {.name = "clear_output_shapes",
+     .kind = PassArg::kFlag,
+     .fallback = "true",
+     .doc = "attrs _output_shapes are taken away"},
+    {.name = "exclude_op", .doc = "an op that is not folded", .is_list = true},
+    {.name = "exclude_node", .doc = "a node that is not folded", .is_list = true},
+};
 
 // Says something of its input's shape alone.
 bool reads_shape_only(const Node& node) {
@@ -137,19 +148,28 @@ Status solve_reshape(Graph& graph, NodeId id, const Tensor& sizes, const std::ve
   return {};
 }
 
-// Nodes that wait for more than their inputs' values: for a control input, or for a branch to be taken, themselves or
-// through what they read. Computed early, they would have a value in runs where they have none.
-std::vector<bool> waiting(const Graph& graph, const std::vector<NodeId>& order) {
-  std::vector<bool> waits(static_cast<size_t>(graph.id_limit()), false);
-  for (NodeId id : order) {
-    const Node& node = graph.node(id);
-    bool is_control = node.def != nullptr && node.def->def->control != Control::kNone;
-    waits[static_cast<size_t>(id)] =
-        is_control || !node.controls.empty() || std::any_of(node.inputs.begin(), node.inputs.end(), [&](Wire wire) {
-          return !wire.is_none() && waits[static_cast<size_t>(wire.node)];
-        });
+// Nodes that are not to be folded.
+std::vector<NodeId> excluded_nodes(const Graph& graph, const PassContext& context) {
+  std::vector<std::string> ops = context.args.list("exclude_op"), names = context.args.list("exclude_node");
+  std::vector<NodeId> found;
+  if (ops.empty() && names.empty()) return found;
+  auto has = [](const std::vector<std::string>& list, const std::string& what) {
+    return std::find(list.begin(), list.end(), what) != list.end();
+  };
+  for (NodeId id : graph.ids()) {
+    if (has(ops, graph.node(id).op) || has(names, graph.node(id).name)) found.push_back(id);
   }
-  return waits;
+  return found;
+}
+
+void clear_output_shapes(Graph& graph, PassContext& context) {
+  int cleared = 0;
+  for (NodeId id : graph.ids()) {
+    if (graph.node(id).attrs.find("_output_shapes") == nullptr) continue;
+    graph.erase_attr(id, "_output_shapes");
+    ++cleared;
+  }
+  if (cleared > 0) context.changed("graph", str_cat(cleared, " nodes forget their attr _output_shapes"));
 }
 
 Status fold_constants(Graph& graph, PassContext& context) {
@@ -158,9 +178,11 @@ Status fold_constants(Graph& graph, PassContext& context) {
   auto limit = context.args.integer("max_constant_size_in_bytes");
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
   std::vector<bool> depends_on_input = descendants(graph, inputs);
-  std::vector<bool> waits = waiting(graph, order);
+  std::vector<bool> is_excluded = descendants(graph, excluded_nodes(graph, context));
+  WaitingNodes waiting(graph, order);
+  if (context.args.flag("clear_output_shapes")) clear_output_shapes(graph, context);
   for (NodeId id : order) {
-    if (!graph.is_alive(id) || waits[static_cast<size_t>(id)] ||
+    if (!graph.is_alive(id) || waiting.has(id) || is_excluded[static_cast<size_t>(id)] ||
         std::find(inputs.begin(), inputs.end(), id) != inputs.end())
       continue;
     const Node& node = graph.node(id);
@@ -199,7 +221,9 @@ constexpr std::string_view kDoc = R"(What depends on constants alone is computed
            max_constant_size_in_bytes (default 10 MiB) or is no larger than what it replaces; y is not an input.
            What shapes alone decide (Shape, Size, Rank and what is taken from them) folds where they are known; a
            Reshape to sizes of which one is not known, none is 0, takes them as a Const with -1 there (and no longer
-           refuses a number that does not fit). Nothing that waits for a control input or a branch
+           refuses a number that does not fit). Nothing that waits for a control input or a branch. Neither nodes that
+           exclude_op or exclude_node name (several times, perhaps) nor what depends on their values.
+           Nodes forget their _output_shapes, unless clear_output_shapes=false
   Keeps:   the name of y.)";
 
 }  // namespace

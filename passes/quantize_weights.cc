@@ -2,14 +2,16 @@
 //
 // Before:  w = Const(float)
 // After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
-// When:    a float Const with at least `minimum_size` (1024) elements, all finite
+// When:    a float Const with at least `minimum_size` (1024) elements, all finite, that is neither an input nor an
+//          output
 // Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  s = (max - min) / 255
 //          Dequantize gives q * s + m with m = round(min / s) * s, so q = clamp(round((w - m) / s), 0, 255):
 //          TensorFlow's MIN_FIRST, with its node names. In float32 as there: where min / s is about a half, which way
 //          it rounds counts
 // Keeps:   the name w.   Contract: quantizing: a weight moves by at most half a step, (max - min) / 510.
 // Ends:    every change replaces a float Const.
-// Source:  TensorFlow tools/graph_transforms quantize_weights.
+// Source:  TensorFlow tools/graph_transforms quantize_weights, which also took infinite weights, dropped control
+//          inputs, and rounded outputs.
 #include <algorithm>
 #include <cmath>
 
@@ -62,7 +64,8 @@ Status quantize_weights(Graph& graph, PassContext& context) {
     const Node& node = graph.node(id);
     if (!node.is("Const") || node.outputs[0].dtype != DType::kFloat) continue;
     if (node.outputs[0].value.element_count() < std::max<int64_t>(1, minimum_size)) continue;
-    if (std::find(outputs.begin(), outputs.end(), id) != outputs.end()) continue;
+    auto is_one_of = [&](const std::vector<NodeId>& ids) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
+    if (is_one_of(outputs) || is_one_of(inputs)) continue;
     std::optional<Quantized> q = quantize(node.outputs[0].value);
     if (!q) continue;
     std::string name = node.name;
@@ -93,7 +96,8 @@ Status quantize_weights(Graph& graph, PassContext& context) {
 constexpr std::string_view kDoc = R"(Float weights become 8-bit constants that are dequantized as the graph loads.
   Before:  w = Const(float)
   After:   w = Dequantize(w_quantized_const: quint8, w_quantized_min, w_quantized_max) {mode = MIN_FIRST}
-  When:    a float Const with at least minimum_size (default 1024) elements, all finite, that is not an output
+  When:    a float Const with at least minimum_size (default 1024) elements, all finite, that is neither an input nor
+           an output
   Math:    min = min(w, 0), max = max(w, 0), max = min + 1 if equal;  s = (max - min) / 255;  m = round(min / s) * s
            q = clamp(round((w - m) / s), 0, 255): TensorFlow's MIN_FIRST, with its node names
   Keeps:   the name w.)";
