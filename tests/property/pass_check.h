@@ -5,13 +5,14 @@
 //
 // What is asked of every pass, whatever its contract: no error, a graph in which every node can be judged and that is
 // the same again once written and read, the same bytes from the same graph, and of a pass alone that it finds nothing
-// to do in what it made. Then the outputs: bit by bit under exact contracts; under rounding ones within the sum of the
-// epsilons, and what the graph itself makes of roundings of that size where this is more (x - y of nearly equal ones);
-// under quantizing ones dtype, and that it runs.
+// to do in what it made. Then the outputs, before and after each step of a pipeline: bit by bit under exact contracts;
+// under rounding ones within the epsilon, and what the graph itself makes of roundings of that size where this is more
+// (x - y of nearly equal ones); under quantizing ones dtype, and that it runs.
 #pragma once
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,7 @@ class PassChecker {
 
  private:
   std::optional<Finding> check_outputs(const GraphCase& before, const GraphCase& after,
-                                       const std::vector<PipelineStep>& steps, const std::string& pipeline);
+                                       std::span<const PipelineStep> steps, const std::string& pipeline);
 };
 
 // Passes that can be run without being told anything.

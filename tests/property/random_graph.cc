@@ -461,7 +461,8 @@ bool Grower::choose_ends(GraphCase& result) {
   if (random_.chance(0.2)) {  // inner nodes as inputs
     for (const auto& [name, tensor] : feeds_) result.inputs.push_back(name);
     for (int i = random_.below(2); i >= 0; --i) {
-      std::optional<size_t> value = chooser.find([&](const GrownValue& v) { return v.wire.slot == 0; });
+      std::optional<size_t> value =
+          chooser.find([&](const GrownValue& v) { return graph_.node(v.wire.node).outputs.size() == 1; });
       std::string name = graph_.node(values_[*value].wire.node).name;
       if (std::find(result.inputs.begin(), result.inputs.end(), name) != result.inputs.end()) continue;
       // Ints mean something (shapes, indices): their values stay.

@@ -32,6 +32,9 @@ void remove_unneeded(GraphCase& of) {
   for (const std::string& name : of.outputs) {
     if (std::optional<NodeId> id = of.graph.find(node_of(name))) targets.push_back(*id);
   }
+  for (const std::string& name : of.inputs) {  // a pass may go wrong on one that nothing needs
+    if (std::optional<NodeId> id = of.graph.find(node_of(name))) targets.push_back(*id);
+  }
   std::vector<bool> needed = ancestors(of.graph, targets);
   for (NodeId id : of.graph.ids()) {  // the edges first: loops have no first node
     if (needed[static_cast<size_t>(id)]) continue;
