@@ -71,6 +71,7 @@ class StripUnusedNodes {
     // What reads the inputs' other outputs may be nothing that is needed.
     std::vector<NodeId> unneeded = unneeded_nodes(graph_, inputs_, outputs_);
     cut_loose(graph_, unneeded);
+    wait_no_longer(graph_, inputs_, unneeded);
     Problems problems;
     for (NodeId& id : inputs_) problems.add(settle(id));
     for (const auto& [id, told] : told_of_) {

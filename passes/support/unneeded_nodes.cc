@@ -32,14 +32,17 @@ int remove_nodes(Graph& graph, const std::vector<NodeId>& nodes) {
   return static_cast<int>(alive.size());
 }
 
-int remove_unneeded_nodes(Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& outputs) {
-  std::vector<NodeId> unneeded = unneeded_nodes(graph, inputs, outputs);
-  // What is fed waits for nothing.
+void wait_no_longer(Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& unneeded) {
   for (NodeId id : inputs) {
     std::vector<NodeId> controls = graph.node(id).controls;
     auto goes = [&](NodeId control) { return std::binary_search(unneeded.begin(), unneeded.end(), control); };
     if (std::erase_if(controls, goes) > 0) graph.set_controls(id, std::move(controls));
   }
+}
+
+int remove_unneeded_nodes(Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& outputs) {
+  std::vector<NodeId> unneeded = unneeded_nodes(graph, inputs, outputs);
+  wait_no_longer(graph, inputs, unneeded);
   return remove_nodes(graph, unneeded);
 }
 

@@ -19,6 +19,8 @@ std::vector<NodeId> unneeded_nodes(const Graph& graph, const std::vector<NodeId>
                                    const std::vector<NodeId>& outputs);
 // Takes nodes out that only each other read, loops too. They may be gone already.
 int remove_nodes(Graph& graph, const std::vector<NodeId>& nodes);
+// Inputs no longer wait for what is not needed (in the order of ids): what is fed waits for nothing.
+void wait_no_longer(Graph& graph, const std::vector<NodeId>& inputs, const std::vector<NodeId>& unneeded);
 // They read nothing and wait for nothing anymore.
 void cut_loose(Graph& graph, const std::vector<NodeId>& nodes);
 
