@@ -4,7 +4,8 @@
 // After:   x -> Min, Max, QuantizeV2 -> QuantizedConv2D -> RequantizationRange, Requantize -> QuantizedRelu ->
 //          Dequantize
 // When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
-//          if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph. A Conv2D has no
+//          if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph, no constant behind it
+//          that holds an infinity or what is no number. A Conv2D has no
 //          dilations, and windows that lie as QuantizedConv2D lays them: where they do not fill the image, that one
 //          moves them to its middle (SAME: filter >= stride - 1; VALID: stride <= 3). A pooling pools the image alone
 // Stages:  input_min and input_max: float Placeholders become quint8 ones of that range. A FakeQuantWithMinMaxVars of
@@ -130,6 +131,27 @@ bool has_eight_bit_attrs(const Graph& graph, const Node& node) {
          lays_windows_alike(node, graph.fact(node.inputs[1]).shape);
 }
 
+// Infinities, and what is no number, in a constant: no 256 levels hold what is computed with it.
+bool is_finite(const Node& node) {
+  if (!node.is("Const") || node.outputs[0].dtype != DType::kFloat) return true;
+  std::span<const float> values = node.outputs[0].value.flat<float>();
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+std::vector<bool> computed_with_what_is_not_finite(const Graph& graph) {
+  std::vector<bool> reached(static_cast<size_t>(graph.id_limit()), false);
+  std::vector<NodeId> stack = graph.ids();
+  std::erase_if(stack, [&](NodeId id) { return is_finite(graph.node(id)); });
+  while (!stack.empty()) {
+    NodeId id = stack.back();
+    stack.pop_back();
+    if (reached[static_cast<size_t>(id)]) continue;
+    reached[static_cast<size_t>(id)] = true;
+    for (const Use& use : graph.uses(id)) stack.push_back(use.node);
+  }
+  return reached;
+}
+
 // "bn:1" -> "bn__port__1", as TensorFlow names what it makes of an input.
 std::string input_name(const Graph& graph, Wire wire) {
   std::string name = graph.node(wire.node).name;
@@ -150,8 +172,11 @@ Codes outputs_of(Wire node) {
 
 class Quantizer {
  public:
-  Quantizer(WaitingNodes waiting, std::vector<std::string> ignored, std::optional<Range> fallback)
-      : waiting_(std::move(waiting)), ignored_(std::move(ignored)), fallback_(fallback) {}
+  Quantizer(const Graph& graph, WaitingNodes waiting, std::vector<std::string> ignored, std::optional<Range> fallback)
+      : waiting_(std::move(waiting)),
+        ignored_(std::move(ignored)),
+        fallback_(fallback),
+        not_finite_(computed_with_what_is_not_finite(graph)) {}
 
   // y = FakeQuant(Relu(BiasAdd(x, b)))  ->  y = Relu(FakeQuant(BiasAdd(x, b)))
   Status hoist(Rewriter& r, NodeId id) {
@@ -242,6 +267,8 @@ class Quantizer {
   bool may_quantize(const Rewriter& r, NodeId id, const Form& form) const {
     const Node& node = r.node(id);
     if (node.def == nullptr || r.is_input(id) || is_ignored(node)) return false;
+    // By id: what has such inputs stays the node that it is.
+    if (static_cast<size_t>(id) < not_finite_.size() && not_finite_[static_cast<size_t>(id)]) return false;
     if (node.outputs.size() != 1 || !is_plain_float(node.outputs[0]) || finds_a_range(r, id)) return false;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (static_cast<int>(i) != form.plain_input && !is_plain_float(r.fact(node.inputs[i]))) return false;
@@ -402,6 +429,7 @@ class Quantizer {
   WaitingNodes waiting_;
   std::vector<std::string> ignored_;
   std::optional<Range> fallback_;
+  std::vector<bool> not_finite_;
   // The QuantizeV2 of a wire: of this patch, and of those before.
   std::map<std::pair<NodeId, int>, Wire> fresh_, quantized_;
 };
@@ -460,7 +488,7 @@ Status quantize_nodes(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::optional<Range> fallback, range_given(context.args, "fallback"));
   if (input) TARN_RETURN_IF_ERROR(quantize_placeholders(graph, context, *input));
   TARN_ASSIGN_OR_RETURN(WaitingNodes waiting, WaitingNodes::of(graph));
-  Quantizer quantizer(std::move(waiting), context.args.list("ignore_op"), fallback);
+  Quantizer quantizer(graph, std::move(waiting), context.args.list("ignore_op"), fallback);
   TARN_RETURN_IF_ERROR(rewrite(graph, context, [&](Rewriter& r, NodeId id) { return quantizer.hoist(r, id); }));
   return rewrite(graph, context, [&](Rewriter& r, NodeId id) { return quantizer.quantize(r, id); });
 }
@@ -470,7 +498,8 @@ constexpr std::string_view kDoc = R"(Float ops that have an 8-bit form compute i
   After:   x -> Min, Max, QuantizeV2 -> QuantizedConv2D -> RequantizationRange, Requantize -> QuantizedRelu ->
            Dequantize
   When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
-           if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph. A Conv2D has no
+           if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph, no constant behind it that
+           holds an infinity or what is no number. A Conv2D has no
            dilations, and windows that lie as QuantizedConv2D lays them (SAME: filter >= stride - 1; VALID: stride
            <= 3)
   Stages:  input_min and input_max: float Placeholders become quint8 ones of that range.
