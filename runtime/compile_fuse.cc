@@ -134,9 +134,11 @@ void fuse_epilogues(State& state) {
     WorkNode& head = state.nodes[h];
     if (!head.live || (head.traits() & kTakesEpilogue) == 0 || head.uncertain || head.facts.empty()) continue;
     if (head.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC") continue;
+    // Sums of 16 bits are rounded before the bias is added, and after, as in TensorFlow: a fused kernel rounds once.
+    bool rounds_between = head.facts[0].dtype == DType::kHalf || head.facts[0].dtype == DType::kBFloat16;
     int tail = static_cast<int>(h);
     int next = next_of(tail, tail);
-    if (next >= 0) {
+    if (next >= 0 && !rounds_between) {
       int bias = bias_input(state, state.nodes[static_cast<size_t>(next)], {tail, 0});
       if (bias >= 0) {
         head.epilogue.has_bias = true;

@@ -82,6 +82,23 @@ TEST(SessionAndEngine, DifferentInputsGiveDifferentBits) {
   EXPECT_FALSE(a->identical_to(*b));
 }
 
+// What joins a product in one kernel is not to be seen in the values: of 16 bits, each op's result is rounded.
+TEST(SessionAndEngine, ABiasOfSixteenBitsIsAddedToWhatWasRounded) {
+  for (std::string_view dtype : {"f16", "bf16"}) {
+    Result<Graph> graph = graph_from_text(
+        str_cat("x: ", dtype, "[4,64] = random(seed=1)\nw: ", dtype, "[64,8] = random(seed=2)\nb: ", dtype,
+                "[8] = random(seed=3)\nf: ", dtype, "[4,64] = Placeholder\np: ", dtype,
+                "[4,8] = MatMul(f, w)\nsum: ", dtype, "[4,8] = BiasAdd(p, b)\ny: ", dtype, "[4,8] = Relu(sum)\n"));
+    ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+    Tensor x = graph->node(*graph->find("x")).outputs[0].value;
+    Session session(*graph, {.threads = 1, .backends = {Backend::kPortable}});
+    std::vector<Tensor> alone, with_all;
+    ASSERT_TRUE(session.Run({{"f", x}}, {"y"}, &alone).ok());
+    ASSERT_TRUE(session.Run({{"f", x}}, {"y", "p", "sum"}, &with_all).ok());
+    EXPECT_TRUE(alone[0].identical_to(with_all[0])) << dtype;
+  }
+}
+
 TEST(SessionAndEngine, RefuseToFetchWhatAConstantRulesOut) {
   Result<Graph> graph =
       graph_from_text("no: bool[] = false\nx: f32[] = Placeholder\ns = Switch(x, no)\ny = Neg(s:1)\nz = Neg(s)\n");
