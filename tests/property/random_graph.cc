@@ -439,7 +439,8 @@ void Grower::copy_a_node() {
   if (node.def == nullptr || !is_plain(*node.def->def)) return;
   NodeSpec spec{.name = graph_.unique_name(node.name), .op = node.op, .inputs = node.inputs, .attrs = node.attrs};
   if (random_.chance(0.3)) spec.controls = node.controls;
-  if (node.has_trait(kCommutative) && random_.chance(0.5)) std::swap(spec.inputs[0], spec.inputs[1]);
+  if (node.has_trait(kCommutative) && spec.inputs.size() >= 2 && random_.chance(0.5))
+    std::swap(spec.inputs[0], spec.inputs[1]);
   Result<NodeId> added = graph_.add(std::move(spec));
   if (added.ok()) values_.push_back({{*added, value.wire.slot}, value.tensor, value.is_constant});
 }
