@@ -12,9 +12,9 @@ readonly kPackages=(
   # ops/ and runtime/
   libeigen3-dev libprotozero-dev libre2-dev pkg-config
   # faster kernels for sessions, measured beside ours; benchmarks
-  libdnnl-dev libbenchmark-dev
+  libdnnl-dev ocl-icd-opencl-dev libbenchmark-dev
   # tests and pictures
-  libgtest-dev nlohmann-json3-dev python3 python3-venv graphviz
+  libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-venv graphviz
 )
 
 package_is_installed() {
