@@ -156,6 +156,7 @@ std::string graph_difference(const Graph& a, const Graph& b) {
                    a.versions.min_consumer, " against ", b.versions.min_consumer);
   }
   if (a.library != b.library) return "the function libraries differ";
+  if (a.model_info != b.model_info) return "what is told of the model beside its nodes (model_info) differs";
   return {};
 }
 

@@ -192,6 +192,7 @@ Result<AnyGraph> parse_any_graph(std::string bytes, const std::string& source, c
     bytes = *std::move(unpacked);
   }
   AnyGraph any;
+  any.bytes = bytes.size();
   any.form = form_of(bytes, options);
   if (any.form == Form::kGraph) {
     TARN_ASSIGN_OR_RETURN(any.graph, parse_graph(std::move(bytes), source, options, &any.notes));

@@ -8,8 +8,8 @@
 #include <map>
 #include <set>
 
+#include "core/half.h"
 #include "graph/algorithms.h"
-#include "graph/half.h"
 
 namespace tarn {
 namespace {
@@ -366,6 +366,8 @@ GraphComparison compare_graphs(const Graph& first, const Graph& second, const Co
                                        second.versions.min_consumer));
   }
   if (first.library != second.library) comparison.notes.emplace_back("the function libraries differ");
+  if (first.model_info != second.model_info)
+    comparison.notes.emplace_back("what is told of the model beside its nodes (model_info) differs");
   return comparison;
 }
 

@@ -114,7 +114,8 @@ class Graph {
   Status reinfer(NodeId id);
 
   Versions versions;
-  std::string library;  // a serialized FunctionDefLibrary, passed through
+  std::string library;     // a serialized FunctionDefLibrary, passed through
+  std::string model_info;  // a serialized ModelInfo (graph/model_info.h), passed through
 
  private:
   struct Hash {

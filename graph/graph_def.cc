@@ -136,6 +136,7 @@ class Importer {
     TARN_RETURN_IF_ERROR(problems_.to_status(options_.source));
     graph.versions = *std::move(versions);
     if (def_.has_library()) graph.library = serialize(def_.library());
+    graph.model_info = def_.model_info();
     if (options_.notes != nullptr) add_notes();
     return graph;
   }
@@ -280,6 +281,7 @@ pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options) 
   }
   if (!graph.library.empty()) def.mutable_library()->ParseFromString(graph.library);
   export_versions(graph, options, def);
+  def.set_model_info(graph.model_info);
   return def;
 }
 

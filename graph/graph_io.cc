@@ -90,7 +90,10 @@ Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
   if (format == GraphFormat::kText) return graph_to_text(graph);
   TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
   pb::GraphDef def = export_graph_def(graph);
-  if (format == GraphFormat::kPbtxt) return to_pbtxt(def);
+  if (format == GraphFormat::kPbtxt) {
+    def.clear_model_info();  // TensorFlow skips fields that it does not know in bytes, but refuses them in text
+    return to_pbtxt(def);
+  }
   if (size_t size = def.ByteSizeLong(); size > kMostProtoBytes) {
     return resource_exhausted("the graph takes ", size, " bytes; a GraphDef has at most ", kMostProtoBytes);
   }

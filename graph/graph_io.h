@@ -76,6 +76,7 @@ struct AnyGraph {
   std::string init_op;
   std::vector<std::string> tags;
   std::string file;                // that was read
+  uint64_t bytes = 0;              // of it, unpacked
   std::string checkpoint;          // the prefix that belongs to the graph, if there is one
   std::vector<std::string> notes;  // what was ignored, a sentence each
 

@@ -17,6 +17,7 @@ class GraphSource : public NodeSource {
   Result<AttrMap> attrs(int node) const override { return graph_.node(node).attrs; }
   int find(std::string_view name) const override { return graph_.find(name).value_or(-1); }
   std::string_view function_library() const override { return graph_.library; }
+  std::string_view model_info() const override { return graph_.model_info; }
 
  private:
   const Graph& graph_;

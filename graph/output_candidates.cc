@@ -90,7 +90,7 @@ bool is_of_training(const Node& node, bool only_sure) {
     return true;
   }
   // Custom Vision calls the classifier's scores so.
-  if (node.op == "Softmax" && node.name == "loss") return false;
+  if ((node.op == "Softmax" || node.op == "Sigmoid") && node.name == "loss") return false;
   for (const std::string& part : str_split(node.name, '/')) {
     std::string word = lower(part);
     // gradients_1, save_2
@@ -192,6 +192,13 @@ class Ranker {
     return from.of_model && from.is_passed_on && from.origin >= 0 ? from.origin : id;
   }
 
+  // What the nodes of a tf.cond's branch wait for.
+  bool is_pivot(const Node& node) const {
+    return node.is("Identity") && !node.inputs.empty() && !node.inputs[0].is_none() &&
+           graph_.node(node.inputs[0].node).is("Switch") &&
+           (node.outputs.empty() || node.outputs[0].dtype == DType::kBool);
+  }
+
   static bool is_named(const Node& node) {
     std::string word = lower(node.name.substr(node.name.rfind('/') + 1));
     size_t end = word.find_last_not_of("_0123456789");
@@ -238,6 +245,7 @@ class Ranker {
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
     bool read_by_model = is_read_by_model(id);
     const Node& source = graph_.node(own.origin);
+    if (is_pivot(node)) return std::nullopt;
     bool named = is_named(node) || is_named(source);
     // A classifier's scores are what one wants, though labels may be looked up behind them. A layer that more of the
     // model comes behind is no output, whatever its name.
@@ -261,7 +269,7 @@ class Ranker {
     if (&source != &node) str_append(reason, " of ", source.op);
     if (named) reason += ", named like an output";
     if (only_sure_) reason += ", in a scope named like training";
-    return OutputCandidate{id, node.name, std::move(reason), score};
+    return OutputCandidate{id, node.name, std::move(reason), score, !read_by_model};
   }
 
   const Graph& graph_;
@@ -274,6 +282,22 @@ class Ranker {
 std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most) {
   std::vector<OutputCandidate> found = Ranker(graph, false).run(most);
   return found.empty() ? Ranker(graph, true).run(most) : found;
+}
+
+Result<std::vector<OutputCandidate>> choose_outputs(const Graph& graph) {
+  constexpr size_t kAll = 1000;
+  std::vector<OutputCandidate> found = output_candidates(graph, kAll), ends;
+  std::copy_if(found.begin(), found.end(), std::back_inserter(ends), [](const OutputCandidate& c) { return c.is_end; });
+  if (ends.empty()) return failed_precondition("no node looks like an output");
+  // Heads of one model differ by what their last op is and how their nodes are called; not by whether weights lead to
+  // them, or whether they are a loss.
+  constexpr int kOfAKind = 25;
+  if (ends.front().score - ends.back().score <= kOfAKind) return ends;
+  constexpr size_t kMostShown = 10;
+  if (found.size() > kMostShown) found.resize(kMostShown);
+  return failed_precondition(
+      "the graph ends in ", ends.size(),
+      " nodes, which are not all outputs of one model; name yours, of these, best first: ", candidates_text(found));
 }
 
 std::string candidates_text(const std::vector<OutputCandidate>& candidates) {

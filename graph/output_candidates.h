@@ -20,10 +20,16 @@ struct OutputCandidate {
   std::string name;
   std::string reason;
   int score = 0;
+  bool is_end = true;  // nothing of the model reads it
 };
 
 // At most `most`; none if no node depends on an input.
 std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most = 10);
+
+// The outputs of a frozen graph, best first: the ends of the model, which freezing left for being asked for.
+// FailedPrecondition with the candidates where they are not of a kind (a leftover beside an output), or where there is
+// none.
+Result<std::vector<OutputCandidate>> choose_outputs(const Graph& graph);
 
 // "'softmax' (Softmax, named like an output), 'fc/BiasAdd' (BiasAdd)".
 std::string candidates_text(const std::vector<OutputCandidate>& candidates);

@@ -4,6 +4,7 @@
 #include "graph/text_values.h"
 #include "graph/wire_scan.h"
 #include "proto/graph.pb.h"
+#include "proto/model_info.pb.h"
 
 namespace tarn {
 namespace {
@@ -47,6 +48,7 @@ class TextParser {
     TARN_RETURN_IF_ERROR(problems_.to_status(""));
     graph.versions = versions_;
     graph.library = std::move(library_);
+    graph.model_info = std::move(model_info_);
     return graph;
   }
 
@@ -183,13 +185,15 @@ class TextParser {
 
   // Behind '@'.
   Status directive() {
-    TARN_ASSIGN_OR_RETURN(TextToken name, lexer_.expect_word("'versions' or 'library'"));
+    TARN_ASSIGN_OR_RETURN(TextToken name, lexer_.expect_word("'versions', 'library' or 'model_info'"));
     if (name.text == "versions") {
       TARN_RETURN_IF_ERROR(versions(name));
     } else if (name.text == "library" && lexer_.take_word("base64")) {
-      TARN_RETURN_IF_ERROR(library());
+      TARN_ASSIGN_OR_RETURN(library_, message(*pb::FunctionDefLibrary::descriptor()));
+    } else if (name.text == "model_info" && lexer_.take_word("base64")) {
+      TARN_ASSIGN_OR_RETURN(model_info_, message(*pb::ModelInfo::descriptor()));
     } else {
-      return lexer_.error_at(name, "expected '@versions {…}' or '@library base64\"…\"'");
+      return lexer_.error_at(name, "expected '@versions {…}', '@library base64\"…\"' or '@model_info base64\"…\"'");
     }
     return end_of_line();
   }
@@ -216,16 +220,16 @@ class TextParser {
     return {};
   }
 
-  Status library() {
+  // Behind base64: the bytes of a serialized message.
+  Result<std::string> message(const google::protobuf::Descriptor& type) {
     TextToken bytes = lexer_.next();
     if (bytes.kind != TextToken::kString)
       return lexer_.error_at(bytes, "expected a string after base64, got ", describe(bytes));
     Result<std::string> decoded = base64_decode(bytes.text);
     if (!decoded.ok()) return lexer_.error_at(bytes, decoded.status().message());
-    Status good = scan_wire(*decoded, *pb::FunctionDefLibrary::descriptor());
-    if (!good.ok()) return lexer_.error_at(bytes, "not a FunctionDefLibrary: ", good.message());
-    library_ = *std::move(decoded);
-    return {};
+    Status good = scan_wire(*decoded, type);
+    if (!good.ok()) return lexer_.error_at(bytes, "not a ", type.name(), ": ", good.message());
+    return decoded;
   }
 
   // What is written before '=' must not contradict what follows from the inputs.
@@ -260,7 +264,7 @@ class TextParser {
   std::vector<std::vector<size_t>> places_;
   std::vector<Annotation> annotations_;
   Versions versions_;
-  std::string library_;
+  std::string library_, model_info_;
 };
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <limits>
 
 #include "core/tensor_fields.h"
-#include "graph/half.h"
+#include "core/half.h"
 
 namespace tarn {
 namespace {

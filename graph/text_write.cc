@@ -145,6 +145,7 @@ std::string graph_to_text(const Graph& graph, const TextWriteOptions& options) {
   if (versions.producer != 0 || versions.min_consumer != 0 || !versions.bad_consumers.empty())
     out += versions_text(versions);
   if (!graph.library.empty()) str_append(out, "@library base64\"", base64_encode(graph.library), "\"\n");
+  if (!graph.model_info.empty()) str_append(out, "@model_info base64\"", base64_encode(graph.model_info), "\"\n");
   for (NodeId id : graph.ids()) str_append(out, node_to_text(graph, id, options), "\n");
   return out;
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/engine.h"
+#include "runtime/self_test.h"
 
 struct tarn_engine {
   explicit tarn_engine(std::shared_ptr<const tarn::Engine> model) : context(std::move(model)) {}
@@ -169,6 +170,11 @@ tarn_code tarn_prepare(tarn_engine* engine) {
 }
 tarn_code tarn_run(tarn_engine* engine) {
   return engine == nullptr ? null_handle("engine") : report(engine->context.run());
+}
+
+tarn_code tarn_self_test(const tarn_engine* engine) {
+  if (engine == nullptr) return null_handle("engine");
+  return report(tarn::run_self_test(engine->context.engine().shared_from_this()).status());
 }
 
 const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes) {

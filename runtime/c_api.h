@@ -94,6 +94,10 @@ TARN_API tarn_code tarn_set_input(tarn_engine* engine, const char* name, int dty
 /* Plans for the declared shapes and takes the memory now, so that the first run is like the others. */
 TARN_API tarn_code tarn_prepare(tarn_engine* engine);
 TARN_API tarn_code tarn_run(tarn_engine* engine);
+/* Runs the model on the inputs whose outputs optimize_for_mobile stored with it, and compares: TARN_OK, or
+ * TARN_INTERNAL where they differ, or TARN_NOT_FOUND where nothing is stored. Inputs and outputs of `engine` itself stay
+ * as they are. */
+TARN_API tarn_code tarn_self_test(const tarn_engine* engine);
 
 /* After tarn_run: output `index`, in place until the next run. NULL on error. `bytes` may be NULL. */
 TARN_API const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes);

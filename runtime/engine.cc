@@ -78,7 +78,7 @@ Result<std::shared_ptr<const Engine>> Engine::load_file(const std::string& path,
   TARN_ASSIGN_OR_RETURN(MappedFile file, map_file(path));
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<WireGraph> graph, WireGraph::parse(file.bytes(), file.owner(), path));
   graph->set_mapped();
-  return load(std::move(graph), path, std::move(options));
+  return load_source(std::move(graph), path, std::move(options));
 }
 
 Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
@@ -86,11 +86,11 @@ Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes,
   static constexpr char kCallersMemory = 0;
   if (owner == nullptr) owner = std::shared_ptr<const void>(&kCallersMemory, [](const void*) {});
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<WireGraph> graph, WireGraph::parse(bytes, std::move(owner), name));
-  return load(std::move(graph), std::move(name), std::move(options));
+  return load_source(std::move(graph), std::move(name), std::move(options));
 }
 
-Result<std::shared_ptr<const Engine>> Engine::load(std::unique_ptr<NodeSource> graph, std::string name,
-                                                   EngineOptions options) {
+Result<std::shared_ptr<const Engine>> Engine::load_source(std::unique_ptr<NodeSource> graph, std::string name,
+                                                          EngineOptions options) {
   std::shared_ptr<Engine> engine(new Engine);
   engine->name_ = std::move(name);
   engine->source_ = std::move(graph);

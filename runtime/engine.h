@@ -53,11 +53,16 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Uses `bytes` in place; `owner` keeps them alive (null: the caller does, for as long as the engine lives).
   static Result<std::shared_ptr<const Engine>> load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
                                                           std::string name, EngineOptions options = {});
+  // Of a graph at hand, in whatever form: it must outlive the engine.
+  static Result<std::shared_ptr<const Engine>> load_source(std::unique_ptr<NodeSource> graph, std::string name,
+                                                           EngineOptions options = {});
   ~Engine();
 
   const std::vector<EngineTensorInfo>& inputs() const { return inputs_; }
   const std::vector<EngineTensorInfo>& outputs() const { return outputs_; }
   const std::string& name() const { return name_; }
+  // What is stored with the model, for parse_model_info(); nothing: "". Lives as long as the engine.
+  std::string_view model_info() const { return source_->model_info(); }
   // Index of an input or output by name ("x" or "x:0"); NotFound lists the names there are.
   Result<int> find_input(std::string_view name) const;
   Result<int> find_output(std::string_view name) const;
@@ -68,8 +73,6 @@ class Engine : public std::enable_shared_from_this<Engine> {
  private:
   friend class EngineContext;
   Engine() = default;
-  static Result<std::shared_ptr<const Engine>> load(std::unique_ptr<NodeSource> graph, std::string name,
-                                                    EngineOptions options);
   Status choose_inputs_and_outputs();
   void find_table_initializers();
   Status check_graph();

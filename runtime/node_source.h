@@ -24,6 +24,8 @@ class NodeSource : public ConstantMemory {
   // Its functions: a serialized FunctionDefLibrary, or nothing. The owner keeps it alive; null: it lives as this does.
   virtual std::string_view function_library() const { return {}; }
   virtual std::shared_ptr<const void> function_library_owner() const { return nullptr; }
+  // A serialized ModelInfo (runtime/model_info.h), or nothing.
+  virtual std::string_view model_info() const { return {}; }
 };
 
 }  // namespace tarn

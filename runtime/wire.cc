@@ -17,7 +17,14 @@ using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
 // Field numbers of TensorFlow's messages. A known field of another wire type is damage, or another kind of file.
-enum GraphField : uint32_t { kNode = 1, kLibrary = 2, kVersion = 3, kVersions = 4, kDebugInfo = 5 };
+enum GraphField : uint32_t {
+  kNode = 1,
+  kLibrary = 2,
+  kVersion = 3,
+  kVersions = 4,
+  kDebugInfo = 5,
+  kModelInfo = 1001
+};
 enum NodeField : uint32_t { kName = 1, kOp = 2, kInput = 3, kDevice = 4, kAttr = 5, kExperimentalType = 7 };
 enum VersionField : uint32_t { kProducer = 1, kMinConsumer = 2, kBadConsumers = 3 };
 
@@ -93,7 +100,7 @@ Status WireGraph::read_fields() {
     for (;; field_start = file.data().data()) {
       if (!next_field(file)) break;
       bool right = file.tag() == kVersion     ? file.wire_type() == pbf_wire_type::varint
-                   : file.tag() <= kDebugInfo ? is_bytes(file)
+                   : file.tag() <= kDebugInfo || file.tag() == kModelInfo ? is_bytes(file)
                                               : true;
       if (!right)
         return data_loss("not a GraphDef: field ", file.tag(), " at byte ", offset(), " has the wrong wire type");
@@ -108,6 +115,10 @@ Status WireGraph::read_fields() {
       }
       if (file.tag() == kLibrary) {
         add_library(view(file.get_view()));
+        continue;
+      }
+      if (file.tag() == kModelInfo) {
+        model_info_ = view(file.get_view());
         continue;
       }
       if (file.tag() != kNode) {

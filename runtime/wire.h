@@ -39,6 +39,7 @@ class WireGraph : public NodeSource {
   int find(std::string_view name) const override;
   std::string_view function_library() const override { return library_; }
   std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
+  std::string_view model_info() const override { return model_info_; }
   void let_go(const void* data, size_t bytes) const override;
 
   // The bytes are of a MappedFile: pages of constants that were read leave memory.
@@ -65,7 +66,7 @@ class WireGraph : public NodeSource {
   std::string_view bytes_;
   std::shared_ptr<const void> owner_;
   WireLimits limits_;
-  std::string_view library_;
+  std::string_view library_, model_info_;
   std::shared_ptr<const void> library_owner_;
   bool is_mapped_ = false;
   int producer_ = 0;  // of `versions`; 0: unknown

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "tools/support/case_check.h"
+#include "tools/support/case_optimize.h"
 #include "tools/support/case_report.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
@@ -16,6 +17,10 @@
 
 DEFINE_string(cases, "", "Folder with a manifest.json, or with --ops an index.json");
 DEFINE_bool(ops, false, "The folder is an op suite: an index.json, and a folder for each of its small graphs");
+DEFINE_bool(optimize, false,
+            "Check what optimize_for_mobile makes of the models, told nothing but the file: inputs and outputs found, "
+            "goldens, the same bytes twice; --markdown writes nodes, bytes, multiply-accumulates and times instead");
+DEFINE_int32(runs, 0, "With --optimize: times each graph so often in the engine, before and after, on one thread");
 DEFINE_string(only, "", "Run this case alone");
 DEFINE_string(executor, "session", "session, engine, or both: then a case passes only if both give the golden outputs");
 DEFINE_string(junit, "", "Write the results to this file as JUnit XML");
@@ -39,12 +44,17 @@ std::vector<NamedCheck> checks_of(std::vector<Case> cases, Check check) {
   return checks;
 }
 
-tarn::Result<std::vector<NamedCheck>> read_cases() {
+tarn::Result<std::vector<NamedCheck>> read_cases(std::vector<tarn::OptimizedCase>& optimized) {
   if (FLAGS_ops) {
     TARN_ASSIGN_OR_RETURN(std::vector<tarn::OpSuiteCase> cases, tarn::read_op_suite(FLAGS_cases));
     return checks_of(std::move(cases), tarn::check_op_case);
   }
   TARN_ASSIGN_OR_RETURN(std::vector<tarn::ModelCase> cases, tarn::read_manifest(FLAGS_cases));
+  if (FLAGS_optimize) {
+    return checks_of(std::move(cases), [&optimized](const tarn::ModelCase& model, tarn::ExecutorKind) {
+      return optimized.emplace_back(tarn::check_optimized(model, FLAGS_runs)).verdict;
+    });
+  }
   return checks_of(std::move(cases), tarn::check_case);
 }
 
@@ -62,12 +72,14 @@ tarn::Status keep_only(const std::string& only, std::vector<NamedCheck>& checks)
 }
 
 tarn::Result<int> run() {
+  if (FLAGS_ops && FLAGS_optimize) return tarn::invalid_argument("--ops and --optimize exclude each other");
   if (FLAGS_executor != "both") TARN_RETURN_IF_ERROR(tarn::executor_kind_from_name(FLAGS_executor).status());
   std::vector<std::string> inputs{tarn::path_join(FLAGS_cases, FLAGS_ops ? "index.json" : "manifest.json")};
   for (auto [flag, path] : {std::pair<const char*, std::string>{"junit", FLAGS_junit}, {"markdown", FLAGS_markdown}}) {
     if (!path.empty()) TARN_RETURN_IF_ERROR(tarn::check_output_path(flag, path, inputs));
   }
-  TARN_ASSIGN_OR_RETURN(std::vector<NamedCheck> checks, read_cases());
+  std::vector<tarn::OptimizedCase> optimized;  // with --optimize
+  TARN_ASSIGN_OR_RETURN(std::vector<NamedCheck> checks, read_cases(optimized));
   if (!FLAGS_only.empty()) TARN_RETURN_IF_ERROR(keep_only(FLAGS_only, checks));
   std::vector<tarn::CaseResult> results;
   tarn::CaseCounts counts;
@@ -85,13 +97,15 @@ tarn::Result<int> run() {
     if (progress) progress->update(static_cast<int64_t>(results.size()), counts.to_string());
   }
   if (progress) progress->finish(counts.to_string());
+  if (FLAGS_optimize) tarn::print(tarn::ends_found_text(optimized), "\n");
   tarn::print(counts.to_string(), "\n");
   std::string suite = tarn::path_name(FLAGS_cases);
   if (!FLAGS_junit.empty()) {
     TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_junit, tarn::junit_report(suite, results)));
   }
   if (!FLAGS_markdown.empty()) {
-    TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_markdown, tarn::markdown_report(suite, results)));
+    TARN_RETURN_IF_ERROR(tarn::write_file_atomically(
+        FLAGS_markdown, FLAGS_optimize ? tarn::optimized_table(optimized) : tarn::markdown_report(suite, results)));
   }
   return counts.failed == 0 ? 0 : 1;
 }
@@ -104,7 +118,9 @@ int main(int argc, char** argv) {
                           .summary = "Runs models that have golden outputs and says of each whether it gives them. "
                                      "Exit code 1 if one does not.",
                           .example = "check_cases --cases=data\ncheck_cases --cases=data --only=mnist --executor=both\n"
-                                     "check_cases --ops --cases=data/opsuite --junit=ops.xml --markdown=ops.md",
-                          .required = {"cases"}},
+                                     "check_cases --ops --cases=data/opsuite --junit=ops.xml --markdown=ops.md\n"
+                                     "check_cases --optimize --cases=data --runs=50 --markdown=optimized.md",
+                          .required = {"cases"},
+                          .ranges = {{"runs", 0, 10000}}},
                          run);
 }

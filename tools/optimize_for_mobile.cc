@@ -1,8 +1,9 @@
-// optimize_for_mobile: makes a frozen graph small and fast: strip, fold, quantize.
+// optimize_for_mobile: makes a frozen graph small and fast, of an input and an output path alone.
 #include <gflags/gflags.h>
 
 #include "core/file.h"
-#include "passes/support/pass_manager.h"
+#include "passes/support/mobile.h"
+#include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
@@ -12,82 +13,117 @@
 DEFINE_string(input, "", "Frozen graph: .pb, .pbtxt or Tarn's text, told by its content");
 DEFINE_string(output, "", "File to write: .pb, or text if it ends in .pbtxt (TensorFlow's) or .txt (Tarn's)");
 DEFINE_string(input_names, "",
-              "Inputs, comma-separated; one that is no Placeholder becomes one. By default every Placeholder");
-DEFINE_string(output_names, "", "Outputs, comma-separated: NAME or NAME:OUTPUT");
+              "Inputs, comma-separated; one that is no Placeholder becomes one. By default every Placeholder that the "
+              "outputs need and that does not merely say whether this is training");
+DEFINE_string(output_names, "",
+              "Outputs, comma-separated: NAME or NAME:OUTPUT. By default what the model looks to be run for");
+DEFINE_string(freeze_placeholder, "",
+              "NAME=VALUE, comma-separated: what mode placeholders (is_training, keep_prob) are; by default what they "
+              "are when the model is used");
 DEFINE_string(quantize, "none", "none, or weights8: weights as 8-bit constants");
-DEFINE_string(
-    passes, "",
-    "Other passes instead, separated by spaces: docs/passes.md lists them. By default strip, "
-    "fold_mode_placeholders, remove_dropout, prune_branches, fold_constants, fold_batch_norms, strip and what "
-    "--quantize asks for");
+DEFINE_string(for_runtime, "tarn", "tarn, tensorflow or opencv: what will run the file, and so which ops it may have");
+DEFINE_bool(allow_custom_ops, false, "Let ops stay that nothing is known of here: whoever runs the file brings them");
+DEFINE_string(passes, "", "Other passes instead, once, separated by spaces: docs/passes.md lists them");
 DEFINE_bool(verify, false,
-            "Run the graph before and after each pass on the same inputs, without dropout, and print the largest "
+            "Run the graph before and after each pass on the same inputs, with modes as folded, and print the largest "
             "difference");
 DEFINE_string(verify_feed, "", "Inputs for --verify, NAME=FILE.npy,…; by default made-up ones");
-DEFINE_bool(print_passes, false, "Print each change of each pass");
+DEFINE_bool(print_passes, false, "Print the pipeline and each change of each pass");
+DEFINE_bool(self_test, true,
+            "Store with the model what it gives for made-up inputs, for model_info --self_test and for apps");
 DEFINE_string(report, "",
               "HTML page to write: both graphs, what each pass did, sizes, costs, memory plan, time per op");
 
 namespace {
 
-tarn::Result<std::string> pipeline_text() {
-  if (!FLAGS_passes.empty()) {
-    if (FLAGS_quantize == "none") return FLAGS_passes;
-    return tarn::invalid_argument("--passes and --quantize exclude each other: add quantize_weights to the passes");
-  }
-  std::string text = "strip fold_mode_placeholders remove_dropout prune_branches fold_constants fold_batch_norms strip";
-  if (FLAGS_quantize == "weights8") return text + " quantize_weights";
-  if (FLAGS_quantize == "none") return text;
-  return tarn::invalid_argument("--quantize: there is no ", tarn::quoted(FLAGS_quantize),
-                                "; there are none and weights8");
-}
-
 constexpr std::string_view kTool = "optimize_for_mobile";
 
-tarn::Status run() {
-  TARN_ASSIGN_OR_RETURN(std::string text, pipeline_text());
-  tarn::Result<std::vector<tarn::PipelineStep>> parsed = tarn::parse_pipeline(text);
-  if (!parsed.ok()) return parsed.status().with_context("--passes");
-  const std::vector<tarn::PipelineStep>& pipeline = *parsed;
-  tarn::PassManagerOptions options;
+tarn::Result<tarn::MobileOptions> options_of_flags() {
+  tarn::MobileOptions options;
+  std::optional<tarn::TargetRuntime> runtime = tarn::target_runtime_from_name(FLAGS_for_runtime);
+  if (!runtime) {
+    return tarn::invalid_argument("--for_runtime: there is no ", tarn::quoted(FLAGS_for_runtime),
+                                  "; there are tarn, tensorflow and opencv");
+  }
+  options.runtime = *runtime;
+  if (FLAGS_quantize != "none" && FLAGS_quantize != "weights8") {
+    return tarn::invalid_argument("--quantize: there is no ", tarn::quoted(FLAGS_quantize),
+                                  "; there are none and weights8");
+  }
+  options.quantize_weights = FLAGS_quantize == "weights8";
+  options.passes = FLAGS_passes;
+  options.allow_custom_ops = FLAGS_allow_custom_ops;
+  TARN_ASSIGN_OR_RETURN(options.mode_values, tarn::list_flag("freeze_placeholder", FLAGS_freeze_placeholder));
+  if (!FLAGS_passes.empty() && options.quantize_weights)
+    return tarn::invalid_argument("--passes and --quantize exclude each other: add quantize_weights to the passes");
+  if (!FLAGS_passes.empty() && !options.mode_values.empty()) {
+    return tarn::invalid_argument("--passes and --freeze_placeholder exclude each other: add ",
+                                  "fold_mode_placeholders(name=\"NAME=VALUE\") to the passes");
+  }
+  TARN_RETURN_IF_ERROR(tarn::parse_pipeline(FLAGS_passes).status().with_context("--passes"));
   TARN_ASSIGN_OR_RETURN(options.inputs, tarn::list_flag("input_names", FLAGS_input_names));
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("output_names", FLAGS_output_names));
-  TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("verify_feed", FLAGS_verify_feed));
-  TARN_ASSIGN_OR_RETURN(options.feeds, tarn::read_feeds("verify_feed", feed_items));
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> feeds, tarn::list_flag("verify_feed", FLAGS_verify_feed));
+  TARN_ASSIGN_OR_RETURN(options.feeds, tarn::read_feeds("verify_feed", feeds));
   options.verify = FLAGS_verify || !options.feeds.empty();
   options.after_pass = [](const tarn::PassReport& report, const tarn::Graph&) {
-    tarn::print_pass(kTool, report, FLAGS_print_passes);
+    bool says_something = report.changes > 0 || !report.ignored_error.empty();
+    if (says_something)
+      tarn::print_pass(kTool, report, FLAGS_print_passes ? tarn::NotesShown::kAll : tarn::NotesShown::kFew);
     return tarn::Status();
   };
-  TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, {FLAGS_input}));
+  return options;
+}
+
+void print_tensor(std::string_view what, const tarn::Graph& graph, const std::string& name) {
+  tarn::Result<tarn::Wire> wire = graph.find_wire(name);
+  if (!wire.ok()) return;
+  const tarn::Fact& fact = graph.fact(*wire);
+  tarn::print(what, ": ", tarn::quoted(name), " (", tarn::dtype_short_name(fact.dtype), fact.shape, ")\n");
+}
+
+void print_ends(const tarn::Graph& graph, const tarn::MobileOptions& options) {
+  std::vector<std::string> inputs = options.inputs;
+  if (inputs.empty()) inputs = tarn::likely_inputs(graph, options.outputs);
+  for (const std::string& name : inputs) print_tensor("input", graph, name);
+  for (const std::string& name : options.outputs) print_tensor("output", graph, name);
+}
+
+tarn::Status run() {
+  TARN_ASSIGN_OR_RETURN(tarn::MobileOptions options, options_of_flags());
+  tarn::PassFiles files{.in_path = FLAGS_input,
+                        .out_path = FLAGS_output,
+                        .out_flag = "output",
+                        .inputs_flag = "input_names",
+                        .outputs_flag = "output_names"};
   if (!FLAGS_report.empty())
     TARN_RETURN_IF_ERROR(tarn::check_output_path("report", FLAGS_report, {FLAGS_input, FLAGS_output}));
-  tarn::ReadOptions read{.allow_unknown_ops = true};
-  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(FLAGS_input, read));
-  TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, tarn::files_of(input)));
-  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
-  size_t bytes_before = bytes.size();
-  tarn::Graph graph = std::move(input.graph);
-  int nodes_before = graph.node_count();
-  tarn::Problems problems;
-  problems.add(tarn::check_nodes("output_names", options.outputs, graph, FLAGS_input));
-  problems.add(tarn::check_nodes("input_names", options.inputs, graph, FLAGS_input));
-  problems.add(tarn::check_feeds(graph, options.feeds, FLAGS_input));
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_ASSIGN_OR_RETURN(tarn::PassGraph before,
+                        tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
+  tarn::Graph graph = std::move(before.graph);
+  auto found = tarn::find_ends(graph, options);
+  // The flag settles it.
+  if (!found.ok()) return tarn::invalid_argument("--output_names: ", found.status().message());
+  for (const tarn::OutputCandidate& output : *found)
+    tarn::print("output found: ", tarn::candidates_text({output}), "\n");
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
-  if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
-  tarn::Graph before = FLAGS_report.empty() ? tarn::Graph() : graph;
-  tarn::Result<std::vector<tarn::PassReport>> reports = tarn::PassManager(options).run(graph, pipeline);
-  TARN_RETURN_IF_ERROR(tarn::ask_for_feeds(reports.status()));
+  if (FLAGS_print_passes)
+    tarn::print("pipeline: ", FLAGS_passes.empty() ? tarn::mobile_pipeline(options) : FLAGS_passes, "\n");
+  if (!FLAGS_report.empty()) before.graph = graph;
+
+  tarn::Result<std::vector<tarn::PassReport>> reports = tarn::optimize_for_mobile(graph, options);
+  if (!reports.ok()) return tarn::ask_for_feeds(reports.status());
   tarn::warn_of_inputs(kTool, "input_names", graph, options.inputs, options.outputs);
-  TARN_RETURN_IF_ERROR(tarn::write_graph(graph, FLAGS_output));
-  TARN_ASSIGN_OR_RETURN(uint64_t bytes_after, tarn::file_size(FLAGS_output));
-  tarn::print(FLAGS_output, ": ", tarn::nodes_text(nodes_before, graph.node_count()), ", ", bytes_before, " -> ",
-              bytes_after, " bytes\n");
+  print_ends(graph, options);
+  if (FLAGS_self_test) {
+    tarn::Status stored = tarn::store_self_test(graph, options);
+    tarn::print("self-test: ", stored.ok() ? "stored" : tarn::str_cat("none, ", stored.message()), "\n");
+  }
+  TARN_ASSIGN_OR_RETURN(uint64_t bytes, tarn::write_after_passes(graph, before, files));
   if (FLAGS_report.empty()) return {};
   tarn::Report report{.tool = std::string(kTool),
-                      .before = {.path = FLAGS_input, .graph = &before, .file_bytes = bytes_before},
-                      .after = {.path = FLAGS_output, .graph = &graph, .file_bytes = bytes_after},
+                      .before = {.path = FLAGS_input, .graph = &before.graph, .file_bytes = before.bytes},
+                      .after = {.path = FLAGS_output, .graph = &graph, .file_bytes = bytes},
                       .passes = *std::move(reports),
                       .inputs = options.inputs,
                       .outputs = options.outputs};
@@ -105,9 +141,11 @@ int main(int argc, char** argv) {
       {.name = kTool,
        .summary =
            "Makes a frozen graph small and fast: drops what only training needs, computes what is constant, folds "
-           "batch norms into weights, stores weights in 8 bits if asked.",
-       .example = "optimize_for_mobile --input=frozen.pb --output=mobile.pb --input_names=input_node "
-                  "--output_names=output_node --quantize=weights8 --verify",
-       .required = {"input", "output", "output_names"}},
+           "batch norms into weights, simplifies what is left until nothing changes, stores weights in 8 bits if "
+           "asked.",
+       .example = "optimize_for_mobile --input=frozen.pb --output=mobile.pb\n"
+                  "optimize_for_mobile --input=frozen.pb --output=mobile.pb --output_names=output_node "
+                  "--freeze_placeholder=keep_prob=1 --quantize=weights8 --verify --report=report.html",
+       .required = {"input", "output"}},
       run);
 }

@@ -146,9 +146,13 @@ tarn::Status run() {
   tarn::Result<std::vector<tarn::PipelineStep>> parsed = tarn::parse_pipeline(FLAGS_transforms);
   if (!parsed.ok()) return parsed.status().with_context("--transforms");
   const std::vector<tarn::PipelineStep>& pipeline = *parsed;
-  std::string in_path = expand_home(FLAGS_in_graph), out_path = expand_home(FLAGS_out_graph);
   bool bisects = tarn::flag_was_given("bisect");
-
+  tarn::PassFiles files{.in_path = expand_home(FLAGS_in_graph),
+                        .out_path = expand_home(FLAGS_out_graph),
+                        .out_flag = "out_graph",
+                        .inputs_flag = "inputs",
+                        .outputs_flag = "outputs",
+                        .writes = !bisects};
   tarn::PassManagerOptions options;
   TARN_ASSIGN_OR_RETURN(options.inputs, tarn::list_flag("inputs", FLAGS_inputs));
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("outputs", FLAGS_outputs));
@@ -158,19 +162,9 @@ tarn::Status run() {
   options.stop_after = FLAGS_stop_after;
   options.verify = FLAGS_verify || (!options.feeds.empty() && !bisects);
 
-  if (!bisects) TARN_RETURN_IF_ERROR(tarn::check_output_path("out_graph", out_path, {in_path}));
-  tarn::ReadOptions read{.allow_unknown_ops = true};
-  TARN_ASSIGN_OR_RETURN(tarn::AnyGraph input, tarn::load_graph_file(in_path, read));
-  if (!bisects) TARN_RETURN_IF_ERROR(tarn::check_output_path("out_graph", out_path, tarn::files_of(input)));
-  TARN_ASSIGN_OR_RETURN(std::string bytes, tarn::read_unpacked(input.file, read.max_bytes));
-  size_t bytes_before = bytes.size();
-  tarn::Graph graph = std::move(input.graph);
-  int nodes_before = graph.node_count();
-  tarn::Problems problems;
-  problems.add(tarn::check_nodes("outputs", options.outputs, graph, in_path));
-  problems.add(tarn::check_nodes("inputs", options.inputs, graph, in_path));
-  problems.add(tarn::check_feeds(graph, options.feeds, in_path));
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_ASSIGN_OR_RETURN(tarn::PassGraph before,
+                        tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
+  tarn::Graph graph = std::move(before.graph);
   if (options.outputs.empty()) options.outputs = find_outputs(graph);
   if (options.verify || bisects) TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
 
@@ -178,17 +172,13 @@ tarn::Status run() {
   Dump dump(expand_home(FLAGS_dump_dir));
   TARN_RETURN_IF_ERROR(dump.write(graph, "before"));
   options.after_pass = [&](const tarn::PassReport& report, const tarn::Graph& now) {
-    tarn::print_pass(kTool, report, FLAGS_print_passes);
+    tarn::print_pass(kTool, report, FLAGS_print_passes ? tarn::NotesShown::kAll : tarn::NotesShown::kNone);
     return dump.write(now, report.pass);
   };
   if (FLAGS_print_passes) tarn::print("pipeline: ", tarn::pipeline_text(pipeline), "\n");
   TARN_RETURN_IF_ERROR(tarn::ask_for_feeds(tarn::PassManager(options).run(graph, pipeline).status()));
   auto format = FLAGS_output_as_text ? tarn::GraphFormat::kPbtxt : tarn::GraphFormat::kByExtension;
-  TARN_RETURN_IF_ERROR(tarn::write_graph(graph, out_path, format));
-  TARN_ASSIGN_OR_RETURN(uint64_t bytes_after, tarn::file_size(out_path));
-  tarn::print(out_path, ": ", tarn::nodes_text(nodes_before, graph.node_count()), ", ", bytes_before, " -> ",
-              bytes_after, " bytes\n");
-  return {};
+  return tarn::write_after_passes(graph, before, files, format).status();
 }
 
 }  // namespace

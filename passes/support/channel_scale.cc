@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "graph/half.h"
+#include "core/half.h"
 
 namespace tarn {
 namespace {

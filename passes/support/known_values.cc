@@ -4,7 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "graph/half.h"
+#include "core/half.h"
 
 namespace tarn {
 namespace {

@@ -8,7 +8,8 @@
 
 #include "core/crc32c.h"
 #include "core/tensor_name.h"
-#include "graph/half.h"
+#include "core/half.h"
+#include "graph/model_info.h"
 #include "passes/support/sample_inputs.h"
 
 namespace tarn {
@@ -164,10 +165,8 @@ Status PassManager::check(const Graph& graph, const Ends& ends) const {
 
 Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph, const Ends& ends) const {
   if (!options_.feeds.empty()) return options_.feeds;
-  // Unknown sizes: the first of these that the graph runs with. Images may need to be large, sequences not.
-  constexpr SampleSizes kTried[] = {{2, 16}, {2, 64}, {1, 128}, {1, 224}, {1, 299}, {2, 2}, {1, 1}};
   Status first_error;
-  for (const SampleSizes& sizes : kTried) {
+  for (const SampleSizes& sizes : kTriedSizes) {
     TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds,
                           sample_feeds(graph, ends.inputs, ends.outputs, sizes, options_.seed));
     Status status = fetch(graph, feeds, ends.outputs).status();
@@ -455,6 +454,7 @@ Result<std::vector<PassReport>> PassManager::run(Graph& graph, const std::vector
       if (options_.after_pass)
         TARN_RETURN_IF_ERROR(options_.after_pass(report, graph).with_context(str_cat("pass ", pass.name)));
       changes += report.changes;
+      if (report.changes > 0) drop_self_test(graph);
       reports.push_back(std::move(report));
     }
   }

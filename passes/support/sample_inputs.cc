@@ -2,43 +2,10 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 
-#include "graph/half.h"
+#include "core/sample_tensor.h"
 
 namespace tarn {
-
-Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed) {
-  TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(dtype, shape));
-  std::mt19937_64 random(seed);
-  auto unit = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
-  switch (dtype) {
-    case DType::kFloat:
-      for (float& v : tensor.mutable_flat<float>()) v = static_cast<float>(unit());
-      break;
-    case DType::kDouble:
-      for (double& v : tensor.mutable_flat<double>()) v = unit();
-      break;
-    case DType::kHalf:
-    case DType::kBFloat16:
-      for (uint16_t& v : tensor.mutable_flat<uint16_t>()) {
-        auto value = static_cast<float>(unit());
-        v = dtype == DType::kHalf ? float_to_half(value) : float_to_bfloat16(value);
-      }
-      break;
-    case DType::kInt32:
-      for (int32_t& v : tensor.mutable_flat<int32_t>()) v = static_cast<int32_t>(random() & 1);
-      break;
-    case DType::kInt64:
-      for (int64_t& v : tensor.mutable_flat<int64_t>()) v = static_cast<int64_t>(random() & 1);
-      break;
-    case DType::kUInt8:
-      for (uint8_t& v : tensor.mutable_flat<uint8_t>()) v = static_cast<uint8_t>(random());
-      break;
-    default: break;  // zeros, false, empty
-  }
-  return tensor;
-}
 
 Result<std::vector<Session::Feed>> sample_feeds(const Graph& graph, const std::vector<std::string>& inputs,
                                                 const std::vector<std::string>& outputs, SampleSizes sizes,

@@ -12,14 +12,13 @@
 
 namespace tarn {
 
-// Seeded values for a tensor of this dtype: floats uniform in [0, 1), integers 0 or 1, uint8 any, bools false, strings
-// empty.
-Result<Tensor> sample_tensor(DType dtype, const Shape& shape, uint64_t seed);
-
 // What unknown dims become: the first of a shape, and the others.
 struct SampleSizes {
   int64_t batch, size;
 };
+// Unknown sizes to try, in this order, until a graph runs. Images may need to be large, sequences not.
+constexpr SampleSizes kTriedSizes[] = {{2, 16}, {2, 64}, {1, 128}, {1, 224}, {1, 299}, {2, 2}, {1, 1}};
+
 // For every input, and every Placeholder that the outputs need besides. Names as "x" or "x:0".
 Result<std::vector<Session::Feed>> sample_feeds(const Graph& graph, const std::vector<std::string>& inputs,
                                                 const std::vector<std::string>& outputs, SampleSizes sizes,

@@ -7,7 +7,7 @@
 
 #include "core/file.h"
 #include "graph/algorithms.h"
-#include "graph/half.h"
+#include "core/half.h"
 #include "tests/support/file_ops.h"
 #include "tests/support/tensors.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "graph/half.h"
+#include "core/half.h"
 
 namespace tarn {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "graph/half.h"
+#include "core/half.h"
 
 namespace tarn {
 namespace {

@@ -6,6 +6,7 @@
 #include "graph/file_kind.h"
 #include "graph/variable_values.h"
 #include "passes/support/sample_inputs.h"
+#include "core/sample_tensor.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 

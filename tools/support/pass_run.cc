@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "core/file.h"
+#include "tools/support/graph_file.h"
 #include "tools/support/main.h"
 #include "tools/support/progress.h"
 
@@ -24,13 +26,14 @@ std::string nodes_text(int before, int after) {
   return str_cat(before, " -> ", after, " nodes");
 }
 
-void print_pass(std::string_view tool, const PassReport& report, bool notes) {
+void print_pass(std::string_view tool, const PassReport& report, NotesShown notes) {
   if (!report.ignored_error.empty()) {
     print(report.pass, ": left out, for it failed: ", report.ignored_error, "\n");
     return;
   }
-  print(report.pass, ": ", report.changes, report.changes == 1 ? " change, " : " changes, ",
-        nodes_text(report.nodes_before, report.nodes_after), ", ", fixed_text(report.milliseconds, 1), " ms");
+  print(report.pass, report.round > 0 ? str_cat(" (round ", report.round + 1, ")") : "", ": ", report.changes,
+        report.changes == 1 ? " change, " : " changes, ", nodes_text(report.nodes_before, report.nodes_after), ", ",
+        fixed_text(report.milliseconds, 1), " ms");
   if (report.verified) print(", largest difference ", difference_text(report.max_relative_difference));
   if (!report.assumed.empty()) print(" with ", str_join(report.assumed, ", "));
   if (report.max_constant_difference > 0) print(" (of a weight ", difference_text(report.max_constant_difference), ")");
@@ -40,8 +43,35 @@ void print_pass(std::string_view tool, const PassReport& report, bool notes) {
     warn(tool, str_cat(report.pass, " moves an output by ", difference_text(100 * report.max_relative_difference),
                        " % of its range on made-up inputs: look at the accuracy on real ones"));
   }
-  if (!notes) return;
-  for (const std::string& note : report.notes) print("  ", note, "\n");
+  if (notes == NotesShown::kNone) return;
+  constexpr size_t kFew = 3;
+  // All of four: a line that says "and 1 more" is as long as the one it hides.
+  size_t count = notes == NotesShown::kAll || report.notes.size() == kFew + 1 ? report.notes.size() : kFew;
+  for (size_t i = 0; i < std::min(count, report.notes.size()); ++i) print("  ", report.notes[i], "\n");
+  if (count < report.notes.size()) print("  … and ", report.notes.size() - count, " more\n");
+}
+
+Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std::string>& inputs,
+                                  const std::vector<std::string>& outputs, const std::vector<Session::Feed>& feeds) {
+  if (files.writes) TARN_RETURN_IF_ERROR(check_output_path(files.out_flag, files.out_path, {files.in_path}));
+  TARN_ASSIGN_OR_RETURN(AnyGraph input, load_graph_file(files.in_path, {.allow_unknown_ops = true}));
+  if (files.writes) TARN_RETURN_IF_ERROR(check_output_path(files.out_flag, files.out_path, files_of(input)));
+  Problems problems;
+  problems.add(check_nodes(files.outputs_flag, outputs, input.graph, files.in_path));
+  problems.add(check_nodes(files.inputs_flag, inputs, input.graph, files.in_path));
+  problems.add(check_feeds(input.graph, feeds, files.in_path));
+  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  int nodes = input.graph.node_count();
+  return PassGraph{std::move(input.graph), input.bytes, nodes};
+}
+
+Result<uint64_t> write_after_passes(const Graph& graph, const PassGraph& before, const PassFiles& files,
+                                    GraphFormat format) {
+  TARN_RETURN_IF_ERROR(write_graph(graph, files.out_path, format));
+  TARN_ASSIGN_OR_RETURN(uint64_t bytes, file_size(files.out_path));
+  print(files.out_path, ": ", nodes_text(before.nodes, graph.node_count()), ", ", before.bytes, " -> ", bytes,
+        " bytes\n");
+  return bytes;
 }
 
 Status check_feeds(const Graph& graph, const std::vector<Session::Feed>& feeds, std::string_view path) {

@@ -4,7 +4,7 @@
 
 #include "core/image_codec.h"
 #include "core/regex.h"
-#include "passes/support/sample_inputs.h"
+#include "core/sample_tensor.h"
 #include "runtime/executor.h"
 #include "tools/support/report_page.h"
 

@@ -1,4 +1,4 @@
-// Half and bfloat16 as text: exact to float, nearest-even from it. (Arithmetic on them is Eigen's, in ops/.)
+// Half and bfloat16 as bits: exact to float, nearest-even from it. (Arithmetic on them is Eigen's, in ops/.)
 #pragma once
 
 #include <bit>

@@ -1,0 +1,102 @@
+#include "passes/support/mobile.h"
+
+#include <algorithm>
+
+#include "graph/model_info.h"
+#include "passes/support/stored_test.h"
+
+namespace tarn {
+namespace {
+
+// In the order that was measured to leave the fewest nodes of the real models that tests know: what is not needed goes
+// first, what is known of modes and sizes is told before arithmetic is looked at, batch norms are folded once what was
+// between them and their convolution is gone.
+constexpr std::string_view kPasses =
+    "remove_dropout prune_branches strip fold_constants simplify_shapes simplify_arithmetic "
+    "simplify_arithmetic_rounding fold_pads fold_batch_norms order_fusible hoist_loop_invariants "
+    "merge_duplicate_nodes simplify_shapes fold_constants";
+
+// Passes make work for each other: real models are done after two or three rounds, of which the last finds nothing.
+constexpr int kMostRounds = 8;
+
+std::string quoted_argument(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+Status check_runs_on(const Graph& graph, const MobileOptions& options) {
+  Problems problems;
+  for (const Obstacle& obstacle : find_obstacles(graph, options.outputs, options.runtime)) {
+    bool is_custom = graph.node(obstacle.node).def == nullptr;
+    if (!is_custom || !options.allow_custom_ops) problems.add(failed_precondition(obstacle.text));
+  }
+  return problems.to_status("").with_context(str_cat("not for ", target_runtime_name(options.runtime)));
+}
+
+}  // namespace
+
+Result<std::vector<OutputCandidate>> find_ends(const Graph& graph, MobileOptions& options) {
+  std::vector<OutputCandidate> found;
+  if (options.outputs.empty()) {
+    TARN_ASSIGN_OR_RETURN(found, choose_outputs(graph));
+    for (const OutputCandidate& output : found) options.outputs.push_back(output.name);
+  }
+  if (!options.inputs.empty()) return found;
+  std::vector<NodeId> ends;
+  for (const std::string& output : options.outputs) {
+    TARN_ASSIGN_OR_RETURN(NodeId id, graph.find_node(output));
+    ends.push_back(id);
+  }
+  std::vector<bool> needed = ancestors(graph, ends);
+  std::vector<std::string> with_default;
+  for (NodeId id : graph.ids()) {
+    if (!needed[static_cast<size_t>(id)]) continue;
+    if (graph.node(id).is("Placeholder")) return found;
+    if (graph.node(id).is("PlaceholderWithDefault")) with_default.push_back(graph.node(id).name);
+  }
+  options.inputs = std::move(with_default);
+  return found;
+}
+
+std::string mobile_pipeline(const MobileOptions& options) {
+  std::string text = "strip fold_mode_placeholders";
+  std::vector<std::string> values;
+  for (const std::string& value : options.mode_values) values.push_back(str_cat("name=", quoted_argument(value)));
+  if (!values.empty()) str_append(text, "(", str_join(values), ")");
+  str_append(text, " ", kPasses);
+  // OpenCV's importer takes a constant's values for as many as are written, whatever its shape.
+  if (options.runtime != TargetRuntime::kOpenCv) text += " compress_constants";
+  text += " strip merge_duplicate_nodes";
+  if (options.quantize_weights) text += " quantize_weights";
+  return text;
+}
+
+Result<std::vector<PassReport>> optimize_for_mobile(Graph& graph, const MobileOptions& options) {
+  bool is_default = options.passes.empty();
+  TARN_ASSIGN_OR_RETURN(std::vector<PipelineStep> pipeline,
+                        parse_pipeline(is_default ? mobile_pipeline(options) : options.passes));
+  PassManager manager({.inputs = options.inputs,
+                       .outputs = options.outputs,
+                       .verify = options.verify,
+                       .feeds = options.feeds,
+                       .most_rounds = is_default ? kMostRounds : 1,
+                       .after_pass = options.after_pass});
+  TARN_ASSIGN_OR_RETURN(std::vector<PassReport> reports, manager.run(graph, pipeline));
+  TARN_RETURN_IF_ERROR(check_runs_on(graph, options));
+  return reports;
+}
+
+Status store_self_test(Graph& graph, const MobileOptions& options) {
+  TARN_ASSIGN_OR_RETURN(SelfTest test, stored_test(graph, options.inputs, options.outputs));
+  Result<ModelInfo> stored = parse_model_info(graph.model_info);
+  ModelInfo info = stored.ok() ? *std::move(stored) : ModelInfo();  // damaged: nothing can be kept
+  info.self_test = std::move(test);
+  graph.model_info = serialize_model_info(info);
+  return {};
+}
+
+}  // namespace tarn

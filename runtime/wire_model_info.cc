@@ -1,0 +1,132 @@
+// Decodes ModelInfo without libprotobuf.
+#include <protozero/pbf_reader.hpp>
+
+#include "runtime/model_info.h"
+#include "runtime/wire_attrs.h"
+
+namespace tarn {
+namespace {
+
+using protozero::pbf_reader;
+using protozero::pbf_wire_type;
+
+// Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto.
+enum InfoField : uint32_t { kSelfTest = 1 };
+enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3 };
+enum TensorField : uint32_t { kName = 1, kDType = 2, kShape = 3, kSeedOrStep = 4, kValues = 5, kRange = 6 };
+enum ShapeField : uint32_t { kDim = 2 };
+enum DimField : uint32_t { kSize = 1 };
+
+bool is_bytes(const pbf_reader& reader) {
+  return reader.wire_type() == pbf_wire_type::length_delimited;
+}
+bool is_number(const pbf_reader& reader) {
+  return reader.wire_type() == pbf_wire_type::varint;
+}
+
+std::string text_of(pbf_reader& reader) {
+  protozero::data_view bytes = reader.get_view();
+  return {bytes.data(), bytes.size()};
+}
+
+Result<Shape> read_shape(pbf_reader reader) {
+  std::vector<int64_t> dims;
+  while (next_field(reader)) {
+    if (reader.tag() != kDim || !is_bytes(reader)) {
+      reader.skip();
+      continue;
+    }
+    int64_t size = 0;
+    pbf_reader dim = reader.get_message();
+    while (next_field(dim)) {
+      if (dim.tag() == kSize && is_number(dim)) {
+        size = dim.get_int64();
+      } else {
+        dim.skip();
+      }
+    }
+    if (size < 0) return data_loss("a dimension of ", size);
+    dims.push_back(size);
+  }
+  return Shape::make(dims);
+}
+
+// What inputs and outputs share; `read_other` takes the other fields, or says that it does not.
+template <class T, class ReadOther>
+Status read_tensor(pbf_reader reader, T& tensor, const ReadOther& read_other) {
+  while (next_field(reader)) {
+    if (reader.tag() == kName && is_bytes(reader)) {
+      tensor.name = text_of(reader);
+    } else if (reader.tag() == kDType && is_number(reader)) {
+      int32_t number = reader.get_int32();
+      tensor.dtype = dtype_is_known(number) ? static_cast<DType>(number) : DType::kInvalid;
+    } else if (reader.tag() == kShape && is_bytes(reader)) {
+      TARN_ASSIGN_OR_RETURN(tensor.shape, read_shape(reader.get_message()));
+    } else if (!read_other(reader)) {
+      reader.skip();
+    }
+  }
+  if (tensor.dtype == DType::kInvalid) return data_loss(quoted(tensor.name), " has no dtype known here");
+  return {};
+}
+
+Result<SelfTest> read_self_test(pbf_reader reader) {
+  SelfTest test;
+  while (next_field(reader)) {
+    if (reader.tag() == kInput && is_bytes(reader)) {
+      SelfTest::Input& input = test.inputs.emplace_back();
+      TARN_RETURN_IF_ERROR(read_tensor(reader.get_message(), input, [&](pbf_reader& field) {
+        if (field.tag() != kSeedOrStep || !is_number(field)) return false;
+        input.seed = field.get_uint64();
+        return true;
+      }));
+    } else if (reader.tag() == kOutput && is_bytes(reader)) {
+      SelfTest::Output& output = test.outputs.emplace_back();
+      TARN_RETURN_IF_ERROR(read_tensor(reader.get_message(), output, [&](pbf_reader& field) {
+        if (field.tag() == kSeedOrStep && is_number(field)) {
+          output.step = field.get_int64();
+        } else if (field.tag() == kValues && is_bytes(field)) {
+          output.values = text_of(field);
+        } else if (field.tag() == kRange && field.wire_type() == pbf_wire_type::fixed64) {
+          output.range = field.get_double();
+        } else {
+          return false;
+        }
+        return true;
+      }));
+      if (output.step < 1) return data_loss(quoted(output.name), " has a step of ", output.step);
+    } else if (reader.tag() == kTolerance && reader.wire_type() == pbf_wire_type::fixed64) {
+      test.tolerance = reader.get_double();
+    } else {
+      reader.skip();
+    }
+  }
+  return test;
+}
+
+Result<ModelInfo> read_model_info(std::string_view bytes) {
+  ModelInfo info;
+  try {
+    pbf_reader reader(bytes.data(), bytes.size());
+    while (next_field(reader)) {
+      if (reader.tag() == kSelfTest && is_bytes(reader)) {
+        TARN_ASSIGN_OR_RETURN(info.self_test, read_self_test(reader.get_message()));
+      } else {
+        reader.skip();
+      }
+    }
+  } catch (const protozero::exception& error) {
+    return data_loss("damaged: ", error.what());
+  }
+  return info;
+}
+
+}  // namespace
+
+Result<ModelInfo> parse_model_info(std::string_view bytes) {
+  Result<ModelInfo> info = read_model_info(bytes);
+  if (!info.ok()) return info.status().with_context("what is stored with the model (model_info)");
+  return info;
+}
+
+}  // namespace tarn
