@@ -192,6 +192,21 @@ class Ranker {
     return from.of_model && from.is_passed_on && from.origin >= 0 ? from.origin : id;
   }
 
+  // The condition of an Assert, or what is printed.
+  bool is_only_checked(NodeId id) const {
+    const std::vector<Use>& uses = graph_.uses(id);
+    return !uses.empty() && std::all_of(uses.begin(), uses.end(), [&](const Use& use) {
+      const Node& user = graph_.node(use.node);
+      return use.input != Use::kControl && (user.is("Assert") || user.op.starts_with("Print"));
+    });
+  }
+  // Something of the model waits for it: an order, not a result.
+  bool is_waited_for(NodeId id) {
+    const std::vector<Use>& uses = graph_.uses(id);
+    return std::any_of(uses.begin(), uses.end(),
+                       [&](const Use& use) { return use.input == Use::kControl && state(use.node).of_model; });
+  }
+
   // What the nodes of a tf.cond's branch wait for.
   bool is_pivot(const Node& node) const {
     return node.is("Identity") && !node.inputs.empty() && !node.inputs[0].is_none() &&
@@ -245,7 +260,7 @@ class Ranker {
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
     bool read_by_model = is_read_by_model(id);
     const Node& source = graph_.node(own.origin);
-    if (is_pivot(node)) return std::nullopt;
+    if (is_pivot(node) || is_only_checked(id)) return std::nullopt;
     bool named = is_named(node) || is_named(source);
     // A classifier's scores are what one wants, though labels may be looked up behind them. A layer that more of the
     // model comes behind is no output, whatever its name.
@@ -269,7 +284,7 @@ class Ranker {
     if (&source != &node) str_append(reason, " of ", source.op);
     if (named) reason += ", named like an output";
     if (only_sure_) reason += ", in a scope named like training";
-    return OutputCandidate{id, node.name, std::move(reason), score, !read_by_model};
+    return OutputCandidate{id, node.name, std::move(reason), score, !read_by_model && !is_waited_for(id)};
   }
 
   const Graph& graph_;
@@ -284,10 +299,28 @@ std::vector<OutputCandidate> output_candidates(const Graph& graph, size_t most) 
   return found.empty() ? Ranker(graph, true).run(most) : found;
 }
 
+namespace {
+
+// Of a graph that nothing is fed to: what nobody reads.
+std::vector<OutputCandidate> ends_without_inputs(const Graph& graph) {
+  std::vector<OutputCandidate> ends;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (is_one_of(node.op, kInputOps)) return {};
+    if (!graph.uses(id).empty() || is_one_of(node.op, kNoOutputOps) || is_of_training(node, true)) continue;
+    if (node.def == nullptr || !node.outputs.empty())
+      ends.push_back({id, node.name, str_cat(node.op, ", of a graph without inputs")});
+  }
+  return ends;
+}
+
+}  // namespace
+
 Result<std::vector<OutputCandidate>> choose_outputs(const Graph& graph) {
   constexpr size_t kAll = 1000;
   std::vector<OutputCandidate> found = output_candidates(graph, kAll), ends;
   std::copy_if(found.begin(), found.end(), std::back_inserter(ends), [](const OutputCandidate& c) { return c.is_end; });
+  if (ends.empty()) ends = ends_without_inputs(graph);
   if (ends.empty()) return failed_precondition("no node looks like an output");
   // Heads of one model differ by what their last op is and how their nodes are called; not by whether weights lead to
   // them, or whether they are a loss.

@@ -14,7 +14,7 @@ namespace {
 // networks 1e-5. A wrong kernel or a damaged weight is far beyond this.
 constexpr double kTolerance = 1e-3;
 // An output of this many elements and fewer is stored whole, of a larger one as many, evenly spaced.
-constexpr int64_t kMostValues = 256;
+constexpr int64_t kMostValues = 64;
 
 struct Value {
   bool is_floating = false;

@@ -101,15 +101,16 @@ tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::PassGraph before,
                         tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
   tarn::Graph graph = std::move(before.graph);
+  if (!FLAGS_report.empty()) before.graph = graph;
   auto found = tarn::find_ends(graph, options);
   // The flag settles it.
   if (!found.ok()) return tarn::invalid_argument("--output_names: ", found.status().message());
-  for (const tarn::OutputCandidate& output : *found)
+  for (const std::string& note : found->notes) tarn::print("input found: ", note, "\n");
+  for (const tarn::OutputCandidate& output : found->outputs)
     tarn::print("output found: ", tarn::candidates_text({output}), "\n");
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   if (FLAGS_print_passes)
     tarn::print("pipeline: ", FLAGS_passes.empty() ? tarn::mobile_pipeline(options) : FLAGS_passes, "\n");
-  if (!FLAGS_report.empty()) before.graph = graph;
 
   tarn::Result<std::vector<tarn::PassReport>> reports = tarn::optimize_for_mobile(graph, options);
   if (!reports.ok()) return tarn::ask_for_feeds(reports.status());

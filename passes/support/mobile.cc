@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/freeze_inputs.h"
 #include "graph/model_info.h"
 #include "passes/support/stored_test.h"
 
@@ -37,13 +38,52 @@ Status check_runs_on(const Graph& graph, const MobileOptions& options) {
   return problems.to_status("").with_context(str_cat("not for ", target_runtime_name(options.runtime)));
 }
 
+bool parses_examples(const Node& node) {
+  return node.op.starts_with("ParseExample") || node.op.starts_with("ParseSingleExample");
+}
+
+// The tensors that needed nodes read of parsed records: each becomes an input under the name of the Identity that a
+// SavedModel gives it, if there is one.
+std::vector<ModelInput> example_inputs(const Graph& graph, const std::vector<bool>& needed) {
+  std::vector<ModelInput> found;
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (!needed[static_cast<size_t>(id)] || !parses_examples(node)) continue;
+    for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
+      std::vector<NodeId> readers;
+      for (const Use& use : graph.uses(id)) {
+        bool reads = use.input != Use::kControl && use.slot == static_cast<int>(slot);
+        if (reads && needed[static_cast<size_t>(use.node)]) readers.push_back(use.node);
+      }
+      if (readers.empty()) continue;
+      bool is_named = readers.size() == 1 && graph.node(readers[0]).is("Identity");
+      Wire wire = is_named ? Wire{readers[0], 0} : Wire{id, static_cast<int>(slot)};
+      std::string name = slot == 0 || is_named ? graph.node(wire.node).name : str_cat(node.name, "_", slot);
+      const Fact& fact = graph.fact(wire);
+      found.push_back({.wire = wire, .name = name, .dtype = fact.dtype, .shape = fact.shape});
+    }
+  }
+  return found;
+}
+
+// In the place of `input.wire`, under its name; what had that name steps aside.
+Status make_placeholder(Graph& graph, const ModelInput& input) {
+  if (std::optional<NodeId> same = graph.find(input.name))
+    TARN_RETURN_IF_ERROR(graph.rename(*same, graph.unique_name(input.name + "/source")));
+  TARN_ASSIGN_OR_RETURN(NodeId id, graph.add({.name = graph.unique_name(input.name),
+                                              .op = "Placeholder",
+                                              .attrs = {{"dtype", input.dtype}, {"shape", input.shape}}}));
+  graph.replace_uses(input.wire, {id, 0});
+  return {};
+}
+
 }  // namespace
 
-Result<std::vector<OutputCandidate>> find_ends(const Graph& graph, MobileOptions& options) {
-  std::vector<OutputCandidate> found;
+Result<FoundEnds> find_ends(Graph& graph, MobileOptions& options) {
+  FoundEnds found;
   if (options.outputs.empty()) {
-    TARN_ASSIGN_OR_RETURN(found, choose_outputs(graph));
-    for (const OutputCandidate& output : found) options.outputs.push_back(output.name);
+    TARN_ASSIGN_OR_RETURN(found.outputs, choose_outputs(graph));
+    for (const OutputCandidate& output : found.outputs) options.outputs.push_back(output.name);
   }
   if (!options.inputs.empty()) return found;
   std::vector<NodeId> ends;
@@ -52,6 +92,15 @@ Result<std::vector<OutputCandidate>> find_ends(const Graph& graph, MobileOptions
     ends.push_back(id);
   }
   std::vector<bool> needed = ancestors(graph, ends);
+  std::vector<ModelInput> sources = queue_inputs(graph, needed, ends);
+  for (ModelInput& input : example_inputs(graph, needed)) sources.push_back(std::move(input));
+  for (const ModelInput& source : sources) {
+    std::string label = node_label(graph.node(source.wire.node).op, graph.node(source.wire.node).name);
+    TARN_RETURN_IF_ERROR(make_placeholder(graph, source));
+    found.notes.push_back(str_cat(quoted(source.name), " (", dtype_short_name(source.dtype), source.shape,
+                                  ") is a Placeholder now, in place of what ", label, " gave"));
+  }
+  if (!sources.empty()) return found;
   std::vector<std::string> with_default;
   for (NodeId id : graph.ids()) {
     if (!needed[static_cast<size_t>(id)]) continue;

@@ -32,9 +32,14 @@ struct MobileOptions {
   std::function<Status(const PassReport& report, const Graph& graph)> after_pass = {};
 };
 
-// What was not named: the outputs (choose_outputs; returned, with the reasons), and of a graph whose only inputs have
-// defaults the inputs.
-Result<std::vector<OutputCandidate>> find_ends(const Graph& graph, MobileOptions& options);
+struct FoundEnds {
+  std::vector<OutputCandidate> outputs;  // none if they were named
+  std::vector<std::string> notes;        // what was done about inputs, a sentence each
+};
+// What was not named. Outputs: choose_outputs(), whose error this gives. Inputs: Placeholders need no names; what the
+// graph fed itself, from queues, iterators and tf.Examples that it parsed, becomes Placeholders; of a graph whose only
+// inputs have defaults these are the inputs.
+Result<FoundEnds> find_ends(Graph& graph, MobileOptions& options);
 
 // As transform_graph takes it. Every pass of it keeps the outputs but for rounding (quantize_weights: and quantizing),
 // and none assumes more than that the graph is used, not trained.

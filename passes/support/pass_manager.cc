@@ -7,8 +7,8 @@
 #include <map>
 
 #include "core/crc32c.h"
-#include "core/tensor_name.h"
 #include "core/half.h"
+#include "core/tensor_name.h"
 #include "graph/model_info.h"
 #include "passes/support/sample_inputs.h"
 
@@ -128,17 +128,12 @@ double relative_difference(const Tensor& a, const Tensor& b) {
   return a.identical_to(b) ? 0 : std::numeric_limits<double>::infinity();
 }
 
-namespace {
-
-// With everything known anew from the inputs on: what a pass changed may tell or untell values and shapes further down.
 Status refresh_facts(Graph& graph) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph));
   Problems problems;
   for (NodeId id : order) problems.add(graph.reinfer(id));
   return problems.to_status("");
 }
-
-}  // namespace
 
 namespace {
 

@@ -63,6 +63,9 @@ struct Culprit {
   double difference = 0;
 };
 
+// Judges every node anew, in the order of the data: what is known of values and shapes follows from the inputs.
+Status refresh_facts(Graph& graph);
+
 // The bytes of all constants.
 int64_t constant_bytes(const Graph& graph);
 
