@@ -44,40 +44,42 @@ std::string_view content_of(const pb::NodeDef& node) {
   return largest;
 }
 
-// A node of `bytes` whose content begins at `content` of them, written behind `out`.
-void add_node(std::string& out, const std::string& bytes, size_t content) {
+// How much goes before a node of `bytes` that is written at `at`, for its content to begin at a multiple.
+size_t padding_before(size_t at, size_t bytes, size_t content) {
   size_t pad = 0;
   // The padding is part of the node's length, whose own length may grow by it: at most one more try.
-  for (int attempt = 0; content != std::string::npos && attempt < 3; ++attempt) {
-    size_t at = out.size() + 1 + varint_size(pad + bytes.size()) + pad + content;
-    if (at % kContentAlignment == 0) break;
-    size_t missing = kContentAlignment - at % kContentAlignment;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    size_t begin = at + 1 + varint_size(pad + bytes) + pad + content;
+    if (begin % kContentAlignment == 0) break;
+    size_t missing = kContentAlignment - begin % kContentAlignment;
     pad = (pad + missing) % kContentAlignment;
     if (pad == 1 || pad == 2) pad += kContentAlignment;
   }
-  out += kNodeKey;
-  put_varint(out, pad + bytes.size());
-  out += padding(pad);
-  out += bytes;
+  return pad;
 }
 
 }  // namespace
 
-std::string aligned_graph_bytes(pb::GraphDef def) {
-  const size_t size = def.ByteSizeLong();
-  google::protobuf::RepeatedPtrField<pb::NodeDef> nodes;
-  nodes.Swap(def.mutable_node());
-  std::string out;
-  out.reserve(size + size / 128 + 4096);
-  for (pb::NodeDef& node : nodes) {
-    std::string bytes = serialize(node);
-    std::string_view content = content_of(node);
-    // Found again by its bytes: the key before it keeps a shorter beginning from being taken for it.
-    size_t place = content.size() >= kAlignedContent ? bytes.find(content) : std::string::npos;
-    node.Clear();
-    add_node(out, bytes, place);
-  }
-  return out += serialize(def);
+Status AlignedGraphWriter::write(std::string_view bytes) {
+  size_ += bytes.size();
+  return sink_(bytes);
+}
+
+Status AlignedGraphWriter::add(const pb::NodeDef& node) {
+  std::string bytes = serialize(node);
+  std::string_view content = content_of(node);
+  // Found again by its bytes: the key before it keeps a shorter beginning from being taken for it.
+  size_t place = content.size() >= kAlignedContent ? bytes.find(content) : std::string::npos;
+  size_t pad = place == std::string::npos ? 0 : padding_before(size_, bytes.size(), place);
+  std::string head(1, kNodeKey);
+  put_varint(head, pad + bytes.size());
+  head += padding(pad);
+  TARN_RETURN_IF_ERROR(write(head));
+  return write(bytes);
+}
+
+Status AlignedGraphWriter::finish(const pb::GraphDef& rest) {
+  return write(serialize(rest));
 }
 
 }  // namespace tarn

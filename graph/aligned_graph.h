@@ -1,14 +1,19 @@
 // GraphDefs whose large constants lie aligned in the file, so that an engine which maps it uses them where they are.
 //
-//   std::string bytes = aligned_graph_bytes(export_graph_def(graph));
+//   AlignedGraphWriter writer([&](std::string_view bytes) { return file.append(bytes); });
+//   for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(writer.add(export_node_def(graph, id)));
+//   TARN_RETURN_IF_ERROR(writer.finish(export_without_nodes(graph)));
 //
 // What moves them is a field that stands first in their NodeDef, of a number that no reader knows and every reader of
 // protobufs skips (TensorFlow, OpenCV and Netron do). It is still a GraphDef: no byte else changes.
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <string_view>
 
+#include "core/status.h"
 #include "proto/graph.pb.h"
 
 namespace tarn {
@@ -17,7 +22,22 @@ constexpr size_t kContentAlignment = 64;  // bytes: a cache line, and the widest
 constexpr size_t kAlignedContent = size_t{16}
                                    << 10;  // shorter contents are copied in no time; the field takes up to 68
 
-// Takes the nodes out of `def`, so that a graph of gigabytes is not in memory more often than need be.
-std::string aligned_graph_bytes(pb::GraphDef def);
+// Thread-compatible.
+class AlignedGraphWriter {
+ public:
+  using Sink = std::function<Status(std::string_view bytes)>;
+  explicit AlignedGraphWriter(Sink sink) : sink_(std::move(sink)) {}
+
+  Status add(const pb::NodeDef& node);
+  // What else the graph has; its nodes, if any, are written as they are.
+  Status finish(const pb::GraphDef& rest);
+  size_t size() const { return size_; }  // of what was written
+
+ private:
+  Status write(std::string_view bytes);
+
+  Sink sink_;
+  size_t size_ = 0;
+};
 
 }  // namespace tarn

@@ -262,26 +262,34 @@ Status expect_fits_proto(const Graph& graph) {
                             "; the largest: ", str_join(largest));
 }
 
-pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options) {
-  pb::GraphDef def;
-  def.mutable_node()->Reserve(graph.node_count());
-  for (NodeId id : graph.ids()) {
-    const Node& node = graph.node(id);
-    pb::NodeDef& out = *def.add_node();
-    out.set_name(node.name);
-    out.set_op(node.op);
-    out.set_device(node.device);
-    for (Wire wire : node.inputs) {
-      if (!wire.is_none()) out.add_input(graph.wire_name(wire));
-    }
-    for (NodeId control : node.controls) out.add_input("^" + graph.node(control).name);
-    for (const auto& [name, value] : node.attrs) {
-      if (!is_left_out(node, name, value, options.defaults)) (*out.mutable_attr())[name] = attr_to_proto(value);
-    }
+pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& options) {
+  const Node& node = graph.node(id);
+  pb::NodeDef out;
+  out.set_name(node.name);
+  out.set_op(node.op);
+  out.set_device(node.device);
+  for (Wire wire : node.inputs) {
+    if (!wire.is_none()) out.add_input(graph.wire_name(wire));
   }
+  for (NodeId control : node.controls) out.add_input("^" + graph.node(control).name);
+  for (const auto& [name, value] : node.attrs) {
+    if (!is_left_out(node, name, value, options.defaults)) (*out.mutable_attr())[name] = attr_to_proto(value);
+  }
+  return out;
+}
+
+pb::GraphDef export_without_nodes(const Graph& graph, const ExportOptions& options) {
+  pb::GraphDef def;
   if (!graph.library.empty()) def.mutable_library()->ParseFromString(graph.library);
   export_versions(graph, options, def);
   def.set_model_info(graph.model_info);
+  return def;
+}
+
+pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options) {
+  pb::GraphDef def = export_without_nodes(graph, options);
+  def.mutable_node()->Reserve(graph.node_count());
+  for (NodeId id : graph.ids()) *def.add_node() = export_node_def(graph, id, options);
   return def;
 }
 

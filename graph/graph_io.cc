@@ -86,24 +86,50 @@ Result<Graph> parse_graph(std::string bytes, const std::string& source, const Re
   return import_graph_def(def, import_options(source, options, notes));
 }
 
+namespace {
+
+// Node by node: a second copy of all constants would be as large as the graph.
+Status write_binary(const Graph& graph, const AlignedGraphWriter::Sink& sink) {
+  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
+  AlignedGraphWriter writer(sink);
+  auto add = [&](const Status& written) {
+    if (!written.ok() || writer.size() <= kMostProtoBytes) return written;
+    return resource_exhausted("the graph takes more than ", kMostProtoBytes, " bytes, the most that a GraphDef has");
+  };
+  for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(add(writer.add(export_node_def(graph, id))));
+  return add(writer.finish(export_without_nodes(graph)));
+}
+
+}  // namespace
+
 Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
   if (format == GraphFormat::kText) return graph_to_text(graph);
-  TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
-  pb::GraphDef def = export_graph_def(graph);
   if (format == GraphFormat::kPbtxt) {
+    TARN_RETURN_IF_ERROR(expect_fits_proto(graph));
+    pb::GraphDef def = export_graph_def(graph);
     def.clear_model_info();  // TensorFlow skips fields that it does not know in bytes, but refuses them in text
     return to_pbtxt(def);
   }
-  if (size_t size = def.ByteSizeLong(); size > kMostProtoBytes) {
-    return resource_exhausted("the graph takes ", size, " bytes; a GraphDef has at most ", kMostProtoBytes);
-  }
-  return aligned_graph_bytes(std::move(def));
+  std::string bytes;
+  TARN_RETURN_IF_ERROR(write_binary(graph, [&](std::string_view part) {
+    bytes += part;
+    return Status();
+  }));
+  return bytes;
 }
 
 Status write_graph(const Graph& graph, const std::string& path, GraphFormat format) {
-  Result<std::string> bytes = graph_bytes(graph, format == GraphFormat::kByExtension ? format_of(path) : format);
-  if (!bytes.ok()) return bytes.status().with_context(path);
-  return write_file_atomically(path, *bytes);
+  if (format == GraphFormat::kByExtension) format = format_of(path);
+  if (format == GraphFormat::kText || format == GraphFormat::kPbtxt) {
+    Result<std::string> bytes = graph_bytes(graph, format);
+    if (!bytes.ok()) return bytes.status().with_context(path);
+    return write_file_atomically(path, *bytes);
+  }
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+  Status sunk;  // names the file; what is wrong with the graph does not yet
+  Status written = write_binary(graph, [&](std::string_view part) { return sunk = file.append(part); });
+  if (!written.ok()) return sunk.ok() ? written.with_context(path) : sunk;
+  return file.commit();
 }
 
 Result<std::string> WriteGraph(const Graph& graph, const std::string& dir, const std::string& name,

@@ -5,7 +5,7 @@
 #include "core/image_codec.h"
 #include "core/op_names.h"
 #include "core/regex.h"
-#include "graph/graph_io.h"
+#include "graph/graph_source.h"
 #include "graph/session.h"
 #include "runtime/engine.h"
 
@@ -54,7 +54,7 @@ std::string unknown_text(const Node& node) {
 
 // What no input would mend: loops that are none, dtypes and shapes at odds. Ops and services that are missing here,
 // another runtime may have.
-Status judge_at_load(const std::string& bytes, const std::vector<Session::Feed>& feeds,
+Status judge_at_load(const Graph& graph, const std::vector<Session::Feed>& feeds,
                      const std::vector<std::string>& fetches) {
   if (fetches.empty()) return {};
   EngineOptions options;
@@ -63,14 +63,13 @@ Status judge_at_load(const std::string& bytes, const std::vector<Session::Feed>&
   options.regex = &regex_compiler();
   for (const Session::Feed& feed : feeds) options.inputs.push_back(feed.first);
   options.outputs = fetches;
-  Status status = Engine::load_bytes(bytes, nullptr, "the frozen graph", options).status();
+  Status status = Engine::load_source(std::make_unique<GraphSource>(graph), "the frozen graph", options).status();
   return status.code() == Code::kInvalidArgument ? status : Status();
 }
 
 }  // namespace
 
-Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs) {
-  TARN_ASSIGN_OR_RETURN(Graph graph, parse_graph(bytes, "the frozen graph", {.allow_unknown_ops = true}));
+Result<FrozenCheck> check_frozen_graph(const Graph& graph, const std::vector<std::string>& outputs) {
   std::vector<NodeId> targets;
   std::vector<std::string> fetches, run_only;
   for (const std::string& output : outputs) {
@@ -108,7 +107,7 @@ Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vect
   std::vector<Tensor> results;
   Status status = session.Run(feeds, fetches, run_only, &results);
   if (status.ok()) return FrozenCheck{};
-  if (Status judged = judge_at_load(bytes, feeds, fetches); !judged.ok())
+  if (Status judged = judge_at_load(graph, feeds, fetches); !judged.ok())
     return judged.with_context("it would not run, whatever is fed (--check=false writes it all the same)");
   if (!unknown.empty()) return FrozenCheck{unknown, true};
   return FrozenCheck{str_cat("on made-up inputs: ", status.message())};

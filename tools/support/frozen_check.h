@@ -1,13 +1,13 @@
-// Whether a frozen graph works: it is read back as the file it will be, and run once.
+// Whether a frozen graph works: it is run once.
 //
-//   TARN_ASSIGN_OR_RETURN(FrozenCheck check, check_frozen_graph(bytes, {"softmax"}));
+//   TARN_ASSIGN_OR_RETURN(FrozenCheck check, check_frozen_graph(graph, {"softmax"}));
 //   if (!check.why_not_run.empty()) …
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "core/status.h"
+#include "graph/graph.h"
 
 namespace tarn {
 
@@ -18,9 +18,9 @@ struct FrozenCheck {
   bool is_expected = false;
 };
 
-// Errors: `bytes` do not read back, or not as a graph without variables, or as one that runs with no input at all. Then
-// runs the outputs on zeros (unknown dims are 1, strings empty); the result says why the run was not made or did not
-// come to its end: made-up inputs may fit no picture decoder, and ops may be missing here that another runtime has.
-Result<FrozenCheck> check_frozen_graph(const std::string& bytes, const std::vector<std::string>& outputs);
+// Errors: it is no graph without variables, or none that runs with any input. Runs the outputs on zeros (unknown dims
+// are 1, strings empty); the result says why the run was not made or did not come to its end: made-up inputs may fit no
+// picture decoder, and ops may be missing here that another runtime has.
+Result<FrozenCheck> check_frozen_graph(const Graph& graph, const std::vector<std::string>& outputs);
 
 }  // namespace tarn
