@@ -6,12 +6,19 @@
 #include <utility>
 
 #include "graph/graph_def.h"
+#include "graph/tensor_proto.h"
 
 namespace tarn {
 namespace {
 
 constexpr uint32_t kPaddingField = 1000;
-constexpr char kNodeKey = 1 << 3 | 2;  // GraphDef.node, length-delimited
+// Length-delimited fields, each a field number and wire type 2.
+constexpr char kNodeKey = 1 << 3 | 2;  // GraphDef.node
+constexpr char kAttrKey = 5 << 3 | 2;  // NodeDef.attr, a map: of its entries key and value
+constexpr char kEntryKeyKey = 1 << 3 | 2;
+constexpr char kEntryValueKey = 2 << 3 | 2;
+constexpr char kTensorKey = 8 << 3 | 2;   // AttrValue.tensor
+constexpr char kContentKey = 4 << 3 | 2;  // TensorProto.tensor_content
 
 void put_varint(std::string& out, uint64_t value) {
   for (; value > 127; value >>= 7) out += static_cast<char>((value & 127) | 128);
@@ -32,16 +39,6 @@ std::string padding(size_t size) {
   put_varint(out, size - 3);
   out.resize(size);
   return out;
-}
-
-// The largest tensor_content among the node's attrs.
-std::string_view content_of(const pb::NodeDef& node) {
-  std::string_view largest;
-  for (const auto& [name, attr] : node.attr()) {
-    std::string_view content = attr.tensor().tensor_content();
-    if (content.size() > largest.size()) largest = content;
-  }
-  return largest;
 }
 
 // How much goes before a node of `bytes` that is written at `at`, for its content to begin at a multiple.
@@ -65,21 +62,57 @@ Status AlignedGraphWriter::write(std::string_view bytes) {
   return sink_(bytes);
 }
 
-Status AlignedGraphWriter::add(const pb::NodeDef& node) {
-  std::string bytes = serialize(node);
-  std::string_view content = content_of(node);
-  // Found again by its bytes: the key before it keeps a shorter beginning from being taken for it.
-  size_t place = content.size() >= kAlignedContent ? bytes.find(content) : std::string::npos;
-  size_t pad = place == std::string::npos ? 0 : padding_before(size_, bytes.size(), place);
+Status AlignedGraphWriter::add(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  const AttrValue* value = node.is("Const") ? node.attrs.find("value") : nullptr;
+  if (value != nullptr && value->is<Tensor>()) {
+    const Tensor& tensor = value->as<Tensor>();
+    if (is_written_as_content(tensor) && tensor.byte_size() >= kAlignedContent) return add_constant(graph, id, tensor);
+  }
+  std::string bytes = serialize(export_node_def(graph, id));
   std::string head(1, kNodeKey);
-  put_varint(head, pad + bytes.size());
-  head += padding(pad);
+  put_varint(head, bytes.size());
   TARN_RETURN_IF_ERROR(write(head));
   return write(bytes);
 }
 
-Status AlignedGraphWriter::finish(const pb::GraphDef& rest) {
-  return write(serialize(rest));
+Status AlignedGraphWriter::add_constant(const Graph& graph, NodeId id, const Tensor& value) {
+  constexpr std::string_view kValue = "value";
+  // Attrs are written in the order of their names: a Const's others, `dtype` and those that begin with '_', come first.
+  pb::NodeDef node = export_node_def(graph, id, {}, kValue);
+  std::string_view content(static_cast<const char*>(value.data()), value.byte_size());
+  pb::TensorProto without_content;
+  without_content.set_dtype(dtype_to_proto(value.dtype()));
+  *without_content.mutable_tensor_shape() = shape_to_proto(value.shape());
+  // Each message around the content, from the inside out: what stands before what is within.
+  std::string head = serialize(without_content);
+  auto wrap = [&](char key) {
+    std::string outer(1, key);
+    put_varint(outer, head.size() + content.size());
+    head.insert(0, outer);
+  };
+  head += kContentKey;
+  put_varint(head, content.size());
+  wrap(kTensorKey);
+  wrap(kEntryValueKey);
+  std::string key(1, kEntryKeyKey);
+  put_varint(key, kValue.size());
+  head.insert(0, key.append(kValue));
+  wrap(kAttrKey);
+  head.insert(0, serialize(node));
+
+  size_t size = head.size() + content.size();
+  size_t pad = padding_before(size_, size, head.size());
+  std::string start(1, kNodeKey);
+  put_varint(start, pad + size);
+  start += padding(pad);
+  TARN_RETURN_IF_ERROR(write(start));
+  TARN_RETURN_IF_ERROR(write(head));
+  return write(content);
+}
+
+Status AlignedGraphWriter::finish(const Graph& graph) {
+  return write(serialize(export_without_nodes(graph)));
 }
 
 }  // namespace tarn

@@ -1,8 +1,8 @@
 // GraphDefs whose large constants lie aligned in the file, so that an engine which maps it uses them where they are.
 //
 //   AlignedGraphWriter writer([&](std::string_view bytes) { return file.append(bytes); });
-//   for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(writer.add(export_node_def(graph, id)));
-//   TARN_RETURN_IF_ERROR(writer.finish(export_without_nodes(graph)));
+//   for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(writer.add(graph, id));
+//   TARN_RETURN_IF_ERROR(writer.finish(graph));
 //
 // What moves them is a field that stands first in their NodeDef, of a number that no reader knows and every reader of
 // protobufs skips (TensorFlow, OpenCV and Netron do). It is still a GraphDef: no byte else changes.
@@ -13,8 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/status.h"
-#include "proto/graph.pb.h"
+#include "graph/graph.h"
 
 namespace tarn {
 
@@ -28,13 +27,15 @@ class AlignedGraphWriter {
   using Sink = std::function<Status(std::string_view bytes)>;
   explicit AlignedGraphWriter(Sink sink) : sink_(std::move(sink)) {}
 
-  Status add(const pb::NodeDef& node);
-  // What else the graph has; its nodes, if any, are written as they are.
-  Status finish(const pb::GraphDef& rest);
+  // Large constants go to the sink from where they lie in memory, uncopied.
+  Status add(const Graph& graph, NodeId id);
+  // What else the graph has, once its nodes are added.
+  Status finish(const Graph& graph);
   size_t size() const { return size_; }  // of what was written
 
  private:
   Status write(std::string_view bytes);
+  Status add_constant(const Graph& graph, NodeId id, const Tensor& value);
 
   Sink sink_;
   size_t size_ = 0;

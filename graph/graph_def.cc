@@ -262,7 +262,7 @@ Status expect_fits_proto(const Graph& graph) {
                             "; the largest: ", str_join(largest));
 }
 
-pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& options) {
+pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& options, std::string_view but_attr) {
   const Node& node = graph.node(id);
   pb::NodeDef out;
   out.set_name(node.name);
@@ -273,7 +273,8 @@ pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& 
   }
   for (NodeId control : node.controls) out.add_input("^" + graph.node(control).name);
   for (const auto& [name, value] : node.attrs) {
-    if (!is_left_out(node, name, value, options.defaults)) (*out.mutable_attr())[name] = attr_to_proto(value);
+    if (name != but_attr && !is_left_out(node, name, value, options.defaults))
+      (*out.mutable_attr())[name] = attr_to_proto(value);
   }
   return out;
 }

@@ -51,7 +51,9 @@ Status expect_fits_proto(const Graph& graph);
 // Nodes in the order of Graph::ids(), control inputs after data inputs.
 pb::GraphDef export_graph_def(const Graph& graph, const ExportOptions& options = {});
 // Its parts, for who cannot hold all constants a second time: one node, and everything else.
-pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& options = {});
+// `but_attr` is left out.
+pb::NodeDef export_node_def(const Graph& graph, NodeId id, const ExportOptions& options = {},
+                            std::string_view but_attr = {});
 pb::GraphDef export_without_nodes(const Graph& graph, const ExportOptions& options = {});
 
 // The bytes of a message, with its maps in sorted order.

@@ -96,8 +96,8 @@ Status write_binary(const Graph& graph, const AlignedGraphWriter::Sink& sink) {
     if (!written.ok() || writer.size() <= kMostProtoBytes) return written;
     return resource_exhausted("the graph takes more than ", kMostProtoBytes, " bytes, the most that a GraphDef has");
   };
-  for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(add(writer.add(export_node_def(graph, id))));
-  return add(writer.finish(export_without_nodes(graph)));
+  for (NodeId id : graph.ids()) TARN_RETURN_IF_ERROR(add(writer.add(graph, id)));
+  return add(writer.finish(graph));
 }
 
 }  // namespace

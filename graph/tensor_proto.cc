@@ -138,11 +138,15 @@ Result<Tensor> tensor_from_proto(const pb::TensorProto& proto, const TensorProto
   return tensor_from_fields(fields, options.max_bytes);
 }
 
+bool is_written_as_content(const Tensor& tensor) {
+  return tensor.element_count() > 1 && written_as_content(tensor.dtype());
+}
+
 pb::TensorProto tensor_to_proto(const Tensor& tensor) {
   pb::TensorProto proto;
   proto.set_dtype(dtype_to_proto(tensor.dtype()));
   *proto.mutable_tensor_shape() = shape_to_proto(tensor.shape());
-  if (tensor.element_count() > 1 && written_as_content(tensor.dtype())) {
+  if (is_written_as_content(tensor)) {
     proto.set_tensor_content(tensor.data(), tensor.byte_size());
   } else {
     add_to_field(tensor, proto);

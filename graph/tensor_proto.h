@@ -26,6 +26,8 @@ Result<Tensor> tensor_from_proto(const pb::TensorProto& proto, const TensorProto
 // As TensorFlow's make_tensor_proto: one element (of string, bool, uint16 and complex: any number) in the typed field,
 // more in tensor_content.
 pb::TensorProto tensor_to_proto(const Tensor& tensor);
+// Whether that is tensor_content: the elements as they lie in memory.
+bool is_written_as_content(const Tensor& tensor);
 
 // Any shape that an attribute may hold: -1 is an unknown dim. Below -1 or rank > 254: an error.
 Result<Shape> shape_from_proto(const pb::TensorShapeProto& proto);

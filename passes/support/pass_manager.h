@@ -33,6 +33,9 @@ struct PassReport {
   // With verify: the largest difference of any output, relative to that output's largest magnitude.
   bool verified = false;
   double max_relative_difference = 0;
+  // Where that is beyond what a rounding pass promises: how far one rounding of every constant moves that output of the
+  // untouched graph. Four times that is a network's own doing.
+  double rounding_noise = 0;
   // The same for the constants that a quantizing pass changed.
   double max_constant_difference = 0;
 };
@@ -107,6 +110,8 @@ class PassManager {
   Result<size_t> steps_to_run(const std::vector<PipelineStep>& pipeline) const;
   Result<PassReport> run_step(Graph& graph, const PipelineStep& step, Ends& ends,
                               int most_changes = std::numeric_limits<int>::max()) const;
+  double rounding_noise(const Graph& graph, const std::vector<Session::Feed>& feeds, const std::string& output,
+                        const Tensor& value) const;
   std::string first_difference(const PassDef& pass, const Graph& before, const Graph& after,
                                const std::vector<Session::Feed>& feeds) const;
 

@@ -131,7 +131,15 @@ constexpr std::string_view kOpenCvOps[] = {"Abs",
                                            "Tanh",
                                            "Transpose"};
 
-std::string judge_for_opencv(const Node& node) {
+// Weights in 8 bits: its importer reads the constant behind such a node.
+bool is_opencv_weight(const Graph& graph, const Node& node) {
+  return node.is("Dequantize") && !node.inputs.empty() && !node.inputs[0].is_none() &&
+         graph.node(node.inputs[0].node).is("Const") && graph.fact(node.inputs[0]).dtype == DType::kQUInt8 &&
+         node.attrs.get_or<std::string>("mode", "MIN_COMBINED") == "MIN_FIRST";
+}
+
+std::string judge_for_opencv(const Graph& graph, const Node& node) {
+  if (is_opencv_weight(graph, node)) return {};
   if (std::find(std::begin(kOpenCvOps), std::end(kOpenCvOps), node.op) == std::end(kOpenCvOps))
     return "OpenCV's importer does not read this op";
   bool is_number = node.is("Const") || node.is("Placeholder");
@@ -269,7 +277,7 @@ std::vector<Obstacle> find_obstacles(const Graph& graph, const std::vector<std::
     switch (runtime) {
       case TargetRuntime::kTarn: obstacle.why = judge_for_tarn(graph, node); break;
       case TargetRuntime::kTensorFlow: obstacle.why = judge_for_tensorflow(node); break;
-      case TargetRuntime::kOpenCv: obstacle.why = judge_for_opencv(node); break;
+      case TargetRuntime::kOpenCv: obstacle.why = judge_for_opencv(graph, node); break;
     }
     if (obstacle.why.empty()) continue;
     obstacle.path = abridged(paths.through(id), node.name);

@@ -23,15 +23,15 @@ pb::NodeDef& add_const(pb::GraphDef& def, std::string name, size_t bytes) {
 }
 
 std::string aligned(const pb::GraphDef& def) {
+  Result<Graph> graph = import_graph_def(def);
+  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
   std::string bytes;
   AlignedGraphWriter writer([&](std::string_view part) {
     bytes += part;
     return Status();
   });
-  for (const pb::NodeDef& node : def.node()) EXPECT_TRUE(writer.add(node).ok());
-  pb::GraphDef rest = def;
-  rest.clear_node();
-  EXPECT_TRUE(writer.finish(rest).ok());
+  for (NodeId id : graph->ids()) EXPECT_TRUE(writer.add(*graph, id).ok());
+  EXPECT_TRUE(writer.finish(*graph).ok());
   EXPECT_EQ(writer.size(), bytes.size());
   return bytes;
 }

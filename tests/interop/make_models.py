@@ -68,6 +68,8 @@ for model, steps in STEPS.items():
          output_node_names="output_node", output_graph=out / "frozen.pb")
     for form, quantize in (("optimized", "none"), ("weights8", "weights8")):
         common = dict(input=out / "frozen.pb", output_names="output_node", quantize=quantize, verify=True)
-        tarn("optimize_for_mobile", input_names="input_node", output=out / f"{form}.pb", **common)
+        tarn("optimize_for_mobile", input_names="input_node", output=out / f"{form}.pb", for_runtime="tensorflow",
+             **common)
         if model != "beginners":  # which has no image
-            tarn("optimize_for_mobile", input_names="image", output=out / f"image_{form}.pb", **common)
+            tarn("optimize_for_mobile", input_names="image", output=out / f"image_{form}.pb", for_runtime="opencv",
+                 **common)

@@ -120,7 +120,7 @@ class Model:
         for form, flags in (("optimized", {}), ("weights8", {"quantize": "weights8"})):
             forms[form] = self.files / f"{form}.pb"
             tarn("optimize_for_mobile", input=frozen, output=forms[form], output_names=names,
-                 input_names=",".join(feeds_of(frozen, self.feeds)), **flags)
+                 input_names=",".join(feeds_of(frozen, self.feeds)), for_runtime="tensorflow", **flags)
         return forms
 
     def check_files(self):

@@ -35,6 +35,8 @@ void print_pass(std::string_view tool, const PassReport& report, NotesShown note
         report.changes == 1 ? " change, " : " changes, ", nodes_text(report.nodes_before, report.nodes_after), ", ",
         fixed_text(report.milliseconds, 1), " ms");
   if (report.verified) print(", largest difference ", difference_text(report.max_relative_difference));
+  if (report.rounding_noise > 0)
+    print(" (one rounding of all constants: ", difference_text(report.rounding_noise), ")");
   if (!report.assumed.empty()) print(" with ", str_join(report.assumed, ", "));
   if (report.max_constant_difference > 0) print(" (of a weight ", difference_text(report.max_constant_difference), ")");
   print("\n");
