@@ -215,25 +215,20 @@ Status take_transposes(Simplifier& s, NodeId id) {
   if (!is_taken(node.outputs[0].dtype)) return {};
   const bool is_batch = !node.is("MatMul");
   const std::string_view flags[] = {is_batch ? "adj_x" : "transpose_a", is_batch ? "adj_y" : "transpose_b"};
-  std::vector<Wire> inputs = node.inputs;
-  AttrMap attrs = node.attrs;
+  NodeSpec spec = copy_of(node, "/simplified");
   std::string what = "takes in";
   for (size_t i = 0; i < 2; ++i) {
     const Node* transpose = only_behind(s, node.inputs[i], {"Transpose"});
     if (transpose == nullptr) continue;
     std::optional<std::vector<int64_t>> order = s.integers(transpose->inputs[1]);
     if (!order || !swaps_last_two(*order)) continue;
-    inputs[i] = transpose->inputs[0];
-    attrs.set(flags[i], !node.attrs.get_or<bool>(flags[i], false));
+    spec.inputs[i] = transpose->inputs[0];
+    spec.attrs.set(flags[i], !node.attrs.get_or<bool>(flags[i], false));
     what += str_cat(" ", quoted(transpose->name));
   }
-  if (inputs == node.inputs) return {};
+  if (spec.inputs == node.inputs) return {};
   Patch patch = s.rewriter.patch();
-  patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                    .op = node.op,
-                                    .inputs = std::move(inputs),
-                                    .attrs = std::move(attrs),
-                                    .device = node.device}));
+  patch.replace_node(id, patch.add(std::move(spec)));
   return s.rewriter.commit(patch, id, what);
 }
 
@@ -258,11 +253,9 @@ Status scale_weights(Simplifier& s, NodeId id) {
     std::string what = str_cat("has the factor of ", quoted(mul->name), " in its weights");
     Patch patch = s.rewriter.patch();
     Wire constant = patch.constant(node.name + "/scaled_weights", scaled->at(0));
-    patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                      .op = node.op,
-                                      .inputs = {x, constant},
-                                      .attrs = node.attrs,
-                                      .device = node.device}));
+    NodeSpec spec = copy_of(node, "/simplified");
+    spec.inputs = {x, constant};
+    patch.replace_node(id, patch.add(std::move(spec)));
     return s.rewriter.commit(patch, id, what);
   }
   return {};

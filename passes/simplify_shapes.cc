@@ -90,11 +90,9 @@ Status simplify_view(Simplifier& s, NodeId id) {
   std::string what = str_cat(node.op, " reads through ", inner->op, " ", quoted(inner->name));
   Wire reshaped;
   if (node.is("Reshape")) {
-    reshaped = patch.add({.name = node.name + "/reshaped",
-                          .op = "Reshape",
-                          .inputs = {source, node.inputs[1]},
-                          .attrs = node.attrs,
-                          .device = node.device});
+    NodeSpec spec = copy_of(node, "/reshaped");
+    spec.inputs[0] = source;
+    reshaped = patch.add(std::move(spec));
   } else {
     bool may = is_one_shape(out) && has_small_dims(out) && s.rewriter.has_one_user(node.inputs[0].node) &&
                s.is_always_computed(node.inputs[0]);

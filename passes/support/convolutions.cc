@@ -41,13 +41,4 @@ std::vector<int64_t> four(const Node& node, std::string_view attr) {
   return values.size() == 4 ? values : std::vector<int64_t>(4, 1);
 }
 
-NodeSpec copy_of(const Node& node) {
-  return {.name = node.name,
-          .op = node.op,
-          .inputs = node.inputs,
-          .attrs = node.attrs,
-          .controls = node.controls,
-          .device = node.device};
-}
-
 }  // namespace tarn
