@@ -12,6 +12,7 @@
 #include "graph/freeze_state.h"
 #include "graph/freeze_updates.h"
 #include "graph/functions.h"
+#include "graph/records.h"
 #include "graph/variable_values.h"
 #include "proto/graph.pb.h"
 
@@ -267,25 +268,21 @@ class Freezer {
 
   NodeRecord copy(NodeId id) const {
     const Node& node = graph_.node(id);
-    NodeRecord record{.name = node.name, .op = node.op, .device = options_.clear_devices ? "" : node.device};
-    for (size_t i = 0; i < node.inputs.size(); ++i) record.inputs.push_back(input_text(id, i));
-    add_controls(node, record);
-    record.attrs = node.attrs;
-    record.attrs.erase("_class");
-    return record;
-  }
-  void add_controls(const Node& node, NodeRecord& record) const {
-    // An input is waited for by feeding it.
-    for (NodeId control : node.controls) {
-      if (!inputs_.contains(control)) record.inputs.push_back("^" + graph_.node(control).name);
-    }
+    std::vector<std::string> inputs;
+    for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(input_text(id, i));
+    AttrMap attrs = node.attrs;
+    attrs.erase("_class");
+    return remade(id, node.op, std::move(inputs), std::move(attrs));
   }
   // A node of the same name and control inputs, with other op, data inputs and attrs.
   NodeRecord remade(NodeId id, std::string op, std::vector<std::string> inputs, AttrMap attrs) const {
     const Node& node = graph_.node(id);
     NodeRecord record{.name = node.name, .op = std::move(op), .device = options_.clear_devices ? "" : node.device};
     record.inputs = std::move(inputs);
-    add_controls(node, record);
+    // An input is waited for by feeding it.
+    for (NodeId control : node.controls) {
+      if (!inputs_.contains(control)) record.inputs.push_back("^" + graph_.node(control).name);
+    }
     record.attrs = std::move(attrs);
     return record;
   }
@@ -498,24 +495,11 @@ class Freezer {
                                         str_join(shown), lost_updates_.size() > kMostShown ? ", …" : "",
                                         "): the frozen graph has the variables' saved values instead, on every run"));
     }
-    AssembleOptions options;
-    options.ops = &graph_.ops();
-    options.allow_unknown_ops = true;
-    options.place = [](int node, int) { return str_cat("node ", node); };
-    Problems problems;
-    frozen.graph = assemble_graph(std::move(records_), options, problems);
-    TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
+    TARN_ASSIGN_OR_RETURN(frozen.graph,
+                          graph_of_records(graph_, std::move(records_), {.heading = "the frozen graph is not valid"}));
+    drop_uncalled_library(frozen.graph);
     for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_, table_reasons_))
       frozen.warnings.push_back(std::move(warning));
-    frozen.graph.versions = graph_.versions;
-    std::vector<NodeId> ids = frozen.graph.ids();
-    bool uses_functions = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
-      const Node& node = frozen.graph.node(id);
-      return node.def == nullptr || std::any_of(node.attrs.begin(), node.attrs.end(), [](const AttrMap::Entry& entry) {
-               return entry.second.is<FunctionAttr>() || entry.second.is<std::vector<FunctionAttr>>();
-             });
-    });
-    if (uses_functions) frozen.graph.library = graph_.library;
     return frozen;
   }
 
