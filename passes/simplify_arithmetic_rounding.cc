@@ -98,7 +98,7 @@ bool is_moderate(double factor) {
 }
 
 template <class T>
-std::optional<Tensor> reciprocal(const Tensor& tensor) {
+std::optional<Tensor> reciprocal_as(const Tensor& tensor) {
   Tensor result = tensor;
   for (T& value : result.mutable_flat<T>()) {
     if (!is_moderate(static_cast<double>(value))) return std::nullopt;
@@ -107,21 +107,14 @@ std::optional<Tensor> reciprocal(const Tensor& tensor) {
   return result;
 }
 
+std::optional<Tensor> reciprocal(const Tensor& divisor) {
+  if (divisor.dtype() == DType::kFloat) return reciprocal_as<float>(divisor);
+  if (divisor.dtype() == DType::kDouble) return reciprocal_as<double>(divisor);
+  return std::nullopt;
+}
+
 Status multiply_by_reciprocal(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  const Tensor* divisor = s.rewriter.constant(node.inputs[1]);
-  if (divisor == nullptr || !s.rewriter.has_one_user(node.inputs[1].node)) return {};
-  std::optional<Tensor> factor;
-  if (divisor->dtype() == DType::kFloat) factor = reciprocal<float>(*divisor);
-  if (divisor->dtype() == DType::kDouble) factor = reciprocal<double>(*divisor);
-  if (!factor) return {};
-  Patch patch = s.rewriter.patch();
-  Wire constant = patch.constant(node.name + "/factor", *factor);
-  patch.replace_node(id, patch.add({.name = node.name + "/multiplied",
-                                    .op = "Mul",
-                                    .inputs = {node.inputs[0], constant},
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, "division by a constant is multiplication");
+  return multiply_instead_of_dividing(s, id, reciprocal, "division by a constant is multiplication");
 }
 
 // x / Sqrt(v) = x * Rsqrt(v): both are NaN where x and v are 0, or inf.

@@ -163,6 +163,22 @@ Status simplify(Graph& graph, PassContext& context, std::span<const Simplificati
       if (context.changes != before) return {};  // the node may be gone
     }
     return {};
+Status multiply_instead_of_dividing(Simplifier& s, NodeId id, std::optional<Tensor> (*factor_of)(const Tensor&),
+                                    std::string_view what) {
+  const Node& node = s.node(id);
+  const Tensor* divisor = s.rewriter.constant(node.inputs[1]);
+  if (divisor == nullptr || !s.rewriter.has_one_user(node.inputs[1].node)) return {};
+  std::optional<Tensor> factor = factor_of(*divisor);
+  if (!factor) return {};
+  Patch patch = s.rewriter.patch();
+  Wire constant = patch.constant(node.name + "/factor", *factor);
+  patch.replace_node(id, patch.add({.name = node.name + "/multiplied",
+                                    .op = "Mul",
+                                    .inputs = {node.inputs[0], constant},
+                                    .device = node.device}));
+  return s.rewriter.commit(patch, id, what);
+}
+
   });
 }
 
