@@ -6,13 +6,9 @@ namespace tarn {
 
 std::optional<std::vector<int64_t>> integers(const Tensor* tensor) {
   if (tensor == nullptr) return std::nullopt;
-  if (tensor->dtype() == DType::kInt32) {
-    std::span<const int32_t> values = tensor->flat<int32_t>();
-    return std::vector<int64_t>(values.begin(), values.end());
-  }
-  if (tensor->dtype() != DType::kInt64) return std::nullopt;
-  std::span<const int64_t> values = tensor->flat<int64_t>();
-  return std::vector<int64_t>(values.begin(), values.end());
+  Result<std::vector<int64_t>> values = int_values(*tensor);
+  if (!values.ok()) return std::nullopt;
+  return *std::move(values);
 }
 
 bool is_zero(const Tensor* tensor) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "graph/half.h"
+#include "passes/support/convolutions.h"
 
 namespace tarn {
 namespace {
@@ -96,11 +97,7 @@ const Node* Simplifier::behind(Wire wire, std::initializer_list<std::string_view
 }
 
 std::optional<std::vector<int64_t>> Simplifier::integers(Wire wire) const {
-  const Tensor* value = rewriter.constant(wire);
-  if (value == nullptr) return std::nullopt;
-  Result<std::vector<int64_t>> values = int_values(*value);
-  if (!values.ok()) return std::nullopt;
-  return *std::move(values);
+  return tarn::integers(rewriter.constant(wire));
 }
 
 std::optional<double> splat_value(const Tensor& tensor) {
@@ -163,6 +160,9 @@ Status simplify(Graph& graph, PassContext& context, std::span<const Simplificati
       if (context.changes != before) return {};  // the node may be gone
     }
     return {};
+  });
+}
+
 Status multiply_instead_of_dividing(Simplifier& s, NodeId id, std::optional<Tensor> (*factor_of)(const Tensor&),
                                     std::string_view what) {
   const Node& node = s.node(id);
@@ -177,9 +177,6 @@ Status multiply_instead_of_dividing(Simplifier& s, NodeId id, std::optional<Tens
                                     .inputs = {node.inputs[0], constant},
                                     .device = node.device}));
   return s.rewriter.commit(patch, id, what);
-}
-
-  });
 }
 
 }  // namespace tarn
