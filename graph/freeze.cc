@@ -7,36 +7,17 @@
 #include <unordered_set>
 
 #include "core/tensor_name.h"
-#include "graph/assemble.h"
+#include "graph/freeze_handles.h"
 #include "graph/freeze_inputs.h"
 #include "graph/freeze_state.h"
 #include "graph/freeze_updates.h"
 #include "graph/functions.h"
+#include "graph/records.h"
 #include "graph/variable_values.h"
 #include "proto/graph.pb.h"
 
 namespace tarn {
 namespace {
-
-struct OpPair {
-  std::string_view from, to;
-};
-// Ops that pass a reference on, and their like for values: same inputs, same attrs.
-constexpr OpPair kReferenceOps[] = {{"RefIdentity", "Identity"}, {"RefSwitch", "Switch"},
-                                    {"RefMerge", "Merge"},       {"RefEnter", "Enter"},
-                                    {"RefExit", "Exit"},         {"RefNextIteration", "NextIteration"}};
-// Ops that pass a resource handle on; they stay, with the value's dtype.
-constexpr std::string_view kResourcePassers[] = {"Identity", "Switch", "Merge", "Enter", "Exit", "NextIteration"};
-std::string_view value_op(std::string_view op) {
-  for (const OpPair& pair : kReferenceOps) {
-    if (pair.from == op) return pair.to;
-  }
-  return {};
-}
-
-bool passes_resources(std::string_view op) {
-  return std::find(std::begin(kResourcePassers), std::end(kResourcePassers), op) != std::end(kResourcePassers);
-}
 
 // "kernel/part_0" is a part of the partitioned variable "kernel".
 bool is_or_is_part_of(std::string_view variable, std::string_view name) {
@@ -54,10 +35,12 @@ class Freezer {
     needed_ = ancestors(graph_, outputs_);
     find_inputs();
     keep_tables();
-    TARN_RETURN_IF_ERROR(follow_handles());
-    std::vector<bool> holds_handle;
-    for (Handle handle : handles_) holds_handle.push_back(handle != Handle::kNone);
-    updated_ = follow_updates(graph_, needed_, outputs_, holds_handle);
+    // An input brings what it is fed, whatever it was.
+    std::vector<bool> computed = needed_;
+    for (const auto& [id, of_node] : inputs_) computed[static_cast<size_t>(id)] = false;
+    TARN_ASSIGN_OR_RETURN(
+        handles_, Handles::follow(graph_, computed, [&](const Node& variable) { return is_chosen(variable.name); }));
+    updated_ = follow_updates(graph_, needed_, outputs_, handles_.holders());
     warnings_.insert(warnings_.end(), updated_.warnings.begin(), updated_.warnings.end());
     for (NodeId id : graph_.ids()) {
       if (is_needed(id)) rewrite(id);
@@ -69,11 +52,7 @@ class Freezer {
   }
 
  private:
-  // What a node's outputs hold in place of a value.
-  enum class Handle : char { kNone, kReference, kResource };
-
   bool is_needed(NodeId id) const { return needed_[static_cast<size_t>(id)]; }
-  Handle& handle(NodeId id) { return handles_[static_cast<size_t>(id)]; }
 
   Status find_outputs() {
     if (options_.outputs.empty()) return invalid_argument("You need to supply the name of a node as output.");
@@ -207,47 +186,6 @@ class Freezer {
           .attrs = {{"Tkey", filled.keys.dtype()}, {"Tval", filled.values.dtype()}}});
   }
 
-  // Which nodes hold the handle of a frozen variable, and the dtype of what is behind it.
-  Status follow_handles() {
-    handles_.assign(static_cast<size_t>(graph_.id_limit()), Handle::kNone);
-    dtypes_.assign(handles_.size(), DType::kInvalid);
-    TARN_ASSIGN_OR_RETURN(std::vector<NodeId> order, topological_order(graph_));
-    for (NodeId id : order) {
-      if (!is_needed(id) || inputs_.contains(id)) continue;
-      const Node& node = graph_.node(id);
-      if (is_variable(node) && is_chosen(node.name)) {
-        handle(id) = is_resource_variable(node) ? Handle::kResource : Handle::kReference;
-        dtypes_[static_cast<size_t>(id)] = node.attrs.get_or<DType>("dtype", DType::kInvalid);
-        continue;
-      }
-      int input = handle_input(node);
-      if (input < 0) continue;
-      NodeId from = node.inputs[static_cast<size_t>(input)].node;
-      dtypes_[static_cast<size_t>(id)] = dtypes_[static_cast<size_t>(from)];
-      bool passes = handle(from) == Handle::kReference ? !value_op(node.op).empty() || changes_reference(node)
-                                                       : passes_resources(node.op);
-      if (passes) handle(id) = handle(from);
-    }
-    return {};
-  }
-
-  // The first input that brings a handle; -1 if none does.
-  int handle_input(const Node& node) {
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      Wire wire = node.inputs[i];
-      if (wire.is_none() || handle(wire.node) == Handle::kNone) continue;
-      // The second output of a Merge is the number of the input taken.
-      if (wire.slot > 0 && (graph_.node(wire.node).is("RefMerge") || graph_.node(wire.node).is("Merge"))) continue;
-      return static_cast<int>(i);
-    }
-    return -1;
-  }
-
-  // Gives its reference on after changing what is behind it.
-  static bool changes_reference(const Node& node) {
-    return node.inputs.size() > 1 && takes_reference(node) && value_op(node.op).empty();
-  }
-
   // --- rewriting ----------------------------------------------------------------------------------------------------
   std::string wire_text(Wire wire) const {
     if (auto found = inputs_.find(wire.node); found != inputs_.end()) {
@@ -267,25 +205,21 @@ class Freezer {
 
   NodeRecord copy(NodeId id) const {
     const Node& node = graph_.node(id);
-    NodeRecord record{.name = node.name, .op = node.op, .device = options_.clear_devices ? "" : node.device};
-    for (size_t i = 0; i < node.inputs.size(); ++i) record.inputs.push_back(input_text(id, i));
-    add_controls(node, record);
-    record.attrs = node.attrs;
-    record.attrs.erase("_class");
-    return record;
-  }
-  void add_controls(const Node& node, NodeRecord& record) const {
-    // An input is waited for by feeding it.
-    for (NodeId control : node.controls) {
-      if (!inputs_.contains(control)) record.inputs.push_back("^" + graph_.node(control).name);
-    }
+    std::vector<std::string> inputs;
+    for (size_t i = 0; i < node.inputs.size(); ++i) inputs.push_back(input_text(id, i));
+    AttrMap attrs = node.attrs;
+    attrs.erase("_class");
+    return remade(id, node.op, std::move(inputs), std::move(attrs));
   }
   // A node of the same name and control inputs, with other op, data inputs and attrs.
   NodeRecord remade(NodeId id, std::string op, std::vector<std::string> inputs, AttrMap attrs) const {
     const Node& node = graph_.node(id);
     NodeRecord record{.name = node.name, .op = std::move(op), .device = options_.clear_devices ? "" : node.device};
     record.inputs = std::move(inputs);
-    add_controls(node, record);
+    // An input is waited for by feeding it.
+    for (NodeId control : node.controls) {
+      if (!inputs_.contains(control)) record.inputs.push_back("^" + graph_.node(control).name);
+    }
     record.attrs = std::move(attrs);
     return record;
   }
@@ -293,7 +227,7 @@ class Freezer {
 
   // An update whose value the outputs read.
   void rewrite_update(NodeId id, const Node& node) {
-    AttrMap type{{"T", dtypes_[static_cast<size_t>(id)]}};
+    AttrMap type{{"T", handles_.dtype(id)}};
     switch (update_form(node)) {
       case UpdateForm::kSet: return emit(remade(id, "Identity", {input_text(id, 1)}, type));
       case UpdateForm::kAdd: return emit(remade(id, "Add", {input_text(id, 0), input_text(id, 1)}, type));
@@ -321,17 +255,17 @@ class Freezer {
       return;
     }
     if (auto found = contents_.find(id); found != contents_.end()) return rewrite_table(id, found->second);
-    if (is_variable(node) && handle(id) != Handle::kNone) {
+    if (is_variable(node) && handles_.of(id) != Handle::kNone) {
       variable_of_[node.name] = id;
       emit(remade(id, "Const", {}, {}));
       return;
     }
-    int input = handle_input(node);
+    int input = handles_.input_of(node);
     if (input < 0) {
       emit(copy(id));
       return;
     }
-    Handle kind = handle(node.inputs[static_cast<size_t>(input)].node);
+    Handle kind = handles_.of(node.inputs[static_cast<size_t>(input)].node);
     if (kind == Handle::kReference) {
       rewrite_reference_user(id, node, input);
     } else {
@@ -340,7 +274,7 @@ class Freezer {
   }
 
   void rewrite_reference_user(NodeId id, const Node& node, int input) {
-    AttrMap type{{"T", dtypes_[static_cast<size_t>(id)]}};
+    AttrMap type{{"T", handles_.dtype(id)}};
     if (std::string_view op = value_op(node.op); !op.empty()) {
       if (node.is("RefMerge") && !all_inputs_are_handles(node)) {
         return refuse(node, "brings together frozen variables and others");
@@ -358,7 +292,7 @@ class Freezer {
   }
 
   void rewrite_resource_user(NodeId id, const Node& node) {
-    DType dtype = dtypes_[static_cast<size_t>(id)];
+    DType dtype = handles_.dtype(id);
     std::string value = input_text(id, 0);
     if (passes_resources(node.op)) {
       if (node.is("Merge") && !all_inputs_are_handles(node)) {
@@ -384,7 +318,7 @@ class Freezer {
     if (changes && is_valued(id)) return rewrite_update(id, node);
     if (!is_valued(id) && !has_data_users(id)) {  // only its end is waited for, in its branch or loop
       if (changes) lost_updates_.push_back(node.name);
-      int input = handle_input(node);
+      int input = handles_.input_of(node);
       if (is_variable(graph_.node(node.inputs[static_cast<size_t>(input)].node)))
         return emit(remade(id, "NoOp", {}, {}));
       return emit(remade(id, "Identity", {input_text(id, input)}, {{"T", dtype}}));
@@ -406,10 +340,7 @@ class Freezer {
     if (!is_variable(graph_.node(handle.node))) {
       // It must be alive in the same branch and frame as the handle.
       std::string value = graph_.unique_name(record.name + "/value");
-      emit({.name = value,
-            .op = "Identity",
-            .inputs = {wire_text(handle)},
-            .attrs = {{"T", dtypes_[static_cast<size_t>(id)]}}});
+      emit({.name = value, .op = "Identity", .inputs = {wire_text(handle)}, .attrs = {{"T", handles_.dtype(id)}}});
       record.inputs.push_back("^" + value);
     }
     emit(std::move(record));
@@ -418,7 +349,7 @@ class Freezer {
   bool all_inputs_are_handles(const Node& node) {
     return std::all_of(node.inputs.begin(), node.inputs.end(), [&](Wire wire) {
       // What comes round a loop is what went in.
-      return wire.is_none() || handle(wire.node) != Handle::kNone ||
+      return wire.is_none() || handles_.of(wire.node) != Handle::kNone ||
              graph_.node(wire.node).op.ends_with("NextIteration");
     });
   }
@@ -498,24 +429,11 @@ class Freezer {
                                         str_join(shown), lost_updates_.size() > kMostShown ? ", …" : "",
                                         "): the frozen graph has the variables' saved values instead, on every run"));
     }
-    AssembleOptions options;
-    options.ops = &graph_.ops();
-    options.allow_unknown_ops = true;
-    options.place = [](int node, int) { return str_cat("node ", node); };
-    Problems problems;
-    frozen.graph = assemble_graph(std::move(records_), options, problems);
-    TARN_RETURN_IF_ERROR(problems.to_status("the frozen graph is not valid"));
+    TARN_ASSIGN_OR_RETURN(frozen.graph,
+                          graph_of_records(graph_, std::move(records_), {.heading = "the frozen graph is not valid"}));
+    drop_uncalled_library(frozen.graph);
     for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_, table_reasons_))
       frozen.warnings.push_back(std::move(warning));
-    frozen.graph.versions = graph_.versions;
-    std::vector<NodeId> ids = frozen.graph.ids();
-    bool uses_functions = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
-      const Node& node = frozen.graph.node(id);
-      return node.def == nullptr || std::any_of(node.attrs.begin(), node.attrs.end(), [](const AttrMap::Entry& entry) {
-               return entry.second.is<FunctionAttr>() || entry.second.is<std::vector<FunctionAttr>>();
-             });
-    });
-    if (uses_functions) frozen.graph.library = graph_.library;
     return frozen;
   }
 
@@ -523,9 +441,8 @@ class Freezer {
   const FreezeOptions& options_;
   std::vector<NodeId> outputs_, initializers_, stops_;
   std::vector<bool> needed_;
-  std::vector<Handle> handles_;
+  Handles handles_;
   UpdatedReads updated_;
-  std::vector<DType> dtypes_;  // behind the handle that a node holds or takes
   std::vector<NodeRecord> records_;
   std::unordered_map<std::string, NodeId> variable_of_;         // frozen ones, by name
   std::unordered_map<NodeId, std::vector<ModelInput>> inputs_;  // nodes that become Placeholders

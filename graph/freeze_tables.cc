@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "graph/assemble.h"
 #include "graph/graph_source.h"
+#include "graph/records.h"
 #include "runtime/table_initializers.h"
 
 namespace tarn {
@@ -136,12 +136,7 @@ class TableReader {
     std::vector<bool> part = ancestors(graph_, fillers);
     std::vector<NodeRecord> records;
     for (NodeId id : graph_.ids()) {
-      if (!part[static_cast<size_t>(id)]) continue;
-      const Node& node = graph_.node(id);
-      NodeRecord record{.name = node.name, .op = node.op, .attrs = node.attrs};
-      for (Wire wire : node.inputs) record.inputs.push_back(graph_.wire_name(wire));
-      for (NodeId control : node.controls) record.inputs.push_back("^" + graph_.node(control).name);
-      records.push_back(std::move(record));
+      if (part[static_cast<size_t>(id)]) records.push_back(record_of(graph_, id));
     }
     const Node& made = graph_.node(table);
     bool is_handle = made.op.ends_with("V2");
@@ -151,13 +146,7 @@ class TableReader {
     all.attrs.set("Tkeys", made.attrs.get_or<DType>("key_dtype", DType::kInvalid));
     all.attrs.set("Tvalues", made.attrs.get_or<DType>("value_dtype", DType::kInvalid));
     records.push_back(std::move(all));
-    AssembleOptions options;
-    options.ops = &graph_.ops();
-    options.allow_unknown_ops = true;
-    options.place = [](int node, int) { return str_cat("node ", node); };
-    Problems problems;
-    Graph graph = assemble_graph(std::move(records), options, problems);
-    TARN_RETURN_IF_ERROR(problems.to_status(""));
+    TARN_ASSIGN_OR_RETURN(Graph graph, graph_of_records(graph_, std::move(records)));
 
     Session session(graph, {.threads = 1, .files = sources_.files});
     session.allow_checkpoint_writes(false);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "graph/assemble.h"
 #include "graph/graph_source.h"
+#include "graph/records.h"
 #include "runtime/function_calls.h"
 #include "runtime/inline_calls.h"
 
@@ -30,16 +30,6 @@ NodeRecord record_of(const NodeSource& source, int node, AttrMap attrs, std::str
   return record;
 }
 
-// Whether any of them needs the library still.
-bool still_calls(const std::vector<NodeRecord>& records, const FunctionLibrary& library) {
-  return std::any_of(records.begin(), records.end(), [&](const NodeRecord& record) {
-    if (library.find(record.op) != nullptr) return true;
-    return std::any_of(record.attrs.begin(), record.attrs.end(), [](const AttrMap::Entry& entry) {
-      return entry.second.is<FunctionAttr>() || entry.second.is<std::vector<FunctionAttr>>();
-    });
-  });
-}
-
 }  // namespace
 
 bool calls_functions(const Graph& graph, std::span<const NodeId> nodes) {
@@ -52,6 +42,21 @@ bool calls_functions(const Graph& graph, std::span<const NodeId> nodes) {
     return std::any_of(node.inputs.begin(), node.inputs.end(),
                        [&](Wire wire) { return !wire.is_none() && graph.fact(wire).dtype == DType::kResource; });
   });
+}
+
+void drop_uncalled_library(Graph& graph) {
+  if (graph.library.empty()) return;
+  Result<FunctionLibrary> library = library_of(graph);
+  if (!library.ok()) return;
+  std::vector<NodeId> ids = graph.ids();
+  bool is_called = std::any_of(ids.begin(), ids.end(), [&](NodeId id) {
+    const Node& node = graph.node(id);
+    if (library->find(node.op) != nullptr) return true;
+    return std::any_of(node.attrs.begin(), node.attrs.end(), [](const AttrMap::Entry& entry) {
+      return entry.second.is<FunctionAttr>() || entry.second.is<std::vector<FunctionAttr>>();
+    });
+  });
+  if (!is_called) graph.library.clear();
 }
 
 Result<Graph> inline_functions(const Graph& graph, std::span<const NodeId> targets, const InlineOptions& options) {
@@ -75,17 +80,10 @@ Result<Graph> inline_functions(const Graph& graph, std::span<const NodeId> targe
     TARN_ASSIGN_OR_RETURN(AttrMap attrs, flat.attrs(node));
     records.push_back(record_of(flat, node, std::move(attrs), graph.node(origin).device));
   }
-  TARN_ASSIGN_OR_RETURN(FunctionLibrary library, library_of(graph));
-  bool keeps_library = still_calls(records, library);
-  AssembleOptions assemble;
-  assemble.ops = &graph.ops();
-  assemble.allow_unknown_ops = true;
-  assemble.place = [](int node, int) { return str_cat("node ", node); };
-  Problems problems;
-  Graph result = assemble_graph(std::move(records), assemble, problems);
-  TARN_RETURN_IF_ERROR(problems.to_status("the graph with its functions inlined is not valid"));
-  result.versions = graph.versions;
-  if (keeps_library) result.library = graph.library;
+  TARN_ASSIGN_OR_RETURN(
+      Graph result,
+      graph_of_records(graph, std::move(records), {.heading = "the graph with its functions inlined is not valid"}));
+  drop_uncalled_library(result);
   return result;
 }
 

@@ -27,6 +27,9 @@ struct InlineOptions {
 // Whether any of `nodes` calls a function in a way that inline_functions() takes apart.
 bool calls_functions(const Graph& graph, std::span<const NodeId> nodes);
 
+// The library goes if no node calls a function of it, by its name or in an attr.
+void drop_uncalled_library(Graph& graph);
+
 // Errors name the call and the function. Calls that none of `targets` needs are left as they are if they cannot be
 // inlined; no targets: all must be.
 Result<Graph> inline_functions(const Graph& graph, std::span<const NodeId> targets, const InlineOptions& options = {});

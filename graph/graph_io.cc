@@ -118,17 +118,24 @@ Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
   return bytes;
 }
 
-Status write_graph(const Graph& graph, const std::string& path, GraphFormat format) {
+Result<AtomicFile> write_graph_aside(const Graph& graph, const std::string& path, GraphFormat format) {
   if (format == GraphFormat::kByExtension) format = format_of(path);
   if (format == GraphFormat::kText || format == GraphFormat::kPbtxt) {
     Result<std::string> bytes = graph_bytes(graph, format);
     if (!bytes.ok()) return bytes.status().with_context(path);
-    return write_file_atomically(path, *bytes);
+    TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
+    TARN_RETURN_IF_ERROR(file.append(*bytes));
+    return file;
   }
   TARN_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::create(path));
   Status sunk;  // names the file; what is wrong with the graph does not yet
   Status written = write_binary(graph, [&](std::string_view part) { return sunk = file.append(part); });
   if (!written.ok()) return sunk.ok() ? written.with_context(path) : sunk;
+  return file;
+}
+
+Status write_graph(const Graph& graph, const std::string& path, GraphFormat format) {
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, write_graph_aside(graph, path, format));
   return file.commit();
 }
 

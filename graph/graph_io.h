@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/file.h"
 #include "graph/collections.h"
 #include "graph/graph.h"
 #include "graph/signature.h"
@@ -95,6 +96,9 @@ enum class GraphFormat {
 };
 
 Status write_graph(const Graph& graph, const std::string& path, GraphFormat format = GraphFormat::kByExtension);
+// The same up to the file's commit(), which puts it in place: for who may yet think better of it.
+Result<AtomicFile> write_graph_aside(const Graph& graph, const std::string& path,
+                                     GraphFormat format = GraphFormat::kByExtension);
 // What write_graph would put there.
 Result<std::string> graph_bytes(const Graph& graph, GraphFormat format);
 

@@ -4,6 +4,15 @@
 
 namespace tarn {
 
+NodeSpec copy_of(const Node& node, std::string_view suffix) {
+  return {.name = str_cat(node.name, suffix),
+          .op = node.op,
+          .inputs = node.inputs,
+          .attrs = node.attrs,
+          .controls = node.controls,
+          .device = node.device};
+}
+
 Patch::~Patch() {
   if (!committed_) undo();
 }

@@ -10,12 +10,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "graph/graph.h"
 
 namespace tarn {
+
+// The node once more, to be changed and added: copy_of(conv, "/folded").
+NodeSpec copy_of(const Node& node, std::string_view suffix = "");
 
 class Patch {
  public:

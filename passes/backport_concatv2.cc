@@ -15,13 +15,10 @@ Status backport(Rewriter& r, NodeId id) {
   if (!node.is("ConcatV2") || node.def == nullptr || node.inputs.size() < 2 || r.is_input(id)) return {};
   Wire axis = node.inputs.back();
   if (r.fact(axis).dtype != DType::kInt32) return {};
-  NodeSpec concat{.name = node.name + "/concat",
-                  .op = "Concat",
-                  .inputs = {axis},
-                  .attrs = node.attrs,
-                  .controls = node.controls,
-                  .device = node.device};
-  concat.inputs.insert(concat.inputs.end(), node.inputs.begin(), node.inputs.end() - 1);
+  NodeSpec concat = copy_of(node, "/concat");
+  concat.op = "Concat";
+  concat.inputs.pop_back();
+  concat.inputs.insert(concat.inputs.begin(), axis);
   concat.attrs.erase("Tidx");
   Patch patch = r.patch();
   patch.replace_node(id, patch.add(std::move(concat)));

@@ -16,7 +16,7 @@
 #include <map>
 #include <numeric>
 
-#include "graph/assemble.h"
+#include "graph/records.h"
 #include "passes/pass.h"
 
 namespace tarn {
@@ -124,7 +124,7 @@ class Backport {
   std::vector<NodeRecord> records() {
     std::vector<NodeRecord> records;
     for (NodeId id : graph_.ids()) {
-      records.push_back(record_of(id));
+      records.push_back(backported(id));
       if (flows_.contains(id)) records.push_back(flow_of(id));
     }
     return records;
@@ -136,11 +136,10 @@ class Backport {
     return wire.slot == 1 && flow != flows_.end() ? flow->second : graph_.wire_name(wire);
   }
 
-  NodeRecord record_of(NodeId id) {
+  NodeRecord backported(NodeId id) {
     const Node& node = graph_.node(id);
-    NodeRecord record{.name = node.name, .op = node.op, .device = node.device, .attrs = node.attrs};
-    for (Wire wire : node.inputs) record.inputs.push_back(wire_text(wire));
-    for (NodeId control : node.controls) record.inputs.push_back(str_cat("^", graph_.node(control).name));
+    NodeRecord record = record_of(graph_, id);
+    for (size_t i = 0; i < node.inputs.size(); ++i) record.inputs[i] = wire_text(node.inputs[i]);
     if (!families_.is_backported(id)) return record;
     if (passes_handles(node)) {
       record.attrs.set("T", DType::kString);
@@ -188,16 +187,8 @@ Status backport(Graph& graph, PassContext& context) {
     if (was && graph.node(*was).op != record.op) changes.emplace_back(record.name, str_cat("becomes a ", record.op));
   }
   if (changes.empty()) return {};
-  AssembleOptions assemble;
-  assemble.ops = &graph.ops();
-  assemble.allow_unknown_ops = true;
-  assemble.place = [](int node, int) { return str_cat("node ", node); };
-  Problems problems;
-  Graph result = assemble_graph(std::move(records), assemble, problems);
-  TARN_RETURN_IF_ERROR(problems.to_status("the graph with TensorArrays of version 2 is not valid"));
-  result.versions = graph.versions;
-  result.library = graph.library;
-  graph = std::move(result);
+  TARN_ASSIGN_OR_RETURN(graph, graph_of_records(graph, std::move(records),
+                                                {.heading = "the graph with TensorArrays of version 2 is not valid"}));
   for (const auto& [node, what] : changes) context.changed(node, what);
   return {};
 }

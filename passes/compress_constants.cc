@@ -120,12 +120,7 @@ Status shrink(Simplifier& s, NodeId id) {
     const Node& reader = s.node(use.node);
     Patch patch = s.rewriter.patch();
     if (held.is_none()) held = patch.constant(name, *smaller);
-    NodeSpec spec{.name = reader.name + "/compressed",
-                  .op = reader.op,
-                  .inputs = reader.inputs,
-                  .attrs = reader.attrs,
-                  .controls = reader.controls,
-                  .device = reader.device};
+    NodeSpec spec = copy_of(reader, "/compressed");
     spec.inputs[static_cast<size_t>(use.input)] = held;
     patch.replace_node(use.node, patch.add(std::move(spec)));
     TARN_RETURN_IF_ERROR(s.rewriter.commit(patch, use.node, what));

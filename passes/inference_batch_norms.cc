@@ -117,12 +117,7 @@ class Converter {
   Status replace(NodeId id, Wire mean, Wire variance) {
     const Node& norm = r_.node(id);
     Patch patch = r_.patch();
-    NodeSpec spec{.name = norm.name + "/inference",
-                  .op = norm.op,
-                  .inputs = norm.inputs,
-                  .attrs = norm.attrs,
-                  .controls = norm.controls,
-                  .device = norm.device};
+    NodeSpec spec = copy_of(norm, "/inference");
     spec.inputs[3] = mean;
     spec.inputs[4] = variance;
     spec.attrs.set("is_training", false);

@@ -18,8 +18,8 @@
 #include <map>
 #include <set>
 
+#include "graph/records.h"
 #include "passes/pass.h"
-#include "passes/support/records.h"
 
 namespace tarn {
 namespace {
@@ -62,7 +62,8 @@ class InsertLogging {
     TARN_RETURN_IF_ERROR(problems.to_status(""));
     if (context_.changes == 0) return {};
     redirect(after);
-    return read_back(graph_, std::move(after));
+    TARN_ASSIGN_OR_RETURN(graph_, graph_of_records(graph_, std::move(after), {.infer_attrs = true}));
+    return {};
   }
 
  private:

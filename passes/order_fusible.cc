@@ -103,11 +103,8 @@ Status move_before_view(Simplifier& s, NodeId id) {
   const Node* view = row_view_behind(s, node.inputs[0]);
   std::string what = str_cat(node.op, " goes before ", view->op, " ", quoted(view->name));
   Patch patch = s.rewriter.patch();
-  NodeSpec moved{
-      .name = node.name + "/moved", .op = node.op, .inputs = node.inputs, .attrs = node.attrs, .device = node.device};
+  NodeSpec moved = copy_of(node, "/moved"), behind = copy_of(*view);
   moved.inputs[0] = view->inputs[0];
-  NodeSpec behind{
-      .name = view->name, .op = view->op, .inputs = view->inputs, .attrs = view->attrs, .device = view->device};
   behind.inputs[0] = patch.add(std::move(moved));
   patch.replace_node(id, patch.add(std::move(behind)));
   return s.rewriter.commit(patch, id, what);

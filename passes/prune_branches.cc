@@ -25,6 +25,7 @@
 #include "graph/functions.h"
 #include "passes/pass.h"
 #include "passes/support/known_values.h"
+#include "passes/support/unneeded_nodes.h"
 #include "runtime/branch_taken.h"
 #include "runtime/wire_functions.h"
 
@@ -119,17 +120,15 @@ class DeadPartFinder {
 };
 
 // Gives what they read and waited for, as far as it is still there.
-std::vector<NodeId> remove_nodes(Graph& graph, const std::vector<NodeId>& nodes) {
+std::vector<NodeId> take_out(Graph& graph, const std::vector<NodeId>& nodes) {
   std::vector<NodeId> read;
   for (NodeId id : nodes) {
     for (Wire wire : graph.node(id).inputs) {
       if (!wire.is_none()) read.push_back(wire.node);
     }
     read.insert(read.end(), graph.node(id).controls.begin(), graph.node(id).controls.end());
-    for (size_t i = 0; i < graph.node(id).inputs.size(); ++i) graph.set_input(id, static_cast<int>(i), Wire{});
-    graph.set_controls(id, {});
   }
-  for (NodeId id : nodes) graph.remove(id);
+  remove_nodes(graph, nodes);
   std::erase_if(read, [&](NodeId id) { return !graph.is_alive(id); });
   return read;
 }
@@ -256,7 +255,7 @@ Status prune_switch(Rewriter& r, NodeId id) {
     if (r.graph().is_alive(merge)) TARN_RETURN_IF_ERROR(shrink_merge(r, merge, inputs));
   }
   std::erase_if(dead->nodes, [&](NodeId gone) { return !r.graph().is_alive(gone); });
-  std::vector<NodeId> unused = remove_nodes(r.graph(), dead->nodes);
+  std::vector<NodeId> unused = take_out(r.graph(), dead->nodes);
   return drop_switch(r, id, by, unused);
 }
 

@@ -190,22 +190,17 @@ class Quantizer {
     }
     if (above.empty() || at.slot != 0 || !is_wide(r, at.node)) return {};
     Patch patch = r.patch();
-    auto copy = [&](const Node& node, Wire input, std::string name) {
-      NodeSpec spec{.name = std::move(name),
-                    .op = node.op,
-                    .inputs = node.inputs,
-                    .attrs = node.attrs,
-                    .controls = node.controls,
-                    .device = node.device};
+    auto copy = [&](const Node& node, Wire input, std::string_view suffix) {
+      NodeSpec spec = copy_of(node, suffix);
       spec.inputs[0] = input;
       return patch.add(std::move(spec));
     };
-    Wire last = copy(fake, at, fake.name + "_hoisted");
+    Wire last = copy(fake, at, "_hoisted");
     waiting_.take_place(id, last.node);
     std::vector<std::pair<NodeId, std::string>> names;
     for (size_t i = above.size(); i-- > 0;) {
       const Node& node = r.node(above[i]);
-      last = copy(node, last, node.name + "/below");
+      last = copy(node, last, "/below");
       if (i > 0) names.emplace_back(last.node, node.name);
       waiting_.take_place(id, last.node);
     }

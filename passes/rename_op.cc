@@ -7,8 +7,8 @@
 // Keeps:   names, inputs, order.   Contract: as told.
 // Ends:    every change takes a node's old op away.
 // TensorFlow's: asked nobody whether the new op takes these inputs and attrs.
+#include "graph/records.h"
 #include "passes/pass.h"
-#include "passes/support/records.h"
 
 namespace tarn {
 namespace {
@@ -26,7 +26,8 @@ Status rename_op(Graph& graph, PassContext& context) {
     context.changed(record.name, str_cat(from, " is ", to, " now"));
   }
   if (context.changes == 0) return {};
-  return read_back(graph, std::move(records));
+  TARN_ASSIGN_OR_RETURN(graph, graph_of_records(graph, std::move(records), {.infer_attrs = true}));
+  return {};
 }
 
 constexpr std::string_view kDoc = R"(Nodes with one op get another: rename_op(old_op_name=Softsign, new_op_name=Relu).

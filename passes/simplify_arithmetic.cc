@@ -265,24 +265,16 @@ std::optional<Tensor> reciprocal_power_of_two(const Tensor& tensor, int most_exp
   return result;
 }
 
-Status divide_by_power_of_two(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  const Tensor* divisor = s.rewriter.constant(node.inputs[1]);
-  // A divisor that others read stays: the factor would be one constant more.
-  if (divisor == nullptr || !s.rewriter.has_one_user(node.inputs[1].node)) return {};
+std::optional<Tensor> exact_reciprocal(const Tensor& divisor) {
   // Of these both the number and its reciprocal are normal.
   constexpr int kFloatExponent = 126, kDoubleExponent = 1022;
-  std::optional<Tensor> factor;
-  if (divisor->dtype() == DType::kFloat) factor = reciprocal_power_of_two<float>(*divisor, kFloatExponent);
-  if (divisor->dtype() == DType::kDouble) factor = reciprocal_power_of_two<double>(*divisor, kDoubleExponent);
-  if (!factor) return {};
-  Patch patch = s.rewriter.patch();
-  Wire constant = patch.constant(node.name + "/factor", *factor);
-  patch.replace_node(id, patch.add({.name = node.name + "/multiplied",
-                                    .op = "Mul",
-                                    .inputs = {node.inputs[0], constant},
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, "division by a power of two is multiplication");
+  if (divisor.dtype() == DType::kFloat) return reciprocal_power_of_two<float>(divisor, kFloatExponent);
+  if (divisor.dtype() == DType::kDouble) return reciprocal_power_of_two<double>(divisor, kDoubleExponent);
+  return std::nullopt;
+}
+
+Status divide_by_power_of_two(Simplifier& s, NodeId id) {
+  return multiply_instead_of_dividing(s, id, exact_reciprocal, "division by a power of two is multiplication");
 }
 
 Status merge_integer_addends(Simplifier& s, NodeId id) {

@@ -98,7 +98,7 @@ bool is_moderate(double factor) {
 }
 
 template <class T>
-std::optional<Tensor> reciprocal(const Tensor& tensor) {
+std::optional<Tensor> reciprocal_as(const Tensor& tensor) {
   Tensor result = tensor;
   for (T& value : result.mutable_flat<T>()) {
     if (!is_moderate(static_cast<double>(value))) return std::nullopt;
@@ -107,21 +107,14 @@ std::optional<Tensor> reciprocal(const Tensor& tensor) {
   return result;
 }
 
+std::optional<Tensor> reciprocal(const Tensor& divisor) {
+  if (divisor.dtype() == DType::kFloat) return reciprocal_as<float>(divisor);
+  if (divisor.dtype() == DType::kDouble) return reciprocal_as<double>(divisor);
+  return std::nullopt;
+}
+
 Status multiply_by_reciprocal(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  const Tensor* divisor = s.rewriter.constant(node.inputs[1]);
-  if (divisor == nullptr || !s.rewriter.has_one_user(node.inputs[1].node)) return {};
-  std::optional<Tensor> factor;
-  if (divisor->dtype() == DType::kFloat) factor = reciprocal<float>(*divisor);
-  if (divisor->dtype() == DType::kDouble) factor = reciprocal<double>(*divisor);
-  if (!factor) return {};
-  Patch patch = s.rewriter.patch();
-  Wire constant = patch.constant(node.name + "/factor", *factor);
-  patch.replace_node(id, patch.add({.name = node.name + "/multiplied",
-                                    .op = "Mul",
-                                    .inputs = {node.inputs[0], constant},
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, "division by a constant is multiplication");
+  return multiply_instead_of_dividing(s, id, reciprocal, "division by a constant is multiplication");
 }
 
 // x / Sqrt(v) = x * Rsqrt(v): both are NaN where x and v are 0, or inf.
@@ -215,25 +208,20 @@ Status take_transposes(Simplifier& s, NodeId id) {
   if (!is_taken(node.outputs[0].dtype)) return {};
   const bool is_batch = !node.is("MatMul");
   const std::string_view flags[] = {is_batch ? "adj_x" : "transpose_a", is_batch ? "adj_y" : "transpose_b"};
-  std::vector<Wire> inputs = node.inputs;
-  AttrMap attrs = node.attrs;
+  NodeSpec spec = copy_of(node, "/simplified");
   std::string what = "takes in";
   for (size_t i = 0; i < 2; ++i) {
     const Node* transpose = only_behind(s, node.inputs[i], {"Transpose"});
     if (transpose == nullptr) continue;
     std::optional<std::vector<int64_t>> order = s.integers(transpose->inputs[1]);
     if (!order || !swaps_last_two(*order)) continue;
-    inputs[i] = transpose->inputs[0];
-    attrs.set(flags[i], !node.attrs.get_or<bool>(flags[i], false));
+    spec.inputs[i] = transpose->inputs[0];
+    spec.attrs.set(flags[i], !node.attrs.get_or<bool>(flags[i], false));
     what += str_cat(" ", quoted(transpose->name));
   }
-  if (inputs == node.inputs) return {};
+  if (spec.inputs == node.inputs) return {};
   Patch patch = s.rewriter.patch();
-  patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                    .op = node.op,
-                                    .inputs = std::move(inputs),
-                                    .attrs = std::move(attrs),
-                                    .device = node.device}));
+  patch.replace_node(id, patch.add(std::move(spec)));
   return s.rewriter.commit(patch, id, what);
 }
 
@@ -258,11 +246,9 @@ Status scale_weights(Simplifier& s, NodeId id) {
     std::string what = str_cat("has the factor of ", quoted(mul->name), " in its weights");
     Patch patch = s.rewriter.patch();
     Wire constant = patch.constant(node.name + "/scaled_weights", scaled->at(0));
-    patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                      .op = node.op,
-                                      .inputs = {x, constant},
-                                      .attrs = node.attrs,
-                                      .device = node.device}));
+    NodeSpec spec = copy_of(node, "/simplified");
+    spec.inputs = {x, constant};
+    patch.replace_node(id, patch.add(std::move(spec)));
     return s.rewriter.commit(patch, id, what);
   }
   return {};

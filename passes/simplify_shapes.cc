@@ -24,6 +24,8 @@
 #include <numeric>
 
 #include "passes/support/simplify.h"
+#include "passes/support/simplify_casts.h"
+#include "passes/support/simplify_joins.h"
 
 namespace tarn {
 namespace {
@@ -90,11 +92,9 @@ Status simplify_view(Simplifier& s, NodeId id) {
   std::string what = str_cat(node.op, " reads through ", inner->op, " ", quoted(inner->name));
   Wire reshaped;
   if (node.is("Reshape")) {
-    reshaped = patch.add({.name = node.name + "/reshaped",
-                          .op = "Reshape",
-                          .inputs = {source, node.inputs[1]},
-                          .attrs = node.attrs,
-                          .device = node.device});
+    NodeSpec spec = copy_of(node, "/reshaped");
+    spec.inputs[0] = source;
+    reshaped = patch.add(std::move(spec));
   } else {
     bool may = is_one_shape(out) && has_small_dims(out) && s.rewriter.has_one_user(node.inputs[0].node) &&
                s.is_always_computed(node.inputs[0]);
@@ -163,74 +163,6 @@ Status simplify_transpose(Simplifier& s, NodeId id) {
   return s.rewriter.commit(patch, id, "moves dims of size 1 alone: a Reshape");
 }
 
-// --- Cast -----------------------------------------------------------------------------------------------------------
-// Bits of an integer that hold its magnitude; 0: not an integer.
-int magnitude_bits(DType dtype) {
-  switch (dtype) {
-    case DType::kBool: return 1;
-    case DType::kInt8: return 7;
-    case DType::kUInt8: return 8;
-    case DType::kInt16: return 15;
-    case DType::kUInt16: return 16;
-    case DType::kInt32: return 31;
-    case DType::kUInt32: return 32;
-    case DType::kInt64: return 63;
-    case DType::kUInt64: return 64;
-    default: return 0;
-  }
-}
-bool is_signed(DType dtype) {
-  return dtype == DType::kInt8 || dtype == DType::kInt16 || dtype == DType::kInt32 || dtype == DType::kInt64;
-}
-// Bits of the significand, the implicit one too; 0: no such dtype.
-int significand_bits(DType dtype) {
-  switch (dtype) {
-    case DType::kHalf: return 11;
-    case DType::kBFloat16: return 8;
-    case DType::kFloat: return 24;
-    case DType::kDouble: return 53;
-    default: return 0;
-  }
-}
-
-// Every value of `from` is one of `to`.
-bool holds_all_of(DType to, DType from) {
-  int from_bits = magnitude_bits(from), to_bits = magnitude_bits(to);
-  int to_significand = significand_bits(to), from_significand = significand_bits(from);
-  if (from_bits > 0 && to_bits > 0) return to_bits >= from_bits && (is_signed(to) || !is_signed(from));
-  // (half's largest number is 65504: what has 11 bits is far below.)
-  if (from_bits > 0 && to_significand > 0) return to_significand >= from_bits;
-  if (from_significand == 0 || to_significand == 0) return false;
-  bool is_wider = to == DType::kDouble || (to == DType::kFloat && from != DType::kDouble);
-  return to == from || is_wider;
-}
-
-Status simplify_cast(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  DType to = node.outputs[0].dtype;
-  if (s.dtype(node.inputs[0]) == to) return s.rewriter.splice(id, node.inputs[0], "casts to the dtype there is");
-  const Node* inner = s.behind(node.inputs[0], {"Cast"});
-  if (inner == nullptr || inner->attrs.get_or<bool>("Truncate", false) || node.attrs.get_or<bool>("Truncate", false))
-    return {};
-  Wire source = inner->inputs[0];
-  DType from = s.dtype(source), between = inner->outputs[0].dtype;
-  if (!holds_all_of(between, from)) return {};
-  if (from == to) return s.rewriter.splice(id, source, str_cat("undoes ", quoted(inner->name)));
-  // What a float out of an integer's range becomes is nobody's promise, what an integer does is: it wraps.
-  bool may_leave_range = significand_bits(between) > 0 && magnitude_bits(from) > 0 && magnitude_bits(to) > 0;
-  if (may_leave_range && !holds_all_of(to, from)) return {};
-  bool is_plain = (magnitude_bits(to) > 0 || significand_bits(to) > 0);
-  if (!is_plain) return {};
-  std::string what = str_cat("reads through ", quoted(inner->name));
-  Patch patch = s.rewriter.patch();
-  patch.replace_node(id, patch.add({.name = node.name + "/direct",
-                                    .op = "Cast",
-                                    .inputs = {source},
-                                    .attrs = {{"DstT", to}},
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, what);
-}
-
 // --- what leaves everything in its place ----------------------------------------------------------------------------
 Status drop_slice(Simplifier& s, NodeId id) {
   const Node& node = s.node(id);
@@ -266,19 +198,10 @@ std::optional<StridedSpec> strided_spec(const Simplifier& s, const Node& node) {
                      mask("shrink_axis_mask")};
 }
 
-// x[i] of x = Pack(…): element i.
-Status take_packed(Simplifier& s, NodeId id, const StridedSpec& spec) {
-  const Node& node = s.node(id);
-  const Node* pack = s.behind(node.inputs[0], {"Pack"});
-  bool is_element = pack != nullptr && pack->attrs.get_or<int64_t>("axis", 0) == 0 && spec.begin.size() == 1 &&
-                    spec.strides[0] == 1 && spec.shrink_axis_mask == 1 && spec.begin_mask == 0 && spec.end_mask == 0 &&
-                    spec.ellipsis_mask == 0 && spec.new_axis_mask == 0;
-  if (!is_element) return {};
-  auto count = static_cast<int64_t>(pack->inputs.size());
-  int64_t at = spec.begin[0] < 0 ? spec.begin[0] + count : spec.begin[0];
-  if (at < 0 || at >= count || !s.is_always_computed(node.inputs[0])) return {};
-  return s.rewriter.splice(id, pack->inputs[static_cast<size_t>(at)],
-                           str_cat("element ", at, " of ", quoted(pack->name)));
+// x[i]
+bool takes_one_element(const StridedSpec& spec) {
+  return spec.begin.size() == 1 && spec.strides[0] == 1 && spec.shrink_axis_mask == 1 && spec.begin_mask == 0 &&
+         spec.end_mask == 0 && spec.ellipsis_mask == 0 && spec.new_axis_mask == 0;
 }
 
 Status simplify_strided_slice(Simplifier& s, NodeId id) {
@@ -287,7 +210,7 @@ Status simplify_strided_slice(Simplifier& s, NodeId id) {
   if (!spec) return {};
   const Shape &x = s.shape(node.inputs[0]), &out = node.outputs[0].shape;
   bool is_plain = all_are(spec->strides, 1) && spec->new_axis_mask == 0 && spec->shrink_axis_mask == 0;
-  if (!is_plain) return take_packed(s, id, *spec);
+  if (!is_plain) return takes_one_element(*spec) ? take_packed(s, id, spec->begin[0]) : Status();
   bool is_all = surely_equal(x, out);
   if (!is_all && spec->ellipsis_mask == 0) {
     is_all = true;
@@ -382,93 +305,6 @@ Status drop_space_to_batch(Simplifier& s, NodeId id) {
   std::optional<Ints> blocks = s.integers(node.inputs[1]), paddings = s.integers(node.inputs[2]);
   if (!blocks || !paddings || !all_are(*blocks, 1) || !all_are(*paddings, 0)) return {};
   return s.rewriter.splice(id, node.inputs[0], "blocks of one, and no padding");
-}
-
-// --- Concat ---------------------------------------------------------------------------------------------------------
-struct Concat {
-  Wire axis;
-  std::vector<Wire> values;
-};
-Concat concat_of(const Node& node) {
-  if (node.is("Concat")) return {node.inputs.front(), {node.inputs.begin() + 1, node.inputs.end()}};
-  return {node.inputs.back(), {node.inputs.begin(), node.inputs.end() - 1}};
-}
-
-std::optional<int64_t> axis_of(const Simplifier& s, const Concat& concat, int rank) {
-  std::optional<Ints> axis = s.integers(concat.axis);
-  if (!axis || axis->size() != 1) return std::nullopt;
-  int64_t at = axis->front();
-  if (rank >= 0 && (at < -rank || at >= rank)) return std::nullopt;
-  return at < 0 && rank >= 0 ? at + rank : at;
-}
-
-Status commit_concat(Simplifier& s, NodeId id, const std::vector<Wire>& values, std::string_view what) {
-  const Node& node = s.node(id);
-  Wire axis = concat_of(node).axis;
-  std::vector<Wire> inputs = values;
-  inputs.insert(node.is("Concat") ? inputs.begin() : inputs.end(), axis);
-  Patch patch = s.rewriter.patch();
-  patch.replace_node(
-      id,
-      patch.add({.name = node.name + "/joined", .op = node.op, .inputs = std::move(inputs), .device = node.device}));
-  return s.rewriter.commit(patch, id, what);
-}
-
-Status simplify_concat(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  Concat outer = concat_of(node);
-  int rank = node.outputs[0].shape.rank();
-  std::optional<int64_t> axis = axis_of(s, outer, rank);
-  if (!axis) return {};
-  for (size_t i = 0; i < outer.values.size(); ++i) {
-    const Shape& shape = s.shape(outer.values[i]);
-    bool is_empty = rank >= 0 && shape.rank() == rank && shape.dim(static_cast<int>(*axis)) == 0;
-    if (is_empty && s.is_always_computed(outer.values[i])) {
-      std::vector<Wire> values = outer.values;
-      values.erase(values.begin() + static_cast<std::ptrdiff_t>(i));
-      if (values.size() == 1) return s.rewriter.splice(id, values[0], "the rest is empty");
-      return commit_concat(s, id, values, str_cat("without input ", i, ", which is empty"));
-    }
-    const Node* node_inside = s.behind(outer.values[i], {"Concat", "ConcatV2"});
-    if (node_inside == nullptr || !s.rewriter.has_one_user(outer.values[i].node)) continue;
-    // Both have the same rank.
-    Concat inner = concat_of(*node_inside);
-    if (axis_of(s, inner, rank) != axis) continue;
-    std::vector<Wire> values(outer.values.begin(), outer.values.begin() + static_cast<std::ptrdiff_t>(i));
-    values.insert(values.end(), inner.values.begin(), inner.values.end());
-    values.insert(values.end(), outer.values.begin() + static_cast<std::ptrdiff_t>(i) + 1, outer.values.end());
-    return commit_concat(s, id, values, str_cat("takes what ", quoted(node_inside->name), " joins"));
-  }
-  return {};
-}
-
-// --- Pack and Unpack ------------------------------------------------------------------------------------------------
-// Unpack(Pack(a, b, c)) along the same dim.
-Status unpack_packed(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  const Node* pack = s.behind(node.inputs[0], {"Pack"});
-  if (pack == nullptr || pack->inputs.size() != node.outputs.size() || s.rewriter.is_output(id) ||
-      s.rewriter.context().wants_other_outputs(node.name) || !s.is_always_computed(node.inputs[0]))
-    return {};
-  if (pack->attrs.get_or<int64_t>("axis", 0) != node.attrs.get_or<int64_t>("axis", 0)) return {};
-  std::string what = str_cat("takes apart what ", quoted(pack->name), " packs");
-  Patch patch = s.rewriter.patch();
-  for (size_t i = 1; i < pack->inputs.size(); ++i) patch.replace({id, static_cast<int>(i)}, pack->inputs[i]);
-  patch.replace_node(id, pack->inputs[0]);
-  return s.rewriter.commit(patch, id, what);
-}
-
-// Pack of all outputs of an Unpack along the same dim, in order.
-Status pack_unpacked(Simplifier& s, NodeId id) {
-  const Node& node = s.node(id);
-  const Node* unpack = s.behind(node.inputs[0], {"Unpack"});
-  if (unpack == nullptr || unpack->outputs.size() != node.inputs.size() ||
-      unpack->attrs.get_or<int64_t>("axis", 0) != node.attrs.get_or<int64_t>("axis", 0))
-    return {};
-  for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.inputs[i] != Wire{node.inputs[0].node, static_cast<int>(i)}) return {};
-  }
-  return s.rewriter.splice(id, unpack->inputs[0], str_cat("packs what ", quoted(unpack->name), " takes apart"));
 }
 
 // --- reductions -----------------------------------------------------------------------------------------------------

@@ -6,13 +6,9 @@ namespace tarn {
 
 std::optional<std::vector<int64_t>> integers(const Tensor* tensor) {
   if (tensor == nullptr) return std::nullopt;
-  if (tensor->dtype() == DType::kInt32) {
-    std::span<const int32_t> values = tensor->flat<int32_t>();
-    return std::vector<int64_t>(values.begin(), values.end());
-  }
-  if (tensor->dtype() != DType::kInt64) return std::nullopt;
-  std::span<const int64_t> values = tensor->flat<int64_t>();
-  return std::vector<int64_t>(values.begin(), values.end());
+  Result<std::vector<int64_t>> values = int_values(*tensor);
+  if (!values.ok()) return std::nullopt;
+  return *std::move(values);
 }
 
 bool is_zero(const Tensor* tensor) {
@@ -39,15 +35,6 @@ int height_dim(const Node& node) {
 std::vector<int64_t> four(const Node& node, std::string_view attr) {
   std::vector<int64_t> values = node.attrs.get_or<std::vector<int64_t>>(attr, {});
   return values.size() == 4 ? values : std::vector<int64_t>(4, 1);
-}
-
-NodeSpec copy_of(const Node& node) {
-  return {.name = node.name,
-          .op = node.op,
-          .inputs = node.inputs,
-          .attrs = node.attrs,
-          .controls = node.controls,
-          .device = node.device};
 }
 
 }  // namespace tarn

@@ -29,7 +29,4 @@ int height_dim(const Node& node);
 // A list attr of four, or four ones where it is not given (dilations of old files).
 std::vector<int64_t> four(const Node& node, std::string_view attr);
 
-// The node once more, as a patch takes it.
-NodeSpec copy_of(const Node& node);
-
 }  // namespace tarn

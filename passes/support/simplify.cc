@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/half.h"
+#include "passes/support/convolutions.h"
 
 namespace tarn {
 namespace {
@@ -96,11 +97,7 @@ const Node* Simplifier::behind(Wire wire, std::initializer_list<std::string_view
 }
 
 std::optional<std::vector<int64_t>> Simplifier::integers(Wire wire) const {
-  const Tensor* value = rewriter.constant(wire);
-  if (value == nullptr) return std::nullopt;
-  Result<std::vector<int64_t>> values = int_values(*value);
-  if (!values.ok()) return std::nullopt;
-  return *std::move(values);
+  return tarn::integers(rewriter.constant(wire));
 }
 
 std::optional<double> splat_value(const Tensor& tensor) {
@@ -164,6 +161,22 @@ Status simplify(Graph& graph, PassContext& context, std::span<const Simplificati
     }
     return {};
   });
+}
+
+Status multiply_instead_of_dividing(Simplifier& s, NodeId id, std::optional<Tensor> (*factor_of)(const Tensor&),
+                                    std::string_view what) {
+  const Node& node = s.node(id);
+  const Tensor* divisor = s.rewriter.constant(node.inputs[1]);
+  if (divisor == nullptr || !s.rewriter.has_one_user(node.inputs[1].node)) return {};
+  std::optional<Tensor> factor = factor_of(*divisor);
+  if (!factor) return {};
+  Patch patch = s.rewriter.patch();
+  Wire constant = patch.constant(node.name + "/factor", *factor);
+  patch.replace_node(id, patch.add({.name = node.name + "/multiplied",
+                                    .op = "Mul",
+                                    .inputs = {node.inputs[0], constant},
+                                    .device = node.device}));
+  return s.rewriter.commit(patch, id, what);
 }
 
 }  // namespace tarn

@@ -72,4 +72,9 @@ struct Simplification {
 // rewrite() with these rules: at each node the first that changes something.
 Status simplify(Graph& graph, PassContext& context, std::span<const Simplification> rules);
 
+// x / c becomes x * factor_of(c); nothing happens where that is nothing, or if others read c: the factor would be one
+// constant more.
+Status multiply_instead_of_dividing(Simplifier& simplifier, NodeId id,
+                                    std::optional<Tensor> (*factor_of)(const Tensor& divisor), std::string_view what);
+
 }  // namespace tarn

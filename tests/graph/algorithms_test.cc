@@ -3,16 +3,14 @@
 #include <gtest/gtest.h>
 
 #include "graph/ordering.h"
-#include "graph/text.h"
 #include "tests/support/file_ops.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
 
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text, {.ops = &testing::file_ops()});
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph(testing::file_ops());
+Graph read(std::string_view text) {
+  return graph_of(text, {.ops = &testing::file_ops()});
 }
 
 constexpr std::string_view kLoop = R"(
@@ -51,7 +49,7 @@ TEST(Ordering, KeepsASortedGraphAndNamesEveryCycle) {
 }
 
 TEST(Algorithms, TopologicalOrderPutsProducersFirst) {
-  Graph graph = graph_of(kLoop);
+  Graph graph = read(kLoop);
   Result<std::vector<NodeId>> order = topological_order(graph);
   ASSERT_TRUE(order.ok()) << order.status().to_string();
   std::vector<int> position(static_cast<size_t>(graph.id_limit()));
@@ -70,19 +68,19 @@ TEST(Algorithms, TopologicalOrderPutsProducersFirst) {
 }
 
 TEST(Algorithms, LoopsAreStrongComponents) {
-  Graph graph = graph_of(kLoop);
+  Graph graph = read(kLoop);
   std::vector<std::vector<NodeId>> loops = find_loops(graph);
   ASSERT_EQ(loops.size(), 1u);
   std::vector<std::string> names;
   for (NodeId id : loops[0]) names.push_back(graph.node(id).name);
   EXPECT_EQ(str_join(names, " "), "merge cond less switch body next");
-  EXPECT_TRUE(find_loops(graph_of("x: f32 = Placeholder\n")).empty());
+  EXPECT_TRUE(find_loops(read("x: f32 = Placeholder\n")).empty());
   EXPECT_TRUE(find_loops(Graph(testing::file_ops())).empty());
 }
 
 TEST(Algorithms, DifferenceNamesTheFirstNodeThatDiffers) {
   constexpr std::string_view kBase = "a = NoOp\nx: f32[2] = Placeholder\ny = Relu(x, ^a)\n";
-  EXPECT_EQ(graph_difference(graph_of(kBase), graph_of(kBase)), "");
+  EXPECT_EQ(graph_difference(read(kBase), read(kBase)), "");
   const std::pair<std::string_view, std::string_view> kOthers[] = {
       {"a = NoOp\nx: f32[2] = Placeholder\nz = Relu(x, ^a)\n", "node 2:"},
       {"a = NoOp\nx: f32[2] = Placeholder\ny = Identity(x, ^a)\n", "node 2:"},
@@ -94,42 +92,42 @@ TEST(Algorithms, DifferenceNamesTheFirstNodeThatDiffers) {
        "versions: producer 0 against 3"},
   };
   for (const auto& [text, start] : kOthers) {
-    std::string difference = graph_difference(graph_of(kBase), graph_of(text));
+    std::string difference = graph_difference(read(kBase), read(text));
     EXPECT_TRUE(difference.starts_with(start)) << text << difference;
   }
 }
 
 TEST(Algorithms, RenamingKeepsWhatGraphsMean) {
-  Graph a = graph_of("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\n");
+  Graph a = read("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\n");
   Graph renamed =
-      graph_of("n_1 = NoOp\nrr = Relu(ss)\nkk: f32[2] = {1, 2}\nss = Add(xx, kk, ^n_1)\nxx: f32[2] = Placeholder\n");
+      read("n_1 = NoOp\nrr = Relu(ss)\nkk: f32[2] = {1, 2}\nss = Add(xx, kk, ^n_1)\nxx: f32[2] = Placeholder\n");
   EXPECT_EQ(difference_up_to_renaming(a, renamed), "");
   EXPECT_TRUE(same_up_to_renaming(a, renamed));
   EXPECT_NE(difference_up_to_renaming(a, renamed, {.same_names = {"r"}}), "");
   EXPECT_EQ(difference_up_to_renaming(a, renamed, {.same_names = {"none of them"}}), "");
 
   Graph other_constant =
-      graph_of("x: f32[2] = Placeholder\nk: f32[2] = {1, 3}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\n");
+      read("x: f32[2] = Placeholder\nk: f32[2] = {1, 3}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\n");
   EXPECT_EQ(difference_up_to_renaming(a, other_constant),
             "only in the first:  k: f32[2] = {1, 2}\nonly in the second: k: f32[2] = {1, 3}");
-  Graph swapped = graph_of("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(k, x, ^n)\nn = NoOp\nr = Relu(s)\n");
+  Graph swapped = read("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(k, x, ^n)\nn = NoOp\nr = Relu(s)\n");
   EXPECT_NE(difference_up_to_renaming(a, swapped), "");
   Graph more =
-      graph_of("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\nq = Relu(s)\n");
+      read("x: f32[2] = Placeholder\nk: f32[2] = {1, 2}\ns = Add(x, k, ^n)\nn = NoOp\nr = Relu(s)\nq = Relu(s)\n");
   EXPECT_NE(difference_up_to_renaming(a, more), "");
-  EXPECT_EQ(difference_up_to_renaming(graph_of(kLoop), graph_of(kLoop)), "");
+  EXPECT_EQ(difference_up_to_renaming(read(kLoop), read(kLoop)), "");
 }
 
 TEST(Algorithms, RenamingToldApartOnlyByWhoIsShared) {
   // Two Adds of the same two Relus, or each Add of one Relu twice: alike node for node.
-  Graph crossed = graph_of("x: f32 = Placeholder\na = Relu(x)\nb = Relu(x)\np = Add(a, b)\nq = Add(b, a)\n");
-  Graph doubled = graph_of("x: f32 = Placeholder\na = Relu(x)\nb = Relu(x)\np = Add(a, a)\nq = Add(b, b)\n");
-  Graph crossed_again = graph_of("x: f32 = Placeholder\nb = Relu(x)\na = Relu(x)\nq = Add(a, b)\np = Add(b, a)\n");
+  Graph crossed = read("x: f32 = Placeholder\na = Relu(x)\nb = Relu(x)\np = Add(a, b)\nq = Add(b, a)\n");
+  Graph doubled = read("x: f32 = Placeholder\na = Relu(x)\nb = Relu(x)\np = Add(a, a)\nq = Add(b, b)\n");
+  Graph crossed_again = read("x: f32 = Placeholder\nb = Relu(x)\na = Relu(x)\nq = Add(a, b)\np = Add(b, a)\n");
   EXPECT_EQ(difference_up_to_renaming(crossed, doubled), "the same nodes, but wired differently");
   EXPECT_EQ(difference_up_to_renaming(crossed, crossed_again), "");
   // Parallel wires and slots.
-  Graph split = graph_of("d: i32[] = 0\nx: f32 = Placeholder\ns = Split(d, x) {num_split=2}\ny = Add(s, s:1)\n");
-  Graph twisted = graph_of("d: i32[] = 0\nx: f32 = Placeholder\ns = Split(d, x) {num_split=2}\ny = Add(s:1, s)\n");
+  Graph split = read("d: i32[] = 0\nx: f32 = Placeholder\ns = Split(d, x) {num_split=2}\ny = Add(s, s:1)\n");
+  Graph twisted = read("d: i32[] = 0\nx: f32 = Placeholder\ns = Split(d, x) {num_split=2}\ny = Add(s:1, s)\n");
   EXPECT_EQ(difference_up_to_renaming(split, split), "");
   EXPECT_NE(difference_up_to_renaming(split, twisted), "");
 }
@@ -143,7 +141,7 @@ TEST(Algorithms, LargeGraphsAreComparedUpToRenaming) {
       str_append(text, name, " = ", i == odd_at ? "Identity" : "Relu", "(", last, ")\n");
       last = name;
     }
-    return graph_of(text);
+    return read(text);
   };
   EXPECT_EQ(difference_up_to_renaming(chain("a", 700), chain("b", 700)), "");
   EXPECT_NE(difference_up_to_renaming(chain("a", 700), chain("b", 701)), "");
@@ -151,8 +149,8 @@ TEST(Algorithms, LargeGraphsAreComparedUpToRenaming) {
 
 TEST(Algorithms, FindRenamingTellsWhichNodeIsWhich) {
   // Two branches that differ in nothing but how deep they are, with names that changed places.
-  Graph a = graph_of("x: f32[?] = Placeholder\np = Relu(x)\nq = Relu(p)\nr = Identity(x)\ny = Add(q, r)\n");
-  Graph b = graph_of("y: f32[?] = Placeholder\nr = Identity(y)\nq = Relu(y)\np = Relu(q)\nx = Add(p, r)\n");
+  Graph a = read("x: f32[?] = Placeholder\np = Relu(x)\nq = Relu(p)\nr = Identity(x)\ny = Add(q, r)\n");
+  Graph b = read("y: f32[?] = Placeholder\nr = Identity(y)\nq = Relu(y)\np = Relu(q)\nx = Add(p, r)\n");
 
   std::optional<std::vector<NodeId>> partners = find_renaming(a, b);
 
@@ -163,17 +161,17 @@ TEST(Algorithms, FindRenamingTellsWhichNodeIsWhich) {
 }
 
 TEST(Algorithms, DotShowsNodesConstantsShapesAndControlEdges) {
-  std::string dot = graph_to_dot(graph_of("x: f32[?,4] = Placeholder\nk: f32[] = 2\ns = Add(x, k, ^n)\nn = NoOp\n"),
+  std::string dot = graph_to_dot(read("x: f32[?,4] = Placeholder\nk: f32[] = 2\ns = Add(x, k, ^n)\nn = NoOp\n"),
                                  {.title = "a \"graph\""});
   for (std::string_view part : {"digraph G {", "label=\"a \\\"graph\\\"\"", "label=\"Add\\ns\"", "label=\"f32[]{2}\"",
                                 "0->2 [label=\"f32[?,4]\"", "1->2 [label=\"\"", "3->2 [style=dashed"}) {
     EXPECT_NE(dot.find(part), std::string::npos) << part << "\n" << dot;
   }
   // Ids of removed nodes leave holes; the numbers in the picture do not.
-  Graph holes = graph_of("n = NoOp\nx: f32 = Placeholder\ny = Relu(x)\n");
+  Graph holes = read("n = NoOp\nx: f32 = Placeholder\ny = Relu(x)\n");
   holes.remove(0);
   EXPECT_NE(graph_to_dot(holes).find("0->1 ["), std::string::npos);
-  EXPECT_NE(graph_to_dot(graph_of(kLoop)).find("constraint=false"), std::string::npos);
+  EXPECT_NE(graph_to_dot(read(kLoop)).find("constraint=false"), std::string::npos);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "graph/text.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
@@ -14,12 +14,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 // A comparison in names.
 struct Names {

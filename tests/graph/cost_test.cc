@@ -5,7 +5,7 @@
 
 #include <limits>
 
-#include "graph/text.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
@@ -15,12 +15,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 NodeCost cost_of(const Graph& graph, const GraphCost& cost, std::string_view name) {
   for (const NodeCost& node : cost.nodes) {

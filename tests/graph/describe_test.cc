@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
@@ -12,12 +12,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text, {.allow_unknown_ops = true});
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 std::vector<std::string> names(const Graph& graph, const std::vector<NodeId>& ids) {
   std::vector<std::string> found;
@@ -37,7 +31,7 @@ std::vector<std::string> modes_of(const Graph& graph) {
 }
 
 TEST(ModePlaceholders, AreFoundThroughLogicCastsAndSwitchesOfThemselves) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 training: bool = Placeholder
 x: f32[?,4] = Placeholder
 frozen: bool[] = false
@@ -52,7 +46,7 @@ pick: (f32[?,4], f32[?,4]) = Switch(x, pred)
 }
 
 TEST(ModePlaceholders, AreNoneIfAnythingElseReadsThem) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 flag: bool = Placeholder
 x: f32[?,4] = Placeholder
 pick: (f32[?,4], f32[?,4]) = Switch(x, flag)
@@ -78,14 +72,14 @@ y: f32[?,4] = Mul(larger, floor)
 )";
 
 TEST(ModePlaceholders, OfDropoutAreComparedWithRandomNumbers) {
-  Graph graph = graph_of(kDropout);
+  Graph graph = graph_with_unknown_ops(kDropout);
 
   EXPECT_THAT(modes_of(graph), ElementsAre("keep_prob (dropout): sum"));
   EXPECT_THAT(names(graph, dropout_nodes(graph)), ElementsAre("y"));
 }
 
 TEST(ModePlaceholders, AreNotTemperaturesThatScale) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 temperature: f32[] = Placeholder
 x: f32[?,4] = Placeholder
 y: f32[?,4] = RealDiv(x, temperature)
@@ -95,7 +89,7 @@ y: f32[?,4] = RealDiv(x, temperature)
 }
 
 TEST(DropoutNodes, ComparedAndCastCountToo) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 rate: f32[] = 0.25
 x: f32[?,4] = Placeholder
 shape: i32[2] = Shape(x)
@@ -111,7 +105,7 @@ z: f32[?,4] = Select(other, x, y)
 }
 
 TEST(DecodedInputs, TellWhereToCut) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 file: str[] = Placeholder
 bytes: str[] = Identity(file)
 picture: u8[?,?,3] = DecodeJpeg(bytes) {channels=3}
@@ -134,7 +128,7 @@ conv: f32[1,8,8,2] = Conv2D(sized, w) {strides=[1, 1, 1, 1], padding="SAME"}
 }
 
 TEST(DecodedInputs, OfARecordAreFedAsTheFirstFloats) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 bytes: str[?] = Placeholder
 raw: u8[?,?] = DecodeRaw(bytes) {out_type=u8}
 floats: f32[?,?] = Cast(raw) {DstT=f32}
@@ -151,7 +145,7 @@ y: f32[?,?] = Mul(floats, scale)
 }
 
 TEST(TrainingBatchNorms, AreFusedOnesInTrainingAndMomentsOfTheBatch) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[?,4,4,2] = Placeholder
 c: f32[2] = {1, 2}
 none: f32[0] = zeros
@@ -167,7 +161,7 @@ moment: f32[?,4,4,2] = SquaredDifference(x, stop)
 }
 
 TEST(DescribeGraph, SaysWhatThereIsAndNothingElse) {
-  std::string text = describe_graph(graph_of(kDropout));
+  std::string text = describe_graph(graph_with_unknown_ops(kDropout));
 
   EXPECT_EQ("\n" + text, R"(
 Mode placeholders: 1
@@ -182,7 +176,7 @@ One run: 0 multiply-accumulates, 20 operations, 0 bytes of weights, 80 bytes of 
 }
 
 TEST(DescribeGraph, NamesQueuesThatFeedTheOutputs) {
-  std::string text = describe_graph(graph_of(R"(
+  std::string text = describe_graph(graph_with_unknown_ops(R"(
 files = FIFOQueueV2 {component_types=[f32], shapes=[[4]]}
 n: i32[] = 8
 batch = QueueDequeueManyV2(files, n) {component_types=[f32]}

@@ -48,7 +48,8 @@ TEST(Freeze, WhereAPictureIsCutDoesNotDependOnTheOrderOfTheFile) {
   std::string before = str_cat(kFile, kSize, kFloat, kEnd), after = str_cat(kFile, kFloat, kSize, kEnd);
 
   for (const std::string& text : {before, after}) {
-    Result<FrozenGraph> cut = freeze(graph_of(text), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+    Result<FrozenGraph> cut =
+        freeze(graph_with_unknown_ops(text), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
 
     ASSERT_TRUE(cut.ok()) << cut.status().to_string();
     EXPECT_TRUE(cut->graph.node(*cut->graph.find("float")).is("Placeholder")) << text;
@@ -72,7 +73,8 @@ mean: f32[] = 128
 less = Sub(resized, mean)
 y = Odd(less)
 )";
-  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+  Result<FrozenGraph> cut =
+      freeze(graph_with_unknown_ops(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
 
   ASSERT_TRUE(cut.ok()) << cut.status().to_string();
   ASSERT_EQ(cut->graph.node_count(), 2);
@@ -80,8 +82,8 @@ y = Odd(less)
   EXPECT_TRUE(input.is("Placeholder"));
   EXPECT_EQ(input.attrs.get_or<std::string>("_preprocessing", ""),
             "DecodeJpeg channels=3; Cast float; ExpandDims 0; ResizeBilinear 299x299; Sub 128");
-  EXPECT_EQ(freeze(graph_of(kGraph), {.outputs = {"y"}}, no_values())->graph.node_count(), 10);
-  Result<FrozenGraph> none = freeze(graph_of("x: f32[] = Placeholder\ny: f32[] = Neg(x)\n"),
+  EXPECT_EQ(freeze(graph_with_unknown_ops(kGraph), {.outputs = {"y"}}, no_values())->graph.node_count(), 10);
+  Result<FrozenGraph> none = freeze(graph_with_unknown_ops("x: f32[] = Placeholder\ny: f32[] = Neg(x)\n"),
                                     {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
   ASSERT_TRUE(none.ok());
   EXPECT_EQ(none->warnings.size(), 1u);
@@ -99,7 +101,8 @@ size: i32[2] = {8, 8}
 resized = ResizeBilinear(batch, size)
 y = Odd(resized)
 )";
-  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+  Result<FrozenGraph> cut =
+      freeze(graph_with_unknown_ops(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
 
   ASSERT_TRUE(cut.ok()) << cut.status().to_string();
   const Node& input = cut->graph.node(*cut->graph.find("resized"));
@@ -118,7 +121,8 @@ again: str[] = Enter(file) {frame_name="loop"}
 image = DecodeJpeg(again) {channels=3}
 y = Exit(image)
 )";
-  Result<FrozenGraph> cut = freeze(graph_of(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
+  Result<FrozenGraph> cut =
+      freeze(graph_with_unknown_ops(kGraph), {.outputs = {"y"}, .cut_image_decoding = true}, no_values());
 
   ASSERT_TRUE(cut.ok()) << cut.status().to_string();
   EXPECT_EQ(cut->graph.node_count(), 4);

@@ -10,7 +10,7 @@ namespace {
 
 TEST(Freeze, TurnsVariablesIntoConstantsAndKeepsWhatTheOutputsNeed) {
   std::vector<std::string> asked;
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[?,2] = Placeholder
 zeros: f32[2,3] = zeros
 w: ref(f32[2,3]) = VariableV2 {shape=[2,3], dtype=f32} on "/gpu:0"
@@ -172,7 +172,8 @@ split = Switch(v, on) {T=resource}
        "ResourceScatterAdd 'u' changes a variable, and an output reads what it gives", true},
   };
   for (const Row& row : kRows) {
-    Result<FrozenGraph> frozen = freeze(graph_of(str_cat(kBegin, row.nodes)), {.outputs = {"y"}}, sevens());
+    Result<FrozenGraph> frozen =
+        freeze(graph_with_unknown_ops(str_cat(kBegin, row.nodes)), {.outputs = {"y"}}, sevens());
 
     EXPECT_EQ(frozen.ok(), !row.is_refused) << row.nodes << frozen.status().to_string();
     std::string said = frozen.ok() ? str_join(frozen->warnings) : frozen.status().to_string();
@@ -273,8 +274,8 @@ z = Neg(t) {T=f32}
 w = Neg(x, ^s) {T=f32}
 )";
 
-  Result<FrozenGraph> read = freeze(graph_of(kText), {.outputs = {"y", "z"}}, sevens());
-  Result<FrozenGraph> waited_for = freeze(graph_of(kText), {.outputs = {"w"}}, sevens());
+  Result<FrozenGraph> read = freeze(graph_with_unknown_ops(kText), {.outputs = {"y", "z"}}, sevens());
+  Result<FrozenGraph> waited_for = freeze(graph_with_unknown_ops(kText), {.outputs = {"w"}}, sevens());
 
   EXPECT_SAYS(read.status(), {"ScatterUpdate 's'", "ScatterAdd 't'", "no frozen form"});
   EXPECT_TRUE(waited_for.ok()) << waited_for.status().to_string();
@@ -303,7 +304,7 @@ z = LookupTableFindV2(read, query, none)
     return std::vector<Tensor>{Tensor::from<int64_t>({2}, {7, 8})};
   };
 
-  Result<FrozenGraph> frozen = freeze(graph_of(kGraph), {.outputs = {"y", "z:0"}}, sevens);
+  Result<FrozenGraph> frozen = freeze(graph_with_unknown_ops(kGraph), {.outputs = {"y", "z:0"}}, sevens);
 
   ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
   EXPECT_EQ(frozen->warnings,
@@ -327,7 +328,7 @@ a: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 b: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 y: f32[2] = Add(a, b)
 )";
-  Graph graph = graph_of(kText);
+  Graph graph = graph_with_unknown_ops(kText);
 
   Result<FrozenGraph> only = freeze(graph, {.outputs = {"y"}, .only = {"a"}}, sevens());
   Result<FrozenGraph> except = freeze(graph, {.outputs = {"y"}, .except = {"a"}}, sevens());
@@ -344,7 +345,7 @@ y: f32[2] = Add(a, b)
 }
 
 TEST(Freeze, APartitionedVariableIsListedByItsName) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 k/part_0: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 k/part_1: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 kb: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
@@ -359,7 +360,7 @@ y: f32[2] = AddN(k/part_0, k/part_1, kb)
 }
 
 TEST(Freeze, OutputsThatAreNotThereAreAllNamedWithTheirNeighbours) {
-  Graph graph = graph_of("softmax: f32[2] = Placeholder\n");
+  Graph graph = graph_with_unknown_ops("softmax: f32[2] = Placeholder\n");
 
   Status status = freeze(graph, {.outputs = {"softmx", "logits:0"}}, sevens()).status();
 
@@ -368,7 +369,7 @@ TEST(Freeze, OutputsThatAreNotThereAreAllNamedWithTheirNeighbours) {
 }
 
 TEST(Freeze, SaysWhichUpdatesTheOutputsWaitedFor) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[2] = Placeholder
 v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 update: ref(f32[2]) = AssignSub(v, x)

@@ -8,16 +8,10 @@
 #include <vector>
 
 #include "graph/freeze.h"
-#include "graph/text.h"
 #include "graph/variable_values.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
-
-inline Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text, {.allow_unknown_ops = true});
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 // Every variable is 7, of its declared shape.
 inline VariableValues sevens(std::vector<std::string>* asked = nullptr) {
@@ -33,7 +27,7 @@ inline VariableValues sevens(std::vector<std::string>* asked = nullptr) {
 }
 
 inline std::string frozen_text(std::string_view text, std::vector<std::string> outputs) {
-  Result<FrozenGraph> frozen = freeze(graph_of(text), {.outputs = std::move(outputs)}, sevens());
+  Result<FrozenGraph> frozen = freeze(graph_with_unknown_ops(text), {.outputs = std::move(outputs)}, sevens());
   return frozen.ok() ? "\n" + graph_to_text(frozen->graph) : frozen.status().to_string();
 }
 

@@ -255,6 +255,31 @@ TEST(InlineFunctions, HostileLibrariesAreRefusedByCallAndFunction) {  // 33, 34
               {"'y'", "it takes 2 inputs, the call gives 1"});
 }
 
+TEST(UncalledLibrary, GoesUnlessANodeNamesAFunctionOfIt) {
+  const struct {
+    std::string_view node;
+    bool stays;
+  } cases[] = {
+      {"op: 'PartitionedCall' attr { key: 'f' value { func { name: 'f' } } } attr { key: 'Tin' value { list { } } } "
+       "attr { key: 'Tout' value { list { } } }",
+       true},
+      {"op: 'Odd' attr { key: 'fs' value { list { func { name: 'f' } } } }", true},
+      {"op: 'f'", true},
+      {"op: 'Odd'", false},
+      {"op: 'NoOp'", false},
+  };
+  for (const auto& one : cases) {
+    SCOPED_TRACE(one.node);
+    Graph graph =
+        graph_of(str_cat("node { name: 'y' ", one.node, " }\n",
+                         library(function("f", {{"x", "DT_FLOAT"}}, body_node("neg", "Neg", {"x"}), "neg:y:0"))));
+
+    drop_uncalled_library(graph);
+
+    EXPECT_EQ(!graph.library.empty(), one.stays);
+  }
+}
+
 TEST(InlineFunctions, CallsThatNobodyNeedsMayBeBroken) {
   Graph graph =
       graph_of(placeholder("x") + call("bad", "none", {"x"}, {"DT_FLOAT"}) + call("y", "f", {"x"}, {"DT_FLOAT"}) +

@@ -11,16 +11,11 @@
 #include "graph/session.h"
 #include "graph/text.h"
 #include "runtime/engine.h"
+#include "tests/support/graph_text.h"
 #include "tests/support/models.h"
 
 namespace tarn {
 namespace {
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 constexpr std::string_view kVocabulary = R"(
 keys: str[3] = {"a", "b", "c"}

@@ -22,8 +22,8 @@ TEST(VariableValues, ComeFromTheTensorOfTheSameName) {
                                                {"w/Adam", Tensor::scalar<float>(9)}})
                   .ok());
 
-  Result<FrozenGraph> frozen =
-      freeze(graph_of(kTwoVariables), {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))));
+  Result<FrozenGraph> frozen = freeze(graph_with_unknown_ops(kTwoVariables), {.outputs = {"y"}},
+                                      checkpoint_values(*CheckpointReader::open(dir.file("c"))));
 
   ASSERT_TRUE(frozen.ok()) << frozen.status().to_string();
   EXPECT_EQ("\n" + graph_to_text(frozen->graph), "\nw: f32[2] = {1, 2}\nb: f32[] = 3\ny: f32[2] = Add(w, b)\n");
@@ -35,9 +35,9 @@ TEST(VariableValues, EveryMissingOrMismatchingVariableIsNamedAtOnce) {
                                {{"w", Tensor::from<float>({3}, {1, 2, 3})}, {"model/b", Tensor::scalar<float>(3)}})
                   .ok());
 
-  Status status =
-      freeze(graph_of(kTwoVariables), {.outputs = {"y"}}, checkpoint_values(*CheckpointReader::open(dir.file("c"))))
-          .status();
+  Status status = freeze(graph_with_unknown_ops(kTwoVariables), {.outputs = {"y"}},
+                         checkpoint_values(*CheckpointReader::open(dir.file("c"))))
+                      .status();
 
   EXPECT_SAYS(status, {"2 problems", "variable 'w' (f32[2]): the checkpoint has f32[3]",
                        "variable 'b' (f32[]) is not in the checkpoint", "did you mean 'model/b'"});
@@ -62,7 +62,7 @@ y: f32[2] = Neg(w)
       write_checkpoint(dir.file("average"), {{"w/ExponentialMovingAverage", Tensor::from<float>({2}, {3, 4})}}).ok());
   auto w_of = [&](const std::string& prefix, const std::string& restore_op) -> std::string {
     VariableValues values = checkpoint_values(*CheckpointReader::open(dir.file(prefix)), {.restore_op = restore_op});
-    Result<FrozenGraph> frozen = freeze(graph_of(kSaver), {.outputs = {"y"}}, values);
+    Result<FrozenGraph> frozen = freeze(graph_with_unknown_ops(kSaver), {.outputs = {"y"}}, values);
     if (!frozen.ok()) return frozen.status().to_string();
     return frozen->graph.node(*frozen->graph.find("w")).attrs.get<Tensor>("value").to_string();
   };
@@ -76,7 +76,7 @@ y: f32[2] = Neg(w)
 TEST(VariableValues, APartitionedVariablesPartsAreReadFromTheWholeTensor) {
   TempDir dir;
   ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({3, 1}, {1, 2, 3})}}).ok());
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 w/part_0: ref(f32[2,1]) = VariableV2 {shape=[2,1], dtype=f32}
 w/part_1: ref(f32[1,1]) = VariableV2 {shape=[1,1], dtype=f32}
 name: str[] = "model"
@@ -103,7 +103,7 @@ y: f32[3,1] = ConcatV2(w/part_0, w/part_1, axis)
 TEST(VariableValues, InitializersRunAfterTheCheckpointIsRestored) {
   TempDir dir;
   ASSERT_TRUE(write_checkpoint(dir.file("c"), {{"w", Tensor::from<float>({2}, {1, 2})}}).ok());
-  Graph graph = graph_of(str_cat(kTwoVariables, R"(
+  Graph graph = graph_with_unknown_ops(str_cat(kTwoVariables, R"(
 twice: f32[2] = Add(w, w)
 sum: f32[] = Sum(twice, axis)
 axis: i32[1] = {0}
@@ -123,7 +123,7 @@ TEST(VariableValues, PartsOfAPartitionedVariableAreKnownByTheirNumberWithoutASav
   ASSERT_TRUE(writer.add_slice("w", *TensorSlice::parse("3 1 0,2:0,1"), Tensor::from<float>({2, 1}, {1, 2})).ok());
   ASSERT_TRUE(writer.add_slice("w", *TensorSlice::parse("3 1 2,1:0,1"), Tensor::from<float>({1, 1}, {3})).ok());
   ASSERT_TRUE(writer.finish().ok());
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 w/part_0: ref(f32[2,1]) = VariableV2 {shape=[2,1], dtype=f32}
 w/part_1: ref(f32[1,1]) = VariableV2 {shape=[1,1], dtype=f32}
 axis: i32[] = 0
@@ -144,8 +144,8 @@ TEST(VariableValues, InitializersChangeNothingAboutMovingAverages) {
                                                {"b", Tensor::scalar<float>(5)},
                                                {"b/Adam", Tensor::scalar<float>(6)}})
                   .ok());
-  Graph graph =
-      graph_of(str_cat(kTwoVariables, "init = NoOp\nb/Adam: ref(f32[]) = VariableV2 {shape=[], dtype=f32}\n"));
+  Graph graph = graph_with_unknown_ops(
+      str_cat(kTwoVariables, "init = NoOp\nb/Adam: ref(f32[]) = VariableV2 {shape=[], dtype=f32}\n"));
   std::vector<std::string> notes;
   VariableReadOptions options;
   options.notes = &notes;
@@ -167,7 +167,7 @@ TEST(VariableValues, AreRestoredAllOrNoneOfThem) {  // 114
   ASSERT_TRUE(write_checkpoint(dir.file("c"),
                                {{"b", Tensor::from<float>({2}, {1, 2})}, {"w", Tensor::from<float>({2}, {1, 2})}})
                   .ok());
-  Graph graph = graph_of(kTwoVariables);
+  Graph graph = graph_with_unknown_ops(kTwoVariables);
   Session session(graph);
 
   EXPECT_SAYS(restore_variables(graph, *CheckpointReader::open(dir.file("c")), {}, session), {"variable 'b'"});
@@ -188,7 +188,7 @@ TEST(VariableValues, MovingAveragesAreTakenOnRequest) {
     options.use_ema = use_ema;
     options.trainable = std::move(trainable);
     options.notes = &notes;
-    Result<FrozenGraph> frozen = freeze(graph_of(kTwoVariables), {.outputs = {"y"}},
+    Result<FrozenGraph> frozen = freeze(graph_with_unknown_ops(kTwoVariables), {.outputs = {"y"}},
                                         checkpoint_values(*CheckpointReader::open(dir.file("c")), options));
     if (!frozen.ok()) return frozen.status().to_string();
     return frozen->graph.node(*frozen->graph.find("w")).attrs.get<Tensor>("value").to_string();

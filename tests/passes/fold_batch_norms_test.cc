@@ -10,7 +10,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <random>
+#include <span>
 
 #include "graph/text.h"
 #include "passes/support/pass_manager.h"
@@ -194,58 +196,75 @@ void expect_folded(const std::string& text, const std::string& output, std::stri
 
 constexpr uint64_t kDraws = 4;  // of sizes and constants, for each form, layout and dtype
 
+// A graph that begins with its image, x, and grows.
+struct Case {
+  std::string_view product, step;
+  bool is_nchw;
+  uint64_t seed;
+  Sizes sizes;
+  Text text;
+
+  std::string product_of(const std::string& x, std::string_view padding) {
+    return add_product(text, product, x, sizes, is_nchw, padding);
+  }
+  // Empty: the op has no such layout or dtype.
+  std::string step_of(const std::string& x, int64_t channels) {
+    return add_step(text, step, x, channels, is_nchw, is_matrix(product));
+  }
+};
+
+// `check` once for each of the steps, dtypes and layouts, and draw.
+void for_each_case(std::string_view product, std::span<const std::string_view> steps,
+                   std::initializer_list<std::string_view> dtypes, uint64_t seed,
+                   const std::function<void(Case&)>& check) {
+  for (std::string_view step : steps) {
+    for (std::string_view dtype : dtypes) {
+      for (bool is_nchw : {false, true}) {
+        if (is_nchw && is_matrix(product)) continue;
+        for (uint64_t draw = 0; draw < kDraws; ++draw) {
+          std::mt19937_64 random(++seed);
+          Case one{product, step, is_nchw, seed, draw_sizes(random, product), Text(std::string(dtype), seed)};
+          one.text.line(str_cat("x: ", dtype, image(one.sizes, is_nchw, is_matrix(product)), " = Placeholder"));
+          check(one);
+          if (::testing::Test::HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
 class FoldBatchNorms : public ::testing::TestWithParam<std::string_view> {};
 
 TEST_P(FoldBatchNorms, KeepsWhatIsComputedOfEveryStepBehindAProduct) {
   const std::string_view product = GetParam();
-  uint64_t seed = 1;
   uint64_t cases = 0;
-  for (std::string_view step : kSteps) {
-    for (std::string dtype : {"f32", "f64", "f16"}) {
-      for (bool is_nchw : {false, true}) {
-        if (is_nchw && is_matrix(product)) continue;
-        for (uint64_t draw = 0; draw < kDraws; ++draw) {
-          std::mt19937_64 random(++seed);
-          Sizes s = draw_sizes(random, product);
-          Text t(dtype, seed);
-          t.line(str_cat("x: ", dtype, image(s, is_nchw, is_matrix(product)), " = Placeholder"));
-          std::string padding = product == "Conv2DBackpropInput" || seed % 2 == 0 ? "SAME" : "VALID";
-          std::string conv = add_product(t, product, "x", s, is_nchw, padding);
-          std::string y = add_step(t, step, conv, s.filters, is_nchw, is_matrix(product));
-          if (y.empty()) continue;
-          expect_folded(t.text(), y, product);
-          ++cases;
-          if (HasFatalFailure()) return;
-        }
-      }
-    }
-  }
+  for_each_case(product, kSteps, {"f32", "f64", "f16"}, 1, [&](Case& c) {
+    std::string padding = product == "Conv2DBackpropInput" || c.seed % 2 == 0 ? "SAME" : "VALID";
+    std::string y = c.step_of(c.product_of("x", padding), c.sizes.filters);
+    if (y.empty()) return;
+    expect_folded(c.text.text(), y, product);
+    ++cases;
+  });
   EXPECT_GE(cases, kDraws * (is_matrix(product) ? 39 : 90));
+}
+
+// Which of them move what they are given, not only stretch it.
+bool shifts(std::string_view step) {
+  return !step.starts_with("scale") && step != "divided";
 }
 
 TEST_P(FoldBatchNorms, KeepsWhatIsComputedOfEveryStepBeforeAProduct) {
   const std::string_view product = GetParam();
-  uint64_t seed = 1000;
+  std::vector<std::string_view> steps;
   for (std::string_view step : kSteps) {
-    bool shifts = step != "scale" && step != "scale reversed" && step != "scale of all" && step != "divided";
-    if (shifts && product == "Conv2DBackpropInput") continue;  // the border of what it gives sees less of the filter
-    for (std::string dtype : {"f32", "f64"}) {
-      for (bool is_nchw : {false, true}) {
-        if (is_nchw && is_matrix(product)) continue;
-        for (uint64_t draw = 0; draw < kDraws; ++draw) {
-          std::mt19937_64 random(++seed);
-          Sizes s = draw_sizes(random, product);
-          Text t(dtype, seed);
-          t.line(str_cat("x: ", dtype, image(s, is_nchw, is_matrix(product)), " = Placeholder"));
-          std::string moved = add_step(t, step, "x", s.channels, is_nchw, is_matrix(product));
-          if (moved.empty()) continue;
-          std::string y = add_product(t, product, moved, s, is_nchw, shifts ? "VALID" : "SAME");
-          expect_folded(t.text(), y, product);
-          if (HasFatalFailure()) return;
-        }
-      }
-    }
+    // The border of what it gives sees less of the filter.
+    if (product != "Conv2DBackpropInput" || !shifts(step)) steps.push_back(step);
   }
+  for_each_case(product, steps, {"f32", "f64"}, 1000, [&](Case& c) {
+    std::string moved = c.step_of("x", c.sizes.channels);
+    if (moved.empty()) return;
+    expect_folded(c.text.text(), c.product_of(moved, shifts(c.step) ? "VALID" : "SAME"), product);
+  });
 }
 
 TEST_P(FoldBatchNorms, KeepsEveryReaderOfASharedProduct) {

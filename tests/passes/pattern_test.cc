@@ -6,15 +6,10 @@
 #include <random>
 
 #include "graph/text.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 // What `name` of the match at the node `root` is: "conv", "bn:1"; "none" without a match.
 std::string found(const Pattern& pattern, Graph& graph, std::string_view root, std::string_view name,

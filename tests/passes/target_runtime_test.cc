@@ -2,16 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text, {.allow_unknown_ops = true});
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 std::vector<std::string> texts(const Graph& graph, TargetRuntime runtime, std::vector<std::string> outputs = {"y"}) {
   std::vector<std::string> found;
@@ -26,7 +20,7 @@ TEST(TargetRuntime, NamesReadBack) {
 }
 
 TEST(TargetRuntime, AnEngineNodeWithoutOpIsNamedWithThePathThatNeedsIt) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[2] = Placeholder
 a: f32[2] = Relu(x)
 b: f32[2] = Bessel(a) {T=f32}
@@ -42,7 +36,7 @@ unused: f32[2] = Unheard(x) {T=f32}
 }
 
 TEST(TargetRuntime, VariablesAreForFreezeGraph) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[2] = Placeholder
 v: ref(f32[2]) = VariableV2 {shape=[2], dtype=f32}
 y: f32[2] = Add(x, v)
@@ -54,7 +48,7 @@ y: f32[2] = Add(x, v)
 }
 
 TEST(TargetRuntime, OpenCvReadsNoSwitchAndComputesInFloat) {
-  Graph graph = graph_of(R"(
+  Graph graph = graph_with_unknown_ops(R"(
 x: f32[2] = Placeholder
 p: bool[] = {false}
 s: (f32[2], f32[2]) = Switch(x, p)
@@ -76,7 +70,7 @@ TEST(TargetRuntime, LongPathsKeepTheirEndsAndTheNodesNeighbours) {
   for (int i = 1; i < 20; ++i)
     str_append(text, "n", i, ": f32[2] = ", i == 10 ? "Bessel" : "Neg", "(n", i - 1, ")", i == 10 ? " {T=f32}" : "",
                "\n");
-  Graph graph = graph_of(text);
+  Graph graph = graph_with_unknown_ops(text);
   std::vector<std::string> found = texts(graph, TargetRuntime::kTarn, {"n19"});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_NE(found[0].find("x -> … -> n9 -> n10 -> n11 -> … -> n19"), std::string::npos) << found[0];

@@ -2,19 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/text.h"
+#include "tests/support/graph_text.h"
 #include "tools/support/html.h"
 #include "tools/support/memory_timeline.h"
 #include "tools/support/report_graph.h"
 
 namespace tarn {
 namespace {
-
-Graph graph_of(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 constexpr std::string_view kBefore = R"(
 x: f32[?,6,6,3] = Placeholder

@@ -1,6 +1,7 @@
 #include "tools/support/freeze_files.h"
 
 #include <algorithm>
+#include <future>
 
 #include "core/file.h"
 #include "graph/checkpoint_state.h"
@@ -233,15 +234,23 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
     frozen.warnings.push_back("no --output_graph: nothing is written");
     return frozen;
   }
-  if (files.check && !has_variables(frozen.graph)) {
-    TARN_ASSIGN_OR_RETURN(FrozenCheck check, check_frozen_graph(frozen.graph, options.outputs));
-    if (check.is_expected) {
-      frozen.notes.push_back("Not checked by a run: " + check.why_not_run);
-    } else if (!check.why_not_run.empty()) {
-      frozen.warnings.push_back("the frozen graph was not run: " + check.why_not_run);
-    }
+  // The disk is given time while the graph runs.
+  auto writing = std::async(std::launch::async, [&]() -> Result<AtomicFile> {
+    TARN_ASSIGN_OR_RETURN(AtomicFile file, write_graph_aside(frozen.graph, files.output));
+    TARN_RETURN_IF_ERROR(file.sync());
+    return file;
+  });
+  Result<FrozenCheck> check = FrozenCheck();
+  if (files.check && !has_variables(frozen.graph)) check = check_frozen_graph(frozen.graph, options.outputs);
+  Result<AtomicFile> file = writing.get();
+  TARN_RETURN_IF_ERROR(check.status());
+  TARN_RETURN_IF_ERROR(file.status());
+  TARN_RETURN_IF_ERROR(file->commit());
+  if (check->is_expected) {
+    frozen.notes.push_back("Not checked by a run: " + check->why_not_run);
+  } else if (!check->why_not_run.empty()) {
+    frozen.warnings.push_back("the frozen graph was not run: " + check->why_not_run);
   }
-  TARN_RETURN_IF_ERROR(write_graph(frozen.graph, files.output));
   return frozen;
 }
 
