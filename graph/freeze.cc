@@ -12,6 +12,7 @@
 #include "graph/freeze_state.h"
 #include "graph/freeze_updates.h"
 #include "graph/functions.h"
+#include "graph/model_info.h"
 #include "graph/records.h"
 #include "graph/variable_values.h"
 #include "proto/graph.pb.h"
@@ -432,6 +433,7 @@ class Freezer {
     TARN_ASSIGN_OR_RETURN(frozen.graph,
                           graph_of_records(graph_, std::move(records_), {.heading = "the frozen graph is not valid"}));
     drop_uncalled_library(frozen.graph);
+    drop_self_test(frozen.graph);
     for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_, table_reasons_))
       frozen.warnings.push_back(std::move(warning));
     return frozen;

@@ -86,7 +86,7 @@ TEST(ReportPage, IsWellFormedAndLoadsNothing) {
        {"fold_batch_norms", "1.5e-07", "y: folded &lt;into&gt; conv &amp; &quot;w&quot;", "2.0 kB", "1.0 kB", "-50 %",
         "prefers-color-scheme: dark", "<svg class=\"graph\"", "<svg class=\"memory\"", "multiply-accumulates", "1.20k",
         "the unknown batch of &#39;x&#39; is taken as 1", "class=\"node gone\"", "class=\"node changed\"",
-        "Time per op"}) {
+        "Time per op", "1 more pass changed nothing"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }
 }
@@ -110,6 +110,7 @@ TEST(ReportPage, EscapesNames) {
       .tool = "t", .before = {.path = std::string(kScript), .graph = &graph}, .after = {.path = "b", .graph = &graph}};
   PassReport pass;
   pass.pass = kScript;
+  pass.changes = 1;
   pass.notes = {std::string(kScript)};
   report.passes = {pass};
   report.inputs = report.outputs = {std::string(kScript), "\"quoted\"\xff"};

@@ -156,8 +156,13 @@ class Page {
         has_rounds ? "<th class=\"n\">round</th>" : "",
         "<th>changes</th><th class=\"n\">nodes</th><th class=\"n\">constants</th><th class=\"n\">ms</th>",
         verified ? "<th class=\"n\">largest difference</th>" : "", "</tr>\n");
+    int idle = 0;
     for (const PassReport& pass : report_.passes) {
-      add("<tr", pass.changes == 0 ? " class=\"idle\"" : "", "><td class=\"name\">", html_text(pass.pass), "</td>");
+      if (pass.changes == 0 && pass.ignored_error.empty()) {
+        ++idle;
+        continue;
+      }
+      add("<tr><td class=\"name\">", html_text(pass.pass), "</td>");
       if (has_rounds) add("<td class=\"n\">", pass.round + 1, "</td>");
       add("<td>");
       changes(pass);
@@ -169,6 +174,7 @@ class Page {
       add("</tr>\n");
     }
     add("</table></div>\n");
+    if (idle > 0) add("<p class=\"note\">", idle, idle == 1 ? " more pass" : " more passes", " changed nothing.</p>\n");
     if (verified)
       add("<p class=\"note\">The largest difference of any output, relative to that output's largest magnitude: the "
           "graph before the pass and after it on the same inputs.</p>\n");
@@ -192,6 +198,8 @@ class Page {
   void difference(const PassReport& pass) {
     add("<td class=\"n\">");
     if (pass.verified) add(short_number(pass.max_relative_difference));
+    if (pass.rounding_noise > 0)
+      add(" <span class=\"faint\">(one rounding of all constants: ", short_number(pass.rounding_noise), ")</span>");
     if (pass.max_constant_difference > 0)
       add(" <span class=\"faint\">(of a weight ", short_number(pass.max_constant_difference), ")</span>");
     if (!pass.assumed.empty()) add("<br/><span class=\"note\">with ", html_text(str_join(pass.assumed)), "</span>");

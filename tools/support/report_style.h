@@ -34,7 +34,6 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: 6px 14px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { color: var(--faint); font-weight: 500; font-size: 13px; white-space: nowrap; }
 td.n, th.n { text-align: right; white-space: nowrap; }
-tr.idle td { color: var(--faint); }
 summary { cursor: pointer; color: var(--accent); }
 details ul { margin: 4px 0; padding-left: 18px; max-height: 320px; overflow-y: auto; }
 details li { font-size: 13px; overflow-wrap: anywhere; }
@@ -133,14 +132,18 @@ for (const panel of document.querySelectorAll(".panel.picture")) {
     box = [x - width / 2, y - height / 2, width, height];
     show();
   };
-  // At first the top of the graph at a size that can be read.
+  // At first the topmost node at a size that can be read: a wide graph has nothing in the middle of its top.
   const start = () => {
     const size = svg.getBoundingClientRect();
     box = whole.slice();
-    if (whole[3] > 1.5 * size.height) {
-      const height = 1.2 * size.height, width = height * size.width / size.height;
-      box = [whole[0] + whole[2] / 2 - width / 2, whole[1], width, height];
-    }
+    show();
+    const nodes = [...svg.querySelectorAll(".node")];
+    if (nodes.length === 0 || 1.5 * size.height >= whole[3]) return;
+    const f = frame(), rects = nodes.map((node) => node.getBoundingClientRect());
+    const top = rects.reduce((first, rect) => first.top > rect.top ? rect : first);
+    const x = f.left + (top.left + top.width / 2 - f.size.left) * f.scale;
+    const height = 1.2 * size.height, width = height * size.width / size.height;
+    box = [x - width / 2, whole[1], width, height];
     show();
   };
   panel.querySelector("[data-do=in]").addEventListener("click", () => middle(0.7));
