@@ -255,7 +255,9 @@ class Ranker {
   std::optional<OutputCandidate> judge(NodeId id) {
     const Node& node = graph_.node(id);
     const State& own = state(id);
-    if (!own.of_model || own.in_loop || is_one_of(node.op, kInputOps) || is_one_of(node.op, kNoOutputOps))
+    // What two branches come to may be a model's end; within it, it is one of many.
+    bool is_end = node.is("Merge") && graph_.uses(id).empty();
+    if (!own.of_model || own.in_loop || is_one_of(node.op, kInputOps) || (is_one_of(node.op, kNoOutputOps) && !is_end))
       return std::nullopt;
     if (node.def != nullptr && node.outputs.empty()) return std::nullopt;
     bool read_by_model = is_read_by_model(id);

@@ -110,7 +110,7 @@ TEST(OptimizeForMobile, NamesEveryNodeThatTheRuntimeCannotRun) {
 x: f32[?,4] = Placeholder
 a = Odd(x)
 b = Strange(a)
-y = Relu(b)
+y: f32[?,4] = Relu(b) {T=f32}
 )";
   Graph graph = graph_of(kText, {.allow_unknown_ops = true});
   MobileOptions options{.outputs = {"y"}};
