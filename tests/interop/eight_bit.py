@@ -1,8 +1,8 @@
 """Graphs that quantize_nodes made, in TensorFlow 2.15 and in Tarn: the same numbers, to the last bit.
 
 TensorFlow runs them as they are written: what it folds before a run, other kernels of it compute, whose QuantizeV2
-rounds otherwise. Every op that the pass rewrites, alone, and networks of TARN_DATA; then TensorFlow's way to fixed ranges: insert_logging prints
-what RequantizationRange measures, freeze_requantization_ranges reads what TensorFlow printed.
+rounds otherwise. Every op that the pass rewrites, alone, and networks of TARN_DATA; then TensorFlow's way to fixed
+ranges: insert_logging prints what RequantizationRange measures, freeze_requantization_ranges reads what was printed.
 """
 
 import json

@@ -1,10 +1,10 @@
 """What transform_graph writes runs in TensorFlow 2.15 and gives what the graph before gives there.
 
 Each golden case of tests/passes/*.graph in which its pass fires: TensorFlow runs the case's graph, and the one that
-transform_graph makes of it, on the same seeded inputs. Outputs are equal as the pass promises (docs/passes.md): the same
-numbers where it is exact; within its bound where it rounds. Where it promises nothing of outputs, they are what Tarn
-makes of the same graph. A case that TensorFlow does not run
-as it is (ops that nobody has, what cannot be fed) is named with TensorFlow's reason; every pass must have one that ran.
+transform_graph makes of it, on the same seeded inputs. Outputs are equal as the pass promises (docs/passes.md): the
+same numbers where it is exact; within its bound where it rounds. Where it promises nothing of outputs, they are what
+Tarn makes of the same graph. A case that TensorFlow does not run as it is (ops that nobody has, what cannot be fed) is
+named with TensorFlow's reason; every pass must have one that ran.
 
     tests/interop/run_test.sh tests/interop/passes.py                # all
     tests/interop/run_test.sh tests/interop/passes.py fold_pads …    # cases of these
@@ -12,7 +12,6 @@ as it is (ops that nobody has, what cannot be fed) is named with TensorFlow's re
 
 import collections
 import itertools
-import pathlib
 import re
 import sys
 
@@ -211,7 +210,10 @@ def run_case(case):
     for seed in inputs.seeds:
         feeds = inputs.feeds(seed)
         got = after.run(case.outputs, feeds)
-        want = before.run(case.outputs, feeds) if beside_before(case.pass_name) else by_tarn(after_path, feeds, case.outputs)
+        if beside_before(case.pass_name):
+            want = before.run(case.outputs, feeds)
+        else:
+            want = by_tarn(after_path, feeds, case.outputs)
         largest = max([largest] + [difference(x, y) for x, y in zip(got, want)])
     return largest
 
