@@ -96,9 +96,9 @@ void with_encoder(const QuantizeAttrs& attrs, CodeRange& range, const Loop& loop
   const auto scale = static_cast<float>(kCodeSteps<T> / static_cast<double>(max - min));
   if (attrs.mode == Mode::kMinFirst) {
     if constexpr (std::is_same_v<T, uint8_t>) {
-      // Rounded once, half to even. That is TensorFlow 2's kernel on x86-64 (oneDNN); its plain one, and TensorFlow
-      // 1's, round value and min apart, half away from zero. Either is within a step; chains of such ops show the
-      // difference.
+      // Rounded once, half to even. That is TensorFlow 2's kernel on x86-64 (oneDNN); its plain one, which it takes for
+      // constants, and TensorFlow 1's, round value and min apart, half away from zero. Either is within a step; chains
+      // of such ops show the difference. (Of a scalar oneDNN's kernel cuts the fraction off.)
       loop([=](const float* x, int64_t n, T* codes) { kernels::float_codes(x, n, min, scale, codes); });
     } else {
       loop(each<T>(FloatsToCodes<T>(range)));

@@ -4,30 +4,36 @@
 // After:   x -> Min, Max, QuantizeV2 -> QuantizedConv2D -> RequantizationRange, Requantize -> QuantizedRelu ->
 //          Dequantize
 // When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
-//          if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph, no constant behind it
-//          that holds an infinity or what is no number. A Conv2D has no
-//          dilations, and windows that lie as QuantizedConv2D lays them: where they do not fill the image, that one
-//          moves them to its middle (SAME: filter >= stride - 1; VALID: stride <= 3). A pooling pools the image alone
+//          if no ignore_op names them; of float values, NHWC, no dim is 0, inputs of at most 5 dims, no input of the
+//          graph, no constant behind it that holds an infinity or what is no number. A Conv2D has no dilations, and
+//          windows that lie as QuantizedConv2D lays them: where they do not fill the image, that one moves them to its
+//          middle (SAME: filter >= stride - 1; VALID: stride <= 3). A pooling pools the image alone.
+//          Add and Mul of tensors of one shape, or of one and a row that is repeated along its first dims: TensorFlow's
+//          QuantizedAdd and QuantizedMul take every smaller tensor for such a row
 // Stages:  input_min and input_max: float Placeholders become quint8 ones of that range. A FakeQuantWithMinMaxVars of
 //          constant range (8 bits, around 0) behind Relu, Relu6, MaxPool and Identity, up to three, moves in front of
 //          them, to the op of 32-bit results that they follow; it becomes the Requantize there. Results of 32 bits
 //          are brought to 8 by Requantize: to the range of a FakeQuant behind them, to fallback_min and fallback_max,
-//          or to what RequantizationRange finds. What is dequantized just to be quantized again is not
+//          or to what RequantizationRange finds. What is dequantized just to be quantized again is not. A constant has
+//          the codes that quantize_weights gives it, in which 0 is one. QuantizeV2's begin at the minimum, while 8-bit
+//          ops count from the code nearest to 0: all weights would be off by up to half a step, the same way
 // Math:    QuantizeV2 and Dequantize are MIN_FIRST: q = round((x - min) * 255 / (max - min)). A measured maximum is
 //          at least two levels of the 32 bits, since Requantize refuses a range below 0, and the next op one of no
-//          width
+//          width. QuantizedBiasAdd computes in float32, in which its sums may be off by 1/64 of the largest magnitude
 // Keeps:   the names of the ops, as Dequantizes; TensorFlow's names for what is new. Dequantizes that nobody reads
 //          go.
 // Contract: quantizing: each float op's inputs and result are rounded to 255 steps of their range.
 // Ends:    a hoisted FakeQuant stands right behind an op of 32-bit results; every other change leaves one float op or
 //          FakeQuant less.
 // Source:  TensorFlow tools/graph_transforms quantize_nodes. It dropped dilations and data_format, hoisted FakeQuants
-//          over any op of one input (a Tanh), took a Conv2D of any stride, made Placeholders of integers quint8,
-//          ignored num_bits; and results that were all negative, or all zero, stopped the run with an error.
+//          over any op of one input (a Tanh), took a Conv2D of any stride, and sums that its kernels add up otherwise
+//          ([2,1] + [2,3]), made Placeholders of integers quint8, ignored num_bits; and results that were all negative,
+//          or all zero, stopped the run with an error.
 #include <algorithm>
 #include <cmath>
 #include <map>
 
+#include "passes/support/quantized_constant.h"
 #include "passes/support/rewriter.h"
 #include "passes/support/waiting_nodes.h"
 
@@ -42,6 +48,7 @@ constexpr PassArg kArgs[] = {
     {.name = "ignore_op", .doc = "an op that stays in float", .is_list = true},
 };
 constexpr int kMostHoisted = 3;  // TensorFlow's
+constexpr int kMostDims = 5;     // TensorFlow 2's QuantizeV2 stops at more
 // The largest value in 32 bits through this is two levels, the least that a measured maximum is.
 constexpr float kHalfOfLevels = 0x1p30f;
 
@@ -116,7 +123,32 @@ bool lays_windows_alike(const Node& conv, const Shape& filter) {
   return true;
 }
 
-bool has_eight_bit_attrs(const Graph& graph, const Node& node) {
+// Whether `row`, whose last `shared` dims are those of `other`, surely is repeated along other's dims before these.
+bool is_repeated_along(const Shape& row, const Shape& other, int shared) {
+  auto is_one_before = [](const Shape& shape, int end) {
+    return std::all_of(shape.dims().begin(), shape.dims().begin() + std::max(0, end), [](int64_t d) { return d == 1; });
+  };
+  const int next = row.rank() - shared - 1, beside = other.rank() - shared - 1;
+  if (!is_one_before(row, next)) return false;
+  if (next < 0 || row.dim(next) == 1) return true;
+  // That dim of `row` is other's, or 1: then the above holds. Unless it is other's that is 1, of more than a row.
+  return beside >= 0 && (other.dim(beside) > 1 || is_one_before(other, beside));
+}
+
+// Whether QuantizedAdd and QuantizedMul pair elements as Add and Mul do. TensorFlow's take the smaller tensor for a row
+// that is repeated to the end of the larger, also [2, 1] beside [2, 3].
+bool pairs_alike(const Shape& a, const Shape& b) {
+  auto is_one = [](const Shape& shape) { return shape.is_fully_known() && *shape.element_count() == 1; };
+  if (is_one(a) || is_one(b)) return true;
+  if (!a.has_rank() || !b.has_rank()) return false;
+  int shared = 0;
+  while (shared < std::min(a.rank(), b.rank()) && a.dim(-1 - shared) == b.dim(-1 - shared) &&
+         a.dim(-1 - shared) != kUnknownDim)
+    ++shared;
+  return is_repeated_along(a, b, shared) || is_repeated_along(b, a, shared);
+}
+
+bool has_eight_bit_form(const Graph& graph, const Node& node) {
   if (node.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC") return false;
   if (node.is("AvgPool") || node.is("MaxPool")) {
     if (!leaves_channels_alone(node.attrs.get_or<Ints>("ksize", {})) ||
@@ -125,6 +157,8 @@ bool has_eight_bit_attrs(const Graph& graph, const Node& node) {
   }
   std::string padding = node.attrs.get_or<std::string>("padding", "SAME");
   if (padding != "SAME" && padding != "VALID") return false;
+  if (node.is("Add") || node.is("AddV2") || node.is("Mul"))
+    return pairs_alike(graph.fact(node.inputs[0]).shape, graph.fact(node.inputs[1]).shape);
   if (!node.is("Conv2D")) return true;
   Ints dilations = node.attrs.get_or<Ints>("dilations", {});
   return std::all_of(dilations.begin(), dilations.end(), [](int64_t d) { return d == 1; }) &&
@@ -163,9 +197,7 @@ Tensor int_vector(int32_t value) {
 }
 
 // Codes with their range.
-struct Codes {
-  Wire values, min, max;
-};
+using Codes = QuantizedWires;
 Codes outputs_of(Wire node) {
   return {node, {node.node, 1}, {node.node, 2}};
 }
@@ -266,9 +298,11 @@ class Quantizer {
     if (static_cast<size_t>(id) < not_finite_.size() && not_finite_[static_cast<size_t>(id)]) return false;
     if (node.outputs.size() != 1 || !is_plain_float(node.outputs[0]) || finds_a_range(r, id)) return false;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (static_cast<int>(i) != form.plain_input && !is_plain_float(r.fact(node.inputs[i]))) return false;
+      if (static_cast<int>(i) == form.plain_input) continue;
+      Fact fact = r.fact(node.inputs[i]);
+      if (!is_plain_float(fact) || fact.shape.rank() > kMostDims) return false;
     }
-    return has_eight_bit_attrs(r.graph(), node);
+    return has_eight_bit_form(r.graph(), node);
   }
   // A Reshape like ours before Min and Max.
   static bool finds_a_range(const Rewriter& r, NodeId id) {
@@ -333,11 +367,12 @@ class Quantizer {
   Codes codes_of(const Rewriter& r, Patch& patch, const Node& node, Wire input) {
     if (std::optional<Codes> codes = codes_behind(r, input)) return *codes;
     auto key = std::pair(input.node, input.slot);
-    if (auto found = fresh_.find(key); found != fresh_.end()) return outputs_of(found->second);
-    if (auto found = quantized_.find(key); found != quantized_.end()) {
-      Wire codes = found->second;
-      if (r.graph().is_alive(codes.node) && r.node(codes.node).inputs[0] == input) return outputs_of(codes);
-    }
+    if (auto found = fresh_.find(key); found != fresh_.end()) return found->second;
+    if (auto found = quantized_.find(key); found != quantized_.end() && are_of(r, found->second, input))
+      return found->second;
+    const Tensor* constant = r.constant(input);
+    if (std::optional<QuantizedConstant> q = constant ? quantized_constant(*constant) : std::nullopt)
+      return fresh_[key] = add_quantized(patch, r.node(input.node).name, *q, {});
     std::string prefix = str_cat(node.name, "_eightbit/", input_name(r.graph(), input));
     Wire flat = patch.add({.name = prefix + "/reshape",
                            .op = "Reshape",
@@ -349,8 +384,15 @@ class Quantizer {
                             .op = "QuantizeV2",
                             .inputs = {input, min, max},
                             .attrs = {{"T", DType::kQUInt8}, {"mode", "MIN_FIRST"}}});
-    fresh_[key] = codes;
-    return outputs_of(codes);
+    return fresh_[key] = outputs_of(codes);
+  }
+  // Still: they were made in an earlier patch.
+  static bool are_of(const Rewriter& r, const Codes& codes, Wire input) {
+    for (Wire wire : {codes.values, codes.min, codes.max}) {
+      if (!r.graph().is_alive(wire.node)) return false;
+    }
+    const Node& node = r.node(codes.values.node);
+    return node.is("Const") || node.inputs[0] == input;
   }
 
   static Codes requantized(Patch& patch, std::string name, const Codes& wide, Wire min, Wire max) {
@@ -425,8 +467,8 @@ class Quantizer {
   std::vector<std::string> ignored_;
   std::optional<Range> fallback_;
   std::vector<bool> not_finite_;
-  // The QuantizeV2 of a wire: of this patch, and of those before.
-  std::map<std::pair<NodeId, int>, Wire> fresh_, quantized_;
+  // The codes made of a wire: by this patch, and by those before.
+  std::map<std::pair<NodeId, int>, Codes> fresh_, quantized_;
 };
 
 // nullopt if neither is given. Errors: one without the other, no range around 0.
@@ -493,19 +535,20 @@ constexpr std::string_view kDoc = R"(Float ops that have an 8-bit form compute i
   After:   x -> Min, Max, QuantizeV2 -> QuantizedConv2D -> RequantizationRange, Requantize -> QuantizedRelu ->
            Dequantize
   When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
-           if no ignore_op names them; of float values, NHWC, no dim is 0, no input of the graph, no constant behind it that
-           holds an infinity or what is no number. A Conv2D has no
-           dilations, and windows that lie as QuantizedConv2D lays them (SAME: filter >= stride - 1; VALID: stride
-           <= 3)
+           if no ignore_op names them; of float values, NHWC, no dim is 0, inputs of at most 5 dims, no input of the
+           graph, no constant behind it that holds an infinity or what is no number. A Conv2D has no dilations, and
+           windows that lie as QuantizedConv2D lays them (SAME: filter >= stride - 1; VALID: stride <= 3). Add
+           and Mul of one shape, of one number, or of a row that is repeated along the other's first dims
   Stages:  input_min and input_max: float Placeholders become quint8 ones of that range.
            A FakeQuantWithMinMaxVars of constant range behind Relu, Relu6, MaxPool and Identity, up to three, moves
            in front of them, to the op of 32-bit results that they follow; it becomes the Requantize there. Results
            of 32 bits are brought to 8 by Requantize: to the range of a FakeQuant behind them, to fallback_min and
-           fallback_max, or to what RequantizationRange finds. What is dequantized just to be quantized again is not
+           fallback_max, or to what RequantizationRange finds. What is dequantized just to be quantized again is not.
+           A constant has the codes that quantize_weights gives it
   Math:    MIN_FIRST: q = round((x - min) * 255 / (max - min))
   Keeps:   the names of the ops, as Dequantizes.
   TensorFlow's: dropped dilations and data_format; hoisted FakeQuants over any op of one input; took a Conv2D of any
-           stride; made Placeholders of integers quint8; results that were all negative, or all zero, stopped the
+           stride, and [2,1] + [2,3] for a row and a matrix; measured constants in every run; made Placeholders of integers quint8; results that were all negative, or all zero, stopped the
            run.)";
 
 }  // namespace

@@ -13,10 +13,10 @@
 // Source:  TensorFlow tools/graph_transforms quantize_weights, which also took infinite weights, dropped control
 //          inputs, and rounded outputs.
 #include <algorithm>
-#include <cmath>
 
 #include "graph/patch.h"
 #include "passes/pass.h"
+#include "passes/support/quantized_constant.h"
 
 namespace tarn {
 namespace {
@@ -25,35 +25,6 @@ constexpr PassArg kArgs[] = {{.name = "minimum_size",
                               .kind = PassArg::kInteger,
                               .fallback = "1024",  // TensorFlow's
                               .doc = "elements that a constant has at least"}};
-constexpr float kMostLevel = 255;
-
-struct Quantized {
-  Tensor values;
-  float min = 0, max = 0;
-};
-
-std::optional<Quantized> quantize(const Tensor& weights) {
-  std::span<const float> w = weights.flat<float>();
-  float low = 0, high = 0;
-  for (float v : w) {
-    if (!std::isfinite(v)) return std::nullopt;
-    low = std::min(low, v);
-    high = std::max(high, v);
-  }
-  if (low == high) high = low + 1;
-  Result<Tensor> bytes = Tensor::allocate(DType::kQUInt8, weights.shape());
-  if (!bytes.ok()) return std::nullopt;
-  auto* q = static_cast<uint8_t*>(bytes->mutable_data());
-  // As TensorFlow's Dequantize computes them (QuantizedToFloatStruct).
-  float scale = (high - low) / kMostLevel;
-  float offset = std::round(low / scale) * scale;
-  if (!std::isfinite(scale) || scale == 0 || !std::isfinite(offset)) return std::nullopt;
-  for (size_t i = 0; i < w.size(); ++i) {
-    q[i] = static_cast<uint8_t>(
-        std::clamp(std::round((static_cast<double>(w[i]) - offset) / scale), 0.0, double{kMostLevel}));
-  }
-  return Quantized{*std::move(bytes), low, high};
-}
 
 Status quantize_weights(Graph& graph, PassContext& context) {
   TARN_ASSIGN_OR_RETURN(std::vector<NodeId> outputs, context.find(graph, context.outputs));
@@ -66,29 +37,21 @@ Status quantize_weights(Graph& graph, PassContext& context) {
     if (node.outputs[0].value.element_count() < std::max<int64_t>(1, minimum_size)) continue;
     auto is_one_of = [&](const std::vector<NodeId>& ids) { return std::find(ids.begin(), ids.end(), id) != ids.end(); };
     if (is_one_of(outputs) || is_one_of(inputs)) continue;
-    std::optional<Quantized> q = quantize(node.outputs[0].value);
+    std::optional<QuantizedConstant> q = quantized_constant(node.outputs[0].value);
     if (!q) continue;
     std::string name = node.name;
     std::vector<NodeId> controls = node.controls;
     Patch patch(graph);
     // What holds the weights in a loop's frame or a branch holds all three: TensorFlow takes no inputs from several.
-    auto constant = [&](std::string_view suffix, const Tensor& value) {
-      return patch.add({.name = str_cat(name, suffix),
-                        .op = "Const",
-                        .attrs = {{"value", value}, {"dtype", value.dtype()}},
-                        .controls = controls});
-    };
-    Wire values = constant("_quantized_const", q->values);
-    Wire low = constant("_quantized_min", Tensor::scalar<float>(q->min));
-    Wire high = constant("_quantized_max", Tensor::scalar<float>(q->max));
+    QuantizedWires codes = add_quantized(patch, name, *q, controls);
     Wire restored = patch.add({.name = name + "/dequantized",
                                .op = "Dequantize",
-                               .inputs = {values, low, high},
+                               .inputs = {codes.values, codes.min, codes.max},
                                .attrs = {{"mode", "MIN_FIRST"}, {"T", DType::kQUInt8}},
                                .controls = controls});
     patch.replace_node(id, restored);
     TARN_RETURN_IF_ERROR(patch.commit());
-    context.changed(name, str_cat("f32", q->values.shape(), " in 8 bits, ", q->min, " to ", q->max));
+    context.changed(name, str_cat("f32", q->codes.shape(), " in 8 bits, ", q->min, " to ", q->max));
   }
   return {};
 }

@@ -11,4 +11,6 @@ if [[ ! -f "${venv}/.tarn-interop" ]]; then
   exit 77
 fi
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-2}" PYTHONDONTWRITEBYTECODE=1
+# By default it depends on the processor; QuantizeV2 rounds in another way without.
+export TF_ENABLE_ONEDNN_OPTS="${TF_ENABLE_ONEDNN_OPTS:-1}"
 exec "${venv}/bin/python" "$@" </dev/null
