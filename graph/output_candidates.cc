@@ -286,7 +286,8 @@ class Ranker {
     if (&source != &node) str_append(reason, " of ", source.op);
     if (named) reason += ", named like an output";
     if (only_sure_) reason += ", in a scope named like training";
-    return OutputCandidate{id, node.name, std::move(reason), score, !read_by_model && !is_waited_for(id)};
+    return OutputCandidate{id,           node.name, std::move(reason), score, !read_by_model && !is_waited_for(id),
+                           own.weighted, scalar};
   }
 
   const Graph& graph_;
@@ -324,10 +325,11 @@ Result<std::vector<OutputCandidate>> choose_outputs(const Graph& graph) {
   std::copy_if(found.begin(), found.end(), std::back_inserter(ends), [](const OutputCandidate& c) { return c.is_end; });
   if (ends.empty()) ends = ends_without_inputs(graph);
   if (ends.empty()) return failed_precondition("no node looks like an output");
-  // Heads of one model differ by what their last op is and how their nodes are called; not by whether weights lead to
-  // them, or whether they are a loss.
-  constexpr int kOfAKind = 25;
-  if (ends.front().score - ends.back().score <= kOfAKind) return ends;
+  // Heads of one model all depend on weights, or none does; and a number alone among arrays is a loss or a count.
+  bool of_a_kind = std::all_of(ends.begin(), ends.end(), [&](const OutputCandidate& end) {
+    return end.is_weighted == ends[0].is_weighted && end.is_scalar == ends[0].is_scalar;
+  });
+  if (of_a_kind) return ends;
   constexpr size_t kMostShown = 10;
   if (found.size() > kMostShown) found.resize(kMostShown);
   return failed_precondition(

@@ -20,7 +20,9 @@ struct OutputCandidate {
   std::string name;
   std::string reason;
   int score = 0;
-  bool is_end = true;  // nothing of the model reads it
+  bool is_end = true;        // nothing of the model reads it
+  bool is_weighted = false;  // it depends on a variable or a large constant
+  bool is_scalar = false;
 };
 
 // At most `most`; none if no node depends on an input.

@@ -25,6 +25,7 @@
 #include "graph/functions.h"
 #include "passes/pass.h"
 #include "passes/support/known_values.h"
+#include "passes/support/rewriter.h"
 #include "passes/support/unneeded_nodes.h"
 #include "runtime/branch_taken.h"
 #include "runtime/wire_functions.h"

@@ -13,6 +13,7 @@
 #include "passes/pass.h"
 #include "passes/support/dropout.h"
 #include "passes/support/known_values.h"
+#include "passes/support/rewriter.h"
 
 namespace tarn {
 namespace {

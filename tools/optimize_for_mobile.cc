@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "passes/support/mobile.h"
+#include "passes/support/modes.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
@@ -109,6 +110,8 @@ tarn::Status run() {
   for (const tarn::OutputCandidate& output : found->outputs)
     tarn::print("output found: ", tarn::candidates_text({output}), "\n");
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
+  tarn::GraphView view(graph, options.inputs, options.outputs);
+  TARN_RETURN_IF_ERROR(tarn::read_mode_values(view, options.mode_values, "--freeze_placeholder").status());
   if (FLAGS_print_passes)
     tarn::print("pipeline: ", FLAGS_passes.empty() ? tarn::mobile_pipeline(options) : FLAGS_passes, "\n");
 

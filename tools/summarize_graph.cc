@@ -1,8 +1,8 @@
 // summarize_graph: what a graph consists of, in TensorFlow's lines.
 #include <gflags/gflags.h>
 
-#include "graph/describe.h"
 #include "graph/summarize.h"
+#include "passes/support/describe.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
 

@@ -101,6 +101,8 @@ Both accept, and the values differ:
 | gradients through while loops | an error that names the node | there are some |
 | graph rewriting (constant folding, layout, fusing) | within the compiler, never in the file; passes are asked for by name | by Grappler, before each run |
 | freeze_graph | writes `versions`, runs the result once before it writes it, takes any file that holds a graph | no `versions`, no run |
+| optimize_for_inference | keeps weights that something besides the batch norm reads, and batch norms in training mode; takes CheckNumerics out wherever it is | scales them for all who read them; folds those too; leaves who reads a CheckNumerics without input |
+| strip_unused, placeholder_type_enum | by default what the graph says; a dtype that contradicts it is an error | float by default, written over the one that is there |
 
 In the session alone, by nature: reference variables (`VariableV2`, `Assign` …), optimizers, checkpoints, random ops that save their state. An
 engine refuses them by name when it loads the graph; freezing takes them out.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <unordered_set>
 
 #include "passes/support/known_values.h"
@@ -29,8 +30,8 @@ DropoutScalar complement(DropoutScalar scalar) {
 
 class Finder {
  public:
-  Finder(const Rewriter& rewriter, NodeId root, KeepShape shape)
-      : r_(rewriter), shape_(shape), tolerance_(near(rewriter.node(root).outputs[0].dtype)), root_(root) {}
+  Finder(const GraphView& view, NodeId root, KeepShape shape)
+      : r_(view), shape_(shape), tolerance_(near(view.node(root).outputs[0].dtype)), root_(root) {}
 
   // Whether mask and scaled are the two parts.
   bool find(Wire mask, Wire scaled) {
@@ -120,7 +121,7 @@ class Finder {
     return true;
   }
 
-  // x / keep, x * (1 / keep); x alone where keep is 1.
+  // x / keep, x * (1 / keep), 1 / keep as a Reciprocal, too; x alone where keep is 1.
   bool take_scaling(Wire wire) {
     scaled_ = wire.node;
     const Node& node = r_.node(wire.node);
@@ -129,13 +130,16 @@ class Finder {
       return scalar && equals(*scalar, found_.keep);
     };
     auto is_division = [](const Node& n) { return n.is("RealDiv") || n.is("Div"); };
+    auto is_inverse_of_keep = [&](const Node& n) {
+      if (n.is("Reciprocal") || n.is("Inv")) return is_keep(n.inputs[0]);
+      return is_division(n) && is_number(source(n.inputs[0]), 1) && is_keep(n.inputs[1]);
+    };
     bool is_open = !r_.is_input(wire.node);
     if (is_open && is_division(node) && is_keep(node.inputs[1])) return take_x(wire.node, 0);
     for (size_t i = 0; i < 2 && is_open && node.is("Mul"); ++i) {
       Wire factor = source(node.inputs[i]);
       const Node& inverse = r_.node(factor.node);
-      bool divides = is_division(inverse) && !r_.is_input(factor.node) && is_number(source(inverse.inputs[0]), 1) &&
-                     is_keep(inverse.inputs[1]);
+      bool divides = !r_.is_input(factor.node) && is_inverse_of_keep(inverse);
       std::optional<double> number = known_number(r_, factor);
       bool is_inverse = number && found_.keep.number && std::abs(*number * *found_.keep.number - 1) <= tolerance_;
       if (!divides && !is_inverse) continue;
@@ -185,7 +189,7 @@ class Finder {
     return false;
   }
 
-  const Rewriter& r_;
+  const GraphView& r_;
   KeepShape shape_;
   double tolerance_;
   NodeId root_, random_ = -1, scaled_ = -1;
@@ -194,18 +198,60 @@ class Finder {
 
 }  // namespace
 
-std::optional<Dropout> find_dropout(const Rewriter& rewriter, NodeId id, KeepShape shape) {
-  const Node& node = rewriter.node(id);
+std::optional<Dropout> find_dropout(const GraphView& view, NodeId id, KeepShape shape) {
+  const Node& node = view.node(id);
   if (node.outputs.size() != 1 || !dtype_is_floating(node.outputs[0].dtype)) return std::nullopt;
-  Finder finder(rewriter, id, shape);
+  Finder finder(view, id, shape);
   if (node.is("Mul")) {
     if (finder.find(node.inputs[0], node.inputs[1]) || finder.find(node.inputs[1], node.inputs[0]))
       return finder.take();
   } else if (node.is("SelectV2") || node.is("Select")) {
-    if (known_number(rewriter, node.inputs[2]) == 0.0 && finder.find(node.inputs[0], node.inputs[1]))
-      return finder.take();
+    if (known_number(view, node.inputs[2]) == 0.0 && finder.find(node.inputs[0], node.inputs[1])) return finder.take();
   }
   return std::nullopt;
+}
+
+bool is_random(const Graph& graph, Wire wire) {
+  constexpr size_t kMostNodes = 16;  // between the numbers and what is drawn: a range, an offset, a cast
+  std::vector<NodeId> found;
+  if (!wire.is_none()) found.push_back(wire.node);
+  for (size_t i = 0; i < found.size() && i < kMostNodes; ++i) {
+    const Node& node = graph.node(found[i]);
+    if (node.op.starts_with("Random") || node.op.starts_with("StatelessRandom")) return true;
+    bool stretches = node.is("Add") || node.is("AddV2") || node.is("Mul") || node.is("Sub") || node.is("Identity") ||
+                     node.is("Cast");
+    if (!stretches) continue;
+    for (Wire input : node.inputs) {
+      if (!input.is_none()) found.push_back(input.node);
+    }
+  }
+  return false;
+}
+
+bool draws(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  bool compares = node.is("GreaterEqual") || node.is("Greater") || node.is("Less") || node.is("LessEqual");
+  if (!compares && !node.is("Floor")) return false;
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](Wire input) { return is_random(graph, input); });
+}
+
+std::vector<NodeId> dropout_nodes(const Graph& graph) {
+  std::set<NodeId> found;
+  for (NodeId id : graph.ids()) {
+    if (!draws(graph, id)) continue;
+    std::vector<NodeId> stack = {id};
+    while (!stack.empty()) {
+      NodeId at = stack.back();
+      stack.pop_back();
+      for (const Use& use : graph.uses(at)) {
+        const Node& user = graph.node(use.node);
+        bool drops = user.is("Mul") || user.is("Select") || user.is("SelectV2");
+        if (use.input != Use::kControl && drops) found.insert(use.node);
+        if (use.input != Use::kControl && (user.is("Cast") || user.is("Identity"))) stack.push_back(use.node);
+      }
+    }
+  }
+  return {found.begin(), found.end()};
 }
 
 }  // namespace tarn

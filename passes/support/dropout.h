@@ -11,7 +11,7 @@
 #include <optional>
 #include <vector>
 
-#include "passes/support/rewriter.h"
+#include "passes/support/graph_view.h"
 
 namespace tarn {
 
@@ -37,6 +37,15 @@ struct Dropout {
 enum class KeepShape { kScalar, kScalarOrUnknown };
 // At the node that gives the result. Nothing if keep depends on an input of the graph: whoever feeds it decides. A wire
 // whose shape is not known to be a scalar's is none, or is taken for one: for who looks for Placeholders of keep.
-std::optional<Dropout> find_dropout(const Rewriter& rewriter, NodeId id, KeepShape shape = KeepShape::kScalar);
+std::optional<Dropout> find_dropout(const GraphView& view, NodeId id, KeepShape shape = KeepShape::kScalar);
+
+// What looks like dropout is more than what find_dropout knows: whose result nobody scales, or of other random numbers.
+
+// Random numbers, perhaps stretched to a range.
+bool is_random(const Graph& graph, Wire wire);
+// Whether the node compares random numbers with something (u < keep, u >= rate), or rounds their sum with it.
+bool draws(const Graph& graph, NodeId id);
+// Where values are dropped: Mul or Select of x by what is drawn so.
+std::vector<NodeId> dropout_nodes(const Graph& graph);
 
 }  // namespace tarn

@@ -40,7 +40,7 @@ std::optional<double> computed(const Node& node, double a, double b) {
 
 class Reader {
  public:
-  explicit Reader(const Rewriter& rewriter) : r_(rewriter) {}
+  explicit Reader(const GraphView& view) : r_(view) {}
 
   std::optional<KnownScalar> read(Wire wire, int depth) const {
     if (wire.is_none() || depth > kMostDepth || r_.is_input(wire.node)) return std::nullopt;
@@ -115,14 +115,14 @@ class Reader {
     return KnownScalar{known->number, Shape(), known->waits || !always_has_value(r_, other)};
   }
 
-  const Rewriter& r_;
+  const GraphView& r_;
 };
 
 }  // namespace
 
-Wire behind(const Rewriter& rewriter, Wire wire) {
-  while (!rewriter.is_input(wire.node)) {
-    const Node& node = rewriter.node(wire.node);
+Wire behind(const GraphView& view, Wire wire) {
+  while (!view.is_input(wire.node)) {
+    const Node& node = view.node(wire.node);
     if (!is_one_of(node, {"Identity", "StopGradient"}) && !is_loop_constant(node)) break;
     wire = node.inputs[0];
   }
@@ -144,49 +144,58 @@ std::optional<double> number_of(const Tensor& value) {
   }
 }
 
-std::optional<double> known_number(const Rewriter& rewriter, Wire wire) {
-  wire = behind(rewriter, wire);
-  const Node& node = rewriter.node(wire.node);
-  if (!node.is("Const") || rewriter.is_input(wire.node)) return std::nullopt;
+std::optional<double> known_number(const GraphView& view, Wire wire) {
+  wire = behind(view, wire);
+  const Node& node = view.node(wire.node);
+  if (!node.is("Const") || view.is_input(wire.node)) return std::nullopt;
   return number_of(node.outputs[0].value);
 }
 
 Result<Tensor> filled(DType dtype, const Shape& shape, double number) {
+  return filled(dtype, shape, std::span(&number, 1));
+}
+
+Result<Tensor> filled(DType dtype, const Shape& shape, std::span<const double> numbers) {
   TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(dtype, shape));
-  auto fill = [&](auto value) {
-    auto values = tensor.mutable_flat<decltype(value)>();
-    std::fill(values.begin(), values.end(), value);
+  auto count = static_cast<size_t>(tensor.element_count());
+  if (numbers.size() != 1 && numbers.size() != count)
+    return invalid_argument(numbers.size(), " numbers for a ", shape, " of ", count);
+  auto fill = [&](auto* values, auto convert) {
+    for (size_t i = 0; i < count; ++i) values[i] = convert(numbers[numbers.size() == 1 ? 0 : i]);
   };
-  auto fill_bits = [&](uint16_t bits) {
-    auto* values = static_cast<uint16_t*>(tensor.mutable_data());
-    std::fill(values, values + tensor.element_count(), bits);
+  auto fill_as = [&](auto zero) {
+    using T = decltype(zero);
+    fill(tensor.mutable_flat<T>().data(), [](double number) { return static_cast<T>(number); });
   };
+  auto* bits = static_cast<uint16_t*>(tensor.mutable_data());
   switch (dtype) {
-    case DType::kFloat: fill(static_cast<float>(number)); break;
-    case DType::kDouble: fill(number); break;
-    case DType::kInt32: fill(static_cast<int32_t>(number)); break;
-    case DType::kInt64: fill(static_cast<int64_t>(number)); break;
-    case DType::kUInt8: fill(static_cast<uint8_t>(number)); break;
-    case DType::kBool: fill(number != 0); break;
-    case DType::kHalf: fill_bits(float_to_half(static_cast<float>(number))); break;
-    case DType::kBFloat16: fill_bits(float_to_bfloat16(static_cast<float>(number))); break;
+    case DType::kFloat: fill_as(0.0F); break;
+    case DType::kDouble: fill_as(0.0); break;
+    case DType::kInt32: fill_as(int32_t{0}); break;
+    case DType::kInt64: fill_as(int64_t{0}); break;
+    case DType::kUInt8: fill_as(uint8_t{0}); break;
+    case DType::kBool: fill(tensor.mutable_flat<bool>().data(), [](double number) { return number != 0; }); break;
+    case DType::kHalf: fill(bits, [](double number) { return float_to_half(static_cast<float>(number)); }); break;
+    case DType::kBFloat16:
+      fill(bits, [](double number) { return float_to_bfloat16(static_cast<float>(number)); });
+      break;
     default: return invalid_argument("a ", dtype_short_name(dtype), " is no number or bool");
   }
   return tensor;
 }
 
-std::optional<KnownScalar> known_scalar(const Rewriter& rewriter, Wire wire) {
-  return Reader(rewriter).read(wire, 0);
+std::optional<KnownScalar> known_scalar(const GraphView& view, Wire wire) {
+  return Reader(view).read(wire, 0);
 }
 
-bool always_has_value(const Rewriter& rewriter, Wire wire) {
+bool always_has_value(const GraphView& view, Wire wire) {
   std::vector<NodeId> stack = {wire.node};
   std::unordered_set<NodeId> seen = {wire.node};
   while (!stack.empty()) {
     NodeId id = stack.back();
     stack.pop_back();
-    const Node& node = rewriter.node(id);
-    if (rewriter.is_input(id)) continue;
+    const Node& node = view.node(id);
+    if (view.is_input(id)) continue;
     if (node.def == nullptr || node.def->def->control != Control::kNone) return false;
     for (Wire input : node.inputs) {
       if (input.is_none()) return false;

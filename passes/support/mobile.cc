@@ -115,7 +115,8 @@ std::string mobile_pipeline(const MobileOptions& options) {
   std::string text = "strip fold_mode_placeholders";
   std::vector<std::string> values;
   for (const std::string& value : options.mode_values) values.push_back(str_cat("name=", quoted_argument(value)));
-  if (!values.empty()) str_append(text, "(", str_join(values), ")");
+  // In the second round it is none of the graph's any more.
+  if (!values.empty()) str_append(text, "(", str_join(values), ", may_be_gone=true)");
   str_append(text, " ", kPasses);
   // OpenCV's importer takes a constant's values for as many as are written, whatever its shape.
   if (options.runtime != TargetRuntime::kOpenCv) text += " compress_constants";

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/tensor_name.h"
-
 namespace tarn {
 namespace {
 
@@ -15,19 +13,10 @@ constexpr int kPatternDepth = 4;
 // What hundreds read (a shared constant, an input) is not walked through: the sweeps find what is left.
 constexpr size_t kManyUsers = 32;
 
-std::unordered_set<std::string> node_names(const std::vector<std::string>& tensors) {
-  std::unordered_set<std::string> names;
-  for (const std::string& tensor : tensors) {
-    Result<TensorName> name = parse_tensor_name(tensor);
-    names.insert(name.ok() ? std::string(name->node) : tensor);
-  }
-  return names;
-}
-
 }  // namespace
 
 Rewriter::Rewriter(Graph& graph, PassContext& context)
-    : graph_(&graph), context_(&context), inputs_(node_names(context.inputs)), outputs_(node_names(context.outputs)) {}
+    : GraphView(graph, context.inputs, context.outputs), graph_(&graph), context_(&context) {}
 
 Result<Rewriter> Rewriter::make(Graph& graph, PassContext& context) {
   Problems problems;
@@ -61,12 +50,8 @@ const Tensor* Rewriter::constant(Wire wire) const {
 }
 
 Patch Rewriter::patch() {
-  std::vector<NodeId> keep;
-  for (const auto* names : {&inputs_, &outputs_}) {
-    for (const std::string& name : *names) {
-      if (std::optional<NodeId> id = graph_->find(name)) keep.push_back(*id);
-    }
-  }
+  std::vector<NodeId> keep = inputs(), also = outputs();
+  keep.insert(keep.end(), also.begin(), also.end());
   return Patch(*graph_, std::move(keep));
 }
 

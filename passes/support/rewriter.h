@@ -17,29 +17,23 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 #include "graph/patch.h"
 #include "passes/pass.h"
+#include "passes/support/graph_view.h"
 
 namespace tarn {
 
-class Rewriter {
+class Rewriter : public GraphView {
  public:
   // Errors name inputs and outputs that the graph does not have.
   static Result<Rewriter> make(Graph& graph, PassContext& context);
 
+  using GraphView::graph;
   Graph& graph() { return *graph_; }
-  const Graph& graph() const { return *graph_; }
   PassContext& context() { return *context_; }
-  const Node& node(NodeId id) const { return graph_->node(id); }
-  const Fact& fact(Wire wire) const { return graph_->fact(wire); }
 
-  // By name: they stay what they are while nodes are replaced.
-  bool is_input(NodeId id) const { return inputs_.contains(node(id).name); }
-  bool is_output(NodeId id) const { return outputs_.contains(node(id).name); }
-  bool is_public(NodeId id) const { return is_input(id) || is_output(id); }
   // A node that is read once, by one node, and neither held fast by a control edge nor public: who replaces its reader
   // may replace it.
   bool has_one_user(NodeId id) const;
@@ -67,7 +61,6 @@ class Rewriter {
 
   Graph* graph_;
   PassContext* context_;
-  std::unordered_set<std::string> inputs_, outputs_;
   std::deque<NodeId> queue_;
   std::vector<bool> is_queued_;
   int changes_ = 0;

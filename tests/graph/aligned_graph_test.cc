@@ -75,6 +75,7 @@ TEST(AlignedGraph, LargeContentsBeginAtMultiplesOf64AndTheGraphIsTheSame) {
 TEST(AlignedGraph, OfSmallConstantsHasTheUsualBytes) {
   pb::GraphDef def;
   add_const(def, "small", kAlignedContent - 1);
+  def.mutable_versions()->set_producer(27);
 
   EXPECT_EQ(aligned(def), serialize(def));
 }

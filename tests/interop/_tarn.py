@@ -53,6 +53,11 @@ def run_graph(graph, feeds, fetches, executor="session", **flags):
         return [np.load(f"{folder}/out/{file_name(fetch)}.npy") for fetch in fetches]
 
 
+def read_tensor(path):
+    """Of a .npy file; of a .bin file the bytes of a string."""
+    return np.load(path) if path.suffix == ".npy" else np.array(path.read_bytes(), dtype=object)
+
+
 def test_digits():
     """f32[1000,784], and what to call them."""
     return np.load(MODELS / "test_images.npy"), (MODELS / "digits.txt").read_text()

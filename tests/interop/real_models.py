@@ -21,7 +21,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 import _tensorflow
-from _tarn import Report, file_name, new_folder, tarn
+from _tarn import Report, file_name, new_folder, read_tensor, tarn
 from _tensorflow import tf1
 
 CHOSEN = {
@@ -49,11 +49,6 @@ if "TARN_DATA" not in os.environ:
 DATA = pathlib.Path(os.environ["TARN_DATA"])
 folder = new_folder("real_models")
 report = Report()
-
-
-def read_tensor(path):
-    """Of a .npy file; of a .bin file the bytes of a string."""
-    return np.load(path) if path.suffix == ".npy" else np.array(path.read_bytes(), dtype=object)
 
 
 def close(what, case, got, want):

@@ -54,7 +54,7 @@ TEST(FindEnds, AnIteratorsTensorsBecomePlaceholders) {
   Graph graph = graph_of(R"(
 iterator = IteratorV2 {shared_name="", container="", output_types=[i32, f32], output_shapes=[[?], [?,4]]}
 next = IteratorGetNext(iterator) {output_types=[i32, f32], output_shapes=[[?], [?,4]]}
-y = Relu(next:1)
+y: f32? = Relu(next:1) {T=f32}
 )",
                          {.allow_unknown_ops = true});
   MobileOptions options;

@@ -1,4 +1,7 @@
 // Functional branches, errors and notes of the passes that take training out of a graph, and real graphs.
+#include "passes/support/modes.h"
+
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -6,10 +9,14 @@
 #include "core/file.h"
 #include "graph/graph_io.h"
 #include "graph/text.h"
+#include "passes/support/dropout.h"
 #include "passes/support/pass_manager.h"
 
 namespace tarn {
 namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
 
 Graph text_graph(std::string_view text) {
   Result<Graph> graph = graph_from_text(text);
@@ -172,6 +179,9 @@ constexpr std::string_view kModes = R"(
   is_training: bool[] = Placeholder {shape=[]}
   count: i32[] = Placeholder {shape=[]}
   rows: f32[?] = Placeholder
+  scale: f32[] = Placeholder {shape=[]}
+  name: str[] = Placeholder {shape=[]}
+  two: f32[] = 2
   number: f32[] = Cast(is_training)
   times: f32[] = Cast(count)
   a: f32[2] = Mul(x, number)
@@ -189,8 +199,14 @@ TEST(FoldModePlaceholders, ValuesThatDoNotFitAreRefusedByWhatIsWrong) {
       {"count=true", "'count' takes i32, not a bool"},
       {"count=1.5", "'count' takes i32, which '1.5' is not"},
       {"count=1e20", "'count' takes i32, which '1e20' is not"},
+      {"count=[1;2]", "'count' cannot be told: 2 numbers for a [] of 1"},
+      {"scale=1e60", "'scale' takes f32, which '1e60' is not"},
+      {"scale=nan", "'scale' takes f32, which 'nan' is not"},
       {"rows=1", "'rows' is f32[?], of a size that is not known"},
+      {"rows=[1;x]", "'rows' takes f32, not 'x'"},
+      {"name=1", "'name' cannot be told: a str is no number or bool"},
       {"a=1", "'a' is a Mul, not a Placeholder"},
+      {"two=3", "'two' is a Const of another value, 2, not a Placeholder"},
       {"x=1", "'x' is an input"},
       {"y=1", "'y' is an output"},
   };
@@ -223,11 +239,151 @@ TEST(FoldModePlaceholders, SaysWhatItDecidedAndWhatItLeftAlone) {
 
   EXPECT_EQ(run(graph, "fold_mode_placeholders", {"y"}, {"x"}),
             "is_training: only decides branches: false\n"
-            "is_test: left alone: its name says that it is true when the graph is used: name=\"is_test=true\" makes it "
-            "so\n"
+            "is_test: left alone: its name says that it is true when the graph is used: is_test=true makes it so\n"
             "training: left alone: it is called like a mode, but Mul 'y' reads it, too\n"
-            "use: no input: takes its default true, which may well be training: name=\"use=false\" turns that off\n");
+            "use: takes its default, which may well be training (use=false turns that off): true\n");
 }
+
+TEST(FoldModePlaceholders, WhatIsGoneIsNoErrorToAPipelineThatRunsAgain) {
+  constexpr std::string_view kRound = "strip fold_mode_placeholders(name=\"is_training=true\"$) fold_constants";
+  auto twice = [&](std::string_view may_be_gone) {
+    std::string round(kRound);
+    round.replace(round.find('$'), 1, may_be_gone);
+    Graph graph = text_graph(R"(
+      x: f32[2] = Placeholder
+      is_training: bool[] = Placeholder {shape=[]}
+      number: f32[] = Cast(is_training)
+      y: f32[2] = Mul(x, number)
+    )");
+    return run(graph, str_cat(round, " ", round), {"y"}, {"x"}, false);
+  };
+
+  EXPECT_NE(twice("").find("node 'is_training' is not in the graph"), std::string::npos) << twice("");
+  EXPECT_NE(twice(", may_be_gone=true").find("is_training: as told: true\n"), std::string::npos)
+      << twice(", may_be_gone=true");
+}
+
+// --- finding them ----------------------------------------------------------------------------------------------------
+
+// "training, false: only decides branches: itself pick" for each mode.
+std::vector<std::string> modes_of(std::string_view text, std::vector<std::string> outputs = {}) {
+  Graph graph = text_graph(text);
+  std::vector<std::string> found;
+  for (const ModePlaceholder& mode : find_modes(GraphView(graph, {}, outputs))) {
+    std::vector<std::string> decides;
+    for (NodeId id : mode.decides) decides.push_back(graph.node(id).name);
+    found.push_back(str_cat(graph.node(mode.node).name, ", ", mode.value ? value_text(*mode.value) : "?", ": ",
+                            mode.reason, ": ", str_join(decides, " ")));
+  }
+  return found;
+}
+
+TEST(FindModes, ThroughLogicCastsAndSwitchesOfThemselves) {
+  EXPECT_THAT(
+      modes_of(R"(
+training: bool = Placeholder
+given: bool = PlaceholderWithDefault(training) {shape=[]}
+frozen: bool = Placeholder
+x: f32[?,4] = Placeholder
+both: bool = LogicalAnd(given, frozen)
+pred: bool = Identity(both)
+itself: (bool, bool) = Switch(pred, pred)
+on: bool = Identity(itself:1)
+pick: (f32[?,4], f32[?,4]) = Switch(x, pred)
+)"),
+      ElementsAre("training, false: only decides branches: itself pick", "given, ?: takes its default: itself pick",
+                  "frozen, ?: its name says that it is true when the graph is used: frozen=true makes it so: "
+                  "itself pick"));
+}
+
+TEST(FindModes, NoneIfAnythingElseReadsThem) {
+  EXPECT_THAT(modes_of(R"(
+flag: bool = Placeholder
+x: f32[?,4] = Placeholder
+pick: (f32[?,4], f32[?,4]) = Switch(x, flag)
+shown: f32 = Cast(flag) {DstT=f32}
+y: f32[?,4] = Mul(x, shown)
+mask: bool[?,4] = Placeholder
+zero: f32[?,4] = ZerosLike(x)
+masked: f32[?,4] = Select(mask, x, zero)
+)"),
+              IsEmpty())
+      << "a mask is no scalar, and `flag` is part of the model";
+}
+
+TEST(FindModes, WhatNoOutputNeedsDoesNotCountAsReading) {
+  constexpr std::string_view kText = R"(
+flag: bool = Placeholder
+x: f32[?,4] = Placeholder
+y: f32[?,4] = Select(flag, x, x)
+shown: f32 = Cast(flag) {DstT=f32}
+z: f32[?,4] = Mul(x, shown)
+)";
+
+  EXPECT_THAT(modes_of(kText, {"y"}), ElementsAre("flag, false: only decides branches: y"));
+  EXPECT_THAT(modes_of(kText, {"y", "z"}), IsEmpty());
+}
+
+TEST(FindModes, NoTemperaturesThatScaleNorNoiseThatIsAdded) {
+  EXPECT_THAT(modes_of(R"(
+temperature: f32[] = Placeholder
+mean: f32[] = Placeholder
+x: f32[?,4] = Placeholder
+scaled: f32[?,4] = RealDiv(x, temperature)
+shape: i32[2] = Shape(x)
+random: f32[?,4] = RandomStandardNormal(shape) {dtype=f32}
+noise: f32[?,4] = Add(random, mean)
+y: f32[?,4] = Add(scaled, noise)
+)"),
+              IsEmpty());
+}
+
+TEST(FindModes, WhatDrawsInAnotherWayIsToBeTold) {
+  EXPECT_THAT(
+      modes_of(R"(
+sampling: f32[] = Placeholder
+x: f32[?,4] = Placeholder
+none: i32[0] = {}
+coin: f32[] = RandomUniform(none) {dtype=f32}
+heads: bool[] = Less(coin, sampling)
+zero: f32[?,4] = ZerosLike(x)
+y: f32[?,4] = SelectV2(heads, x, zero)
+)"),
+      ElementsAre("sampling, ?: Less 'heads' draws by it, which is no dropout that scales what it keeps: heads"));
+}
+
+TEST(FindModes, DropoutThatSomethingElseReadsTooIsToBeTold) {
+  EXPECT_THAT(modes_of(R"(
+keep: f32[] = Placeholder
+x: f32[?,4] = Placeholder
+shape: i32[2] = Shape(x)
+random: f32[?,4] = RandomUniform(shape) {dtype=f32}
+sum: f32[?,4] = Add(keep, random)
+floor: f32[?,4] = Floor(sum)
+larger: f32[?,4] = RealDiv(x, keep)
+drop: f32[?,4] = Mul(larger, floor)
+y: f32[?,4] = Mul(drop, keep)
+)"),
+              ElementsAre("keep, ?: it decides dropout, but Mul 'y' reads it, too: drop"));
+}
+
+TEST(DropoutNodes, ComparedAndCastCountToo) {
+  Graph graph = text_graph(R"(
+rate: f32[] = 0.25
+x: f32[?,4] = Placeholder
+shape: i32[2] = Shape(x)
+random: f32[?,4] = RandomUniform(shape) {dtype=f32}
+kept: bool[?,4] = GreaterEqual(random, rate)
+mask: f32[?,4] = Cast(kept) {DstT=f32}
+y: f32[?,4] = Mul(x, mask)
+other: bool[?,4] = GreaterEqual(x, rate)
+z: f32[?,4] = Select(other, x, y)
+)");
+
+  EXPECT_EQ(dropout_nodes(graph), std::vector<NodeId>{*graph.find("y")});
+}
+
+// --- batch norms -----------------------------------------------------------------------------------------------------
 
 TEST(InferenceBatchNorms, StatisticsThatAreNotThereAreNamed) {
   constexpr std::string_view kGraph = R"(

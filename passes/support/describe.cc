@@ -1,124 +1,19 @@
-#include "graph/describe.h"
+#include "passes/support/describe.h"
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
+#include <span>
 
 #include "graph/cost.h"
 #include "graph/freeze_inputs.h"
 #include "graph/output_candidates.h"
 #include "graph/summarize.h"
+#include "passes/support/dropout.h"
+#include "passes/support/modes.h"
 
 namespace tarn {
 namespace {
-
-template <size_t N>
-bool is_one_of(std::string_view op, const std::string_view (&list)[N]) {
-  return std::find(std::begin(list), std::end(list), op) != std::end(list);
-}
-
-// A mode comes through these as a mode.
-constexpr std::string_view kChoicePassers[] = {
-    "Identity",    "LogicalAnd", "LogicalOr", "LogicalNot", "LogicalXor", "Cast",  "Reshape",
-    "Squeeze",     "Equal",      "NotEqual",  "Greater",    "Less",       "Enter", "PlaceholderWithDefault",
-    "StopGradient"};
-constexpr std::string_view kRatePassers[] = {"Identity", "Cast",  "Reshape",    "Squeeze", "StopGradient",
-                                             "Sub",      "Enter", "Reciprocal", "Inv",     "PlaceholderWithDefault"};
-constexpr std::string_view kComparisons[] = {"GreaterEqual", "Greater", "Less", "LessEqual"};
-
-bool is_placeholder(const Node& node) {
-  return node.is("Placeholder") || node.is("PlaceholderV2") || node.is("PlaceholderWithDefault");
-}
-
-// Which input of a node chooses; -1: none.
-int choosing_input(std::string_view op) {
-  if (op == "Switch" || op == "RefSwitch") return 1;
-  if (op == "If" || op == "StatelessIf" || op == "Select" || op == "SelectV2" || op == "LoopCond") return 0;
-  return -1;
-}
-
-// Random numbers, perhaps stretched to a range.
-bool is_random(const Graph& graph, Wire wire, int most_steps = 6) {
-  if (wire.is_none() || most_steps == 0) return false;
-  const Node& node = graph.node(wire.node);
-  if (node.op.starts_with("Random") || node.op.starts_with("StatelessRandom")) return true;
-  constexpr std::string_view kStretch[] = {"Add", "AddV2", "Mul", "Sub", "Identity", "Cast"};
-  if (!is_one_of(node.op, kStretch)) return false;
-  return std::any_of(node.inputs.begin(), node.inputs.end(),
-                     [&](Wire input) { return is_random(graph, input, most_steps - 1); });
-}
-
-// Follows one placeholder to all that uses it.
-class ModeFinder {
- public:
-  ModeFinder(const Graph& graph, NodeId placeholder) : graph_(graph), placeholder_(placeholder) {}
-
-  std::optional<ModePlaceholder> find() {
-    const Node& node = graph_.node(placeholder_);
-    if (node.outputs.empty()) return std::nullopt;
-    const Fact& fact = node.outputs[0];
-    bool may_be_scalar = !fact.shape.has_rank() || fact.shape.is_scalar();
-    if (!may_be_scalar) return std::nullopt;
-    bool is_choice = fact.dtype == DType::kBool || fact.dtype == DType::kInt32;
-    if (!is_choice && !dtype_is_floating(fact.dtype)) return std::nullopt;
-    ModePlaceholder mode{.node = placeholder_,
-                         .kind = is_choice ? ModePlaceholder::Kind::kChoice : ModePlaceholder::Kind::kDropout};
-    std::vector<NodeId> stack = {placeholder_};
-    std::set<NodeId> seen = {placeholder_};
-    while (!stack.empty()) {
-      NodeId at = stack.back();
-      stack.pop_back();
-      for (const Use& use : graph_.uses(at)) {
-        if (use.input == Use::kControl) continue;
-        Step step = is_choice ? step_of_choice(use) : step_of_rate(use);
-        if (step == Step::kOther) return std::nullopt;
-        if (step == Step::kDecides) mode.decides.push_back(use.node);
-        // A branch's own copy of the mode (Switch(pred, pred)) goes on as a mode.
-        bool goes_on = step == Step::kPasses || (step == Step::kDecides && is_switch_of_itself(use.node));
-        if (goes_on && seen.insert(use.node).second) stack.push_back(use.node);
-      }
-    }
-    std::sort(mode.decides.begin(), mode.decides.end());
-    mode.decides.erase(std::unique(mode.decides.begin(), mode.decides.end()), mode.decides.end());
-    if (mode.decides.empty()) return std::nullopt;
-    return mode;
-  }
-
- private:
-  enum class Step { kPasses, kDecides, kScales, kOther };
-
-  Step step_of_choice(const Use& use) const {
-    const Node& node = graph_.node(use.node);
-    if (use.input == choosing_input(node.op) || is_switch_of_itself(use.node)) return Step::kDecides;
-    // Into a branch, chosen by something else.
-    bool passes = is_one_of(node.op, kChoicePassers) || node.is("Switch") || node.is("Merge");
-    return passes ? Step::kPasses : Step::kOther;
-  }
-
-  Step step_of_rate(const Use& use) const {
-    const Node& node = graph_.node(use.node);
-    bool adds = node.is("Add") || node.is("AddV2");
-    if ((adds || is_one_of(node.op, kComparisons)) && node.inputs.size() == 2)
-      return is_random(graph_, node.inputs[use.input == 0 ? 1 : 0]) ? Step::kDecides : Step::kOther;
-    if (is_one_of(node.op, kRatePassers) || node.is("Switch") || node.is("Merge")) return Step::kPasses;
-    // What is kept is made larger: x / keep, x * (1 / keep), 1 / keep. What comes of it is no mode any more, unless it
-    // is a scalar still.
-    if (node.is("Div") || node.is("RealDiv") || node.is("Mul")) {
-      const Fact& fact = graph_.fact({use.node, 0});
-      return fact.shape.is_scalar() ? Step::kPasses : Step::kScales;
-    }
-    return Step::kOther;
-  }
-
-  bool is_switch_of_itself(NodeId id) const {
-    const Node& node = graph_.node(id);
-    return node.is("Switch") && node.inputs.size() == 2 && node.inputs[0] == node.inputs[1];
-  }
-
-  const Graph& graph_;
-  NodeId placeholder_;
-};
 
 class Description {
  public:
@@ -157,22 +52,43 @@ class Description {
   }
 
   void write_modes() {
-    std::vector<ModePlaceholder> modes = mode_placeholders(graph_);
-    if (modes.empty()) return;
-    str_append(text_, "Mode placeholders: ", modes.size(), "\n");
-    for (const ModePlaceholder& mode : modes) {
-      const Node& node = graph_.node(mode.node);
-      bool is_choice = mode.kind == ModePlaceholder::Kind::kChoice;
-      str_append(text_, "  ", printable(node.name), " (", dtype_name(node.outputs[0].dtype),
-                 node.is("PlaceholderWithDefault") ? default_text(node) : "",
-                 "): ", is_choice ? "chooses at " : "sets what dropout keeps at ", mode.decides.size(),
-                 mode.decides.size() == 1 ? " node: " : " nodes: ", names(mode.decides), "\n");
+    // tf.cond leaves its condition lying as an Identity that nobody reads: no output, whatever it looks like.
+    std::vector<std::string> outputs;
+    for (const OutputCandidate& candidate : candidates_) {
+      const Node& node = graph_.node(candidate.node);
+      if (node.outputs.empty() || node.outputs[0].dtype != DType::kBool) outputs.push_back(candidate.name);
     }
+    std::vector<ModePlaceholder> modes = find_modes(GraphView(graph_, {}, outputs));
+    // What has a default and is no mode may well be fed.
+    auto is_mode = [](const ModePlaceholder& mode) {
+      return mode.kind != ModePlaceholder::Kind::kDefault || !mode.takes_default;
+    };
+    auto others = std::stable_partition(modes.begin(), modes.end(), is_mode);
+    write_modes("Mode placeholders", {modes.begin(), others});
+    // A saver's file name is one, too.
+    modes.erase(
+        std::remove_if(others, modes.end(), [this](const ModePlaceholder& mode) { return !is_needed(mode.node); }),
+        modes.end());
+    write_modes("Inputs with a default", {others, modes.end()});
   }
 
-  std::string default_text(const Node& node) const {
-    const Fact& fact = graph_.fact(node.inputs[0]);
-    return fact.has_value() ? str_cat(", by default ", fact.value.to_string(1)) : "";
+  void write_modes(std::string_view title, std::span<const ModePlaceholder> modes) {
+    if (modes.empty()) return;
+    str_append(text_, title, ": ", modes.size(), "\n");
+    for (const ModePlaceholder& mode : modes) {
+      const Node& node = graph_.node(mode.node);
+      str_append(text_, "  ", printable(node.name), " (", dtype_name(node.outputs[0].dtype), "): ");
+      if (mode.value) {
+        str_append(text_, value_text(*mode.value), " at inference: ");
+      } else if (!mode.takes_default) {
+        text_ += "to be told: ";
+      }
+      text_ += mode.reason;
+      if (!mode.decides.empty())
+        str_append(text_, ": ", mode.decides.size(),
+                   mode.decides.size() == 1 ? " node: " : " nodes: ", names(mode.decides));
+      text_ += '\n';
+    }
   }
 
   void write_feeders() {
@@ -269,15 +185,6 @@ class Description {
 
 }  // namespace
 
-std::vector<ModePlaceholder> mode_placeholders(const Graph& graph) {
-  std::vector<ModePlaceholder> modes;
-  for (NodeId id : graph.ids()) {
-    if (!is_placeholder(graph.node(id))) continue;
-    if (std::optional<ModePlaceholder> mode = ModeFinder(graph, id).find()) modes.push_back(*std::move(mode));
-  }
-  return modes;
-}
-
 std::vector<DecodedInput> decoded_inputs(const Graph& graph, const std::vector<bool>& needed) {
   std::vector<DecodedInput> found;
   std::set<NodeId> pictures;
@@ -309,30 +216,6 @@ std::vector<DecodedInput> decoded_inputs(const Graph& graph, const std::vector<b
     found.push_back(input);
   }
   return found;
-}
-
-std::vector<NodeId> dropout_nodes(const Graph& graph) {
-  std::set<NodeId> found;
-  for (NodeId id : graph.ids()) {
-    const Node& node = graph.node(id);
-    // floor(keep + random), or random >= rate.
-    bool decides = (node.is("Floor") && !node.inputs.empty() && is_random(graph, node.inputs[0])) ||
-                   (is_one_of(node.op, kComparisons) && node.inputs.size() == 2 &&
-                    (is_random(graph, node.inputs[0]) || is_random(graph, node.inputs[1])));
-    if (!decides) continue;
-    std::vector<NodeId> stack = {id};
-    while (!stack.empty()) {
-      NodeId at = stack.back();
-      stack.pop_back();
-      for (const Use& use : graph.uses(at)) {
-        const Node& user = graph.node(use.node);
-        bool drops = user.is("Mul") || user.is("Select") || user.is("SelectV2");
-        if (use.input != Use::kControl && drops) found.insert(use.node);
-        if (use.input != Use::kControl && (user.is("Cast") || user.is("Identity"))) stack.push_back(use.node);
-      }
-    }
-  }
-  return {found.begin(), found.end()};
 }
 
 std::vector<NodeId> training_batch_norms(const Graph& graph) {

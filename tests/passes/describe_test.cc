@@ -1,4 +1,4 @@
-#include "graph/describe.h"
+#include "passes/support/describe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,47 +19,6 @@ std::vector<std::string> names(const Graph& graph, const std::vector<NodeId>& id
   return found;
 }
 
-// "training: cond/pick" for each mode.
-std::vector<std::string> modes_of(const Graph& graph) {
-  std::vector<std::string> found;
-  for (const ModePlaceholder& mode : mode_placeholders(graph)) {
-    found.push_back(str_cat(graph.node(mode.node).name,
-                            mode.kind == ModePlaceholder::Kind::kDropout ? " (dropout): " : ": ",
-                            str_join(names(graph, mode.decides), " ")));
-  }
-  return found;
-}
-
-TEST(ModePlaceholders, AreFoundThroughLogicCastsAndSwitchesOfThemselves) {
-  Graph graph = graph_with_unknown_ops(R"(
-training: bool = Placeholder
-x: f32[?,4] = Placeholder
-frozen: bool[] = false
-both: bool = LogicalAnd(training, frozen)
-pred: bool = Identity(both)
-itself: (bool, bool) = Switch(pred, pred)
-on: bool = Identity(itself:1)
-pick: (f32[?,4], f32[?,4]) = Switch(x, pred)
-)");
-
-  EXPECT_THAT(modes_of(graph), ElementsAre("training: itself pick"));
-}
-
-TEST(ModePlaceholders, AreNoneIfAnythingElseReadsThem) {
-  Graph graph = graph_with_unknown_ops(R"(
-flag: bool = Placeholder
-x: f32[?,4] = Placeholder
-pick: (f32[?,4], f32[?,4]) = Switch(x, flag)
-shown: f32 = Cast(flag) {DstT=f32}
-y: f32[?,4] = Mul(x, shown)
-mask: bool[?,4] = Placeholder
-zero: f32[?,4] = ZerosLike(x)
-masked: f32[?,4] = Select(mask, x, zero)
-)");
-
-  EXPECT_THAT(modes_of(graph), IsEmpty()) << "a mask is no scalar, and `flag` is part of the model";
-}
-
 constexpr std::string_view kDropout = R"(
 keep_prob: f32[] = Placeholder
 x: f32[?,4] = Placeholder
@@ -70,39 +29,6 @@ floor: f32[?,4] = Floor(sum)
 larger: f32[?,4] = RealDiv(x, keep_prob)
 y: f32[?,4] = Mul(larger, floor)
 )";
-
-TEST(ModePlaceholders, OfDropoutAreComparedWithRandomNumbers) {
-  Graph graph = graph_with_unknown_ops(kDropout);
-
-  EXPECT_THAT(modes_of(graph), ElementsAre("keep_prob (dropout): sum"));
-  EXPECT_THAT(names(graph, dropout_nodes(graph)), ElementsAre("y"));
-}
-
-TEST(ModePlaceholders, AreNotTemperaturesThatScale) {
-  Graph graph = graph_with_unknown_ops(R"(
-temperature: f32[] = Placeholder
-x: f32[?,4] = Placeholder
-y: f32[?,4] = RealDiv(x, temperature)
-)");
-
-  EXPECT_THAT(modes_of(graph), IsEmpty());
-}
-
-TEST(DropoutNodes, ComparedAndCastCountToo) {
-  Graph graph = graph_with_unknown_ops(R"(
-rate: f32[] = 0.25
-x: f32[?,4] = Placeholder
-shape: i32[2] = Shape(x)
-random: f32[?,4] = RandomUniform(shape) {dtype=f32}
-kept: bool[?,4] = GreaterEqual(random, rate)
-mask: f32[?,4] = Cast(kept) {DstT=f32}
-y: f32[?,4] = Mul(x, mask)
-other: bool[?,4] = GreaterEqual(x, rate)
-z: f32[?,4] = Select(other, x, y)
-)");
-
-  EXPECT_THAT(names(graph, dropout_nodes(graph)), ElementsAre("y"));
-}
 
 TEST(DecodedInputs, TellWhereToCut) {
   Graph graph = graph_with_unknown_ops(R"(
@@ -165,7 +91,7 @@ TEST(DescribeGraph, SaysWhatThereIsAndNothingElse) {
 
   EXPECT_EQ("\n" + text, R"(
 Mode placeholders: 1
-  keep_prob (float): sets what dropout keeps at 1 node: sum
+  keep_prob (float): 1 at inference: only the keep probability of dropout: 1 node: y
 Likely outputs, best first:
   y (Mul): f32[?,4]
 Dropout layers: 1: y
