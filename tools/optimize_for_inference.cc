@@ -49,7 +49,7 @@ tarn::Status run() {
                         .must_be_frozen = true,
                         .more_passes = passes,
                         .after_pass = [](const tarn::PassReport& report, const tarn::Graph&) {
-                          tarn::print_pass(kTool, report, false);
+                          tarn::print_pass(kTool, report, tarn::NotesShown::kNone);
                           return tarn::Status();
                         }}));
   warn_of_training(done.graph);
