@@ -8,7 +8,8 @@
 //          - Identity, StopGradient, PreventGradient, CheckNumerics, Snapshot: unless it is an input or output, or a
 //            control edge hangs on it
 //          - Print: always; an Identity has its place where its name or an order hangs on it
-//          - control edges from what waits for nothing: constants, such as the pivots of folded branches become
+//          - control edges from what waits for nothing: constants, such as the pivots of folded branches become; and from
+//            an Identity of what the node reads itself
 //          Modes, branches and dropout: fold_mode_placeholders, prune_branches, remove_dropout
 // Keeps:   the names of inputs and outputs.   Contract: exact.
 // Ends:    every change removes a node or a use of one.
@@ -98,7 +99,7 @@ class Strip {
 
   Status visit(NodeId id) {
     if (!drop_idle_controls(graph_, id, [this](NodeId input) { return is_input(input); }).empty())
-      context_.changed(graph_.node(id).name, "no longer waits for constants");
+      context_.changed(graph_.node(id).name, "no longer waits for what does not hold it up");
     const Node& node = graph_.node(id);
     if (is_input(id)) return {};
     // As a control input it may pin a branch or an order.
@@ -155,7 +156,8 @@ constexpr std::string_view kDoc = R"(Only what the outputs need at inference sta
   When:    nodes that no output needs, nor a table that one needs to be filled; `_class` attrs; an input that is not a
            Placeholder becomes one of the tensor's own dtype and shape; Identity, StopGradient, PreventGradient,
            CheckNumerics, Snapshot that are neither input nor output and order nothing; Print, which an Identity replaces
-           where its name or an order hangs on it; control edges from constants
+           where its name or an order hangs on it; control edges from constants, and from
+           an Identity of what the node reads itself
   Keeps:   the names of inputs and outputs.)";
 
 }  // namespace

@@ -229,11 +229,31 @@ bool is_idle(const Graph& graph, NodeId id, const std::function<bool(NodeId)>& i
   }
 }
 
+// What an Identity that waits for nothing else gives on.
+Wire behind_identities(const Graph& graph, Wire wire, const std::function<bool(NodeId)>& is_input) {
+  while (!wire.is_none() && graph.node(wire.node).is("Identity") && graph.node(wire.node).controls.empty() &&
+         !is_input(wire.node))
+    wire = graph.node(wire.node).inputs[0];
+  return wire;
+}
+
+// Whether `node` reads what `control` gives on: it waits for that anyway, and does not run where that is not there.
+bool reads_it_too(const Graph& graph, const Node& node, NodeId control, const std::function<bool(NodeId)>& is_input) {
+  Wire given = behind_identities(graph, {control, 0}, is_input);
+  if (given.is_none() || given.node == control) return false;
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](Wire input) {
+    return !input.is_none() && behind_identities(graph, input, is_input) == given;
+  });
+}
+
 }  // namespace
 
 std::vector<NodeId> drop_idle_controls(Graph& graph, NodeId id, const std::function<bool(NodeId)>& is_input) {
   std::vector<NodeId> stays, idle;
-  for (NodeId control : graph.node(id).controls) (is_idle(graph, control, is_input) ? idle : stays).push_back(control);
+  for (NodeId control : graph.node(id).controls) {
+    bool holds_up = !is_idle(graph, control, is_input) && !reads_it_too(graph, graph.node(id), control, is_input);
+    (holds_up ? stays : idle).push_back(control);
+  }
   if (!idle.empty()) graph.set_controls(id, std::move(stays));
   return idle;
 }

@@ -37,8 +37,9 @@ bool always_has_value(const GraphView& view, Wire wire);
 // Whether broadcasting `inner` with `outer` surely gives outer's shape.
 bool broadcasts_into(const Shape& inner, const Shape& outer);
 
-// Takes away control inputs that hold nothing up: a constant, or nothing (a NoOp), that itself waits for nothing. Such
-// are left of the pivots of folded branches. Gives those taken away.
+// Takes away control inputs that hold nothing up: a constant, or nothing (a NoOp), that itself waits for nothing, such
+// as are left of the pivots of folded branches; and an Identity of what the node reads itself, as calls of functions
+// leave. Gives those taken away.
 std::vector<NodeId> drop_idle_controls(Graph& graph, NodeId id, const std::function<bool(NodeId)>& is_input);
 
 }  // namespace tarn

@@ -142,6 +142,15 @@ std::string judge_for_opencv(const Graph& graph, const Node& node) {
   if (is_opencv_weight(graph, node)) return {};
   if (std::find(std::begin(kOpenCvOps), std::end(kOpenCvOps), node.op) == std::end(kOpenCvOps))
     return "OpenCV's importer does not read this op";
+  // getTensorContent of its tf_graph_simplifier.cpp, parsePack of its tf_importer.cpp.
+  constexpr DType kConstants[] = {DType::kFloat, DType::kDouble, DType::kInt32, DType::kHalf, DType::kQUInt8};
+  if (node.is("Const") && !node.outputs.empty()) {
+    DType dtype = node.outputs[0].dtype;
+    if (std::find(std::begin(kConstants), std::end(kConstants), dtype) == std::end(kConstants))
+      return str_cat("OpenCV's importer reads no constants of ", dtype_name(dtype));
+  }
+  if (node.is("Pack") && node.attrs.get_or<int64_t>("axis", 0) != 0)
+    return str_cat("OpenCV's importer packs along axis 0, not ", node.attrs.get_or<int64_t>("axis", 0));
   bool is_number = node.is("Const") || node.is("Placeholder");
   if (!is_number && !node.outputs.empty() && node.outputs[0].dtype != DType::kFloat &&
       node.outputs[0].dtype != DType::kInvalid)
