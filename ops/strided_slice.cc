@@ -176,7 +176,8 @@ Status infer_strided_slice(InferContext& c) {
   if (!bounds || !c.shape(0).has_rank()) return {};
   Plan plan;
   TARN_RETURN_IF_ERROR(make_plan(c.shape(0), *bounds, Masks::of(c.attrs()), plan));
-  infer_sliced_value(c, plan);
+  // Else the plan begins, or steps, somewhere, which does for the sizes alone.
+  if (bounds->begin && bounds->strides) infer_sliced_value(c, plan);
   return set_output_checked(c, 0, plan.output);
 }
 

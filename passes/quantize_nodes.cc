@@ -5,9 +5,10 @@
 //          Dequantize
 // When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
 //          if no ignore_op names them; of float values, NHWC, no dim is 0, inputs of at most 5 dims, no input of the
-//          graph, no constant behind it that holds an infinity or what is no number. A Conv2D has no dilations, and
-//          windows that lie as QuantizedConv2D lays them: where they do not fill the image, that one moves them to its
-//          middle (SAME: filter >= stride - 1; VALID: stride <= 3). A pooling pools the image alone.
+//          graph, no constant behind it that holds an infinity or what is no number, and no range of codes computed with
+//          it. A Conv2D has no dilations, and windows that lie as QuantizedConv2D lays them: where they do not fill the
+//          image, that one moves them to its middle (SAME: filter >= stride - 1; VALID: stride <= 3). A pooling pools the
+//          image alone.
 //          Add and Mul of tensors of one shape, or of one and a row that is repeated along its first dims: TensorFlow's
 //          QuantizedAdd and QuantizedMul take every smaller tensor for such a row
 // Stages:  input_min and input_max: float Placeholders become quint8 ones of that range. A FakeQuantWithMinMaxVars of
@@ -186,6 +187,43 @@ std::vector<bool> computed_with_what_is_not_finite(const Graph& graph) {
   return reached;
 }
 
+bool has_codes(const Graph& graph, const Node& node) {
+  auto is_code = [](DType dtype) {
+    return dtype == DType::kQUInt8 || dtype == DType::kQInt8 || dtype == DType::kQUInt16 || dtype == DType::kQInt16 ||
+           dtype == DType::kQInt32;
+  };
+  return std::any_of(node.outputs.begin(), node.outputs.end(), [&](const Fact& f) { return is_code(f.dtype); }) ||
+         std::any_of(node.inputs.begin(), node.inputs.end(),
+                     [&](Wire w) { return !w.is_none() && is_code(graph.fact(w).dtype); });
+}
+
+// What computes the range of codes that are there, other than by measuring it (Min, Max, what an op of codes says):
+// rounded to levels of its own, a least value may exceed the largest.
+std::vector<bool> computes_a_range(const Graph& graph) {
+  std::vector<bool> reached(static_cast<size_t>(graph.id_limit()), false);
+  std::vector<NodeId> stack;
+  auto push_floats = [&](const Node& node, size_t first) {
+    for (size_t i = first; i < node.inputs.size(); ++i) {
+      if (!node.inputs[i].is_none() && graph.fact(node.inputs[i]).dtype == DType::kFloat)
+        stack.push_back(node.inputs[i].node);
+    }
+  };
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (has_codes(graph, node) || node.op.starts_with("FakeQuantWithMinMaxVars")) push_floats(node, 1);
+  }
+  while (!stack.empty()) {
+    NodeId id = stack.back();
+    stack.pop_back();
+    const Node& node = graph.node(id);
+    bool is_measured = node.is("Min") || node.is("Max") || has_codes(graph, node);
+    if (is_measured || reached[static_cast<size_t>(id)]) continue;
+    reached[static_cast<size_t>(id)] = true;
+    push_floats(node, 0);
+  }
+  return reached;
+}
+
 // "bn:1" -> "bn__port__1", as TensorFlow names what it makes of an input.
 std::string input_name(const Graph& graph, Wire wire) {
   std::string name = graph.node(wire.node).name;
@@ -208,7 +246,8 @@ class Quantizer {
       : waiting_(std::move(waiting)),
         ignored_(std::move(ignored)),
         fallback_(fallback),
-        not_finite_(computed_with_what_is_not_finite(graph)) {}
+        not_finite_(computed_with_what_is_not_finite(graph)),
+        range_(computes_a_range(graph)) {}
 
   // y = FakeQuant(Relu(BiasAdd(x, b)))  ->  y = Relu(FakeQuant(BiasAdd(x, b)))
   Status hoist(Rewriter& r, NodeId id) {
@@ -295,7 +334,8 @@ class Quantizer {
     const Node& node = r.node(id);
     if (node.def == nullptr || r.is_input(id) || is_ignored(node)) return false;
     // By id: what has such inputs stays the node that it is.
-    if (static_cast<size_t>(id) < not_finite_.size() && not_finite_[static_cast<size_t>(id)]) return false;
+    auto at = static_cast<size_t>(id);
+    if (at < not_finite_.size() && (not_finite_[at] || range_[at])) return false;
     if (node.outputs.size() != 1 || !is_plain_float(node.outputs[0]) || finds_a_range(r, id)) return false;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (static_cast<int>(i) == form.plain_input) continue;
@@ -349,8 +389,15 @@ class Quantizer {
                         node.attrs.get_or<int64_t>("axis", -1) == -1 &&
                         !node.attrs.get_or<bool>("narrow_range", false) &&
                         r.fact(node.inputs[0]).dtype == DType::kQUInt8 && node.outputs[0].dtype == DType::kFloat;
-    if (!is_like_ours) return std::nullopt;
+    if (!is_like_ours || is_without_width(r, node.inputs[1], node.inputs[2])) return std::nullopt;
     return Codes{node.inputs[0], node.inputs[1], node.inputs[2]};
+  }
+  // Of one value, which Dequantize takes and 8-bit ops do not.
+  static bool is_without_width(const Rewriter& r, Wire min, Wire max) {
+    const Tensor *low = r.constant(min), *high = r.constant(max);
+    if (min == max) return true;
+    return low != nullptr && high != nullptr && low->element_count() == 1 && high->element_count() == 1 &&
+           !(low->flat<float>()[0] < high->flat<float>()[0]);
   }
 
   // A constant beside `input`, and with it in a loop's turn or a branch.
@@ -466,7 +513,7 @@ class Quantizer {
   WaitingNodes waiting_;
   std::vector<std::string> ignored_;
   std::optional<Range> fallback_;
-  std::vector<bool> not_finite_;
+  std::vector<bool> not_finite_, range_;
   // The codes made of a wire: by this patch, and by those before.
   std::map<std::pair<NodeId, int>, Codes> fresh_, quantized_;
 };
@@ -536,9 +583,10 @@ constexpr std::string_view kDoc = R"(Float ops that have an 8-bit form compute i
            Dequantize
   When:    Add, AddV2, AvgPool, BiasAdd, Concat, Conv2D, MatMul, MaxPool, Mul, Relu, Relu6, Reshape, ResizeBilinear,
            if no ignore_op names them; of float values, NHWC, no dim is 0, inputs of at most 5 dims, no input of the
-           graph, no constant behind it that holds an infinity or what is no number. A Conv2D has no dilations, and
-           windows that lie as QuantizedConv2D lays them (SAME: filter >= stride - 1; VALID: stride <= 3). Add
-           and Mul of one shape, of one number, or of a row that is repeated along the other's first dims
+           graph, no constant behind it that holds an infinity or what is no number, and no range of codes computed
+           with it. A Conv2D has no dilations, and windows that lie as QuantizedConv2D lays them (SAME: filter >=
+           stride - 1; VALID: stride <= 3). Add and Mul of one shape, of one number, or of a row that is repeated along
+           the other's first dims
   Stages:  input_min and input_max: float Placeholders become quint8 ones of that range.
            A FakeQuantWithMinMaxVars of constant range behind Relu, Relu6, MaxPool and Identity, up to three, moves
            in front of them, to the op of 32-bit results that they follow; it becomes the Requantize there. Results

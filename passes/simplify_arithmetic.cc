@@ -1,28 +1,30 @@
 // simplify_arithmetic: arithmetic that need not be done, or that an easier op does to the last bit.
 //
-// Before:  y = Mul(Add(x, 0), 1);  z = Square(Sub(a, b));  u = Relu6(Relu(x));  v = Add(a, Neg(b))
-// After:   y = x;                  z = SquaredDifference(a, b);  u = Relu6(x);  v = Sub(a, b)
-// When:    - a constant that changes nothing: x + 0, x - 0, x * 1, x / 1, x ^ 1, x and true, x or false, x | 0, where
-//            the result surely is of x's shape; FloorDiv by 1 of integers alone
+// Before:  y = Mul(Sub(x, 0), 1);  z = Square(Sub(a, b));  u = Abs(Neg(x));  v = Add(a, Neg(b))
+// After:   y = x;                  z = SquaredDifference(a, b);  u = Abs(x);  v = Sub(a, b)
+// When:    - a constant that changes nothing: x - 0, x * 1, x / 1, x ^ 1, x and true, x or false, x | 0, where the
+//            result surely is of x's shape; x + 0 of integers, and of floats x + -0, for -0 + 0 is 0; FloorDiv by 1 of
+//            integers alone
 //          - one that leaves nothing of x: x * 0 and x - x of integers, x and false, x or true, x & 0, where the shape
 //            is known and the result small
 //          - AddN of one; Select by a constant that is true, or false, everywhere, or of the same twice; Maximum,
 //            Minimum, and, or of the same twice
-//          - Abs, Sign, Relu, Relu6 and roundings of themselves, Abs and Square of a Neg, Relu of what is not negative,
-//            Relu6 of a Relu; Neg, Invert, LogicalNot, Conj of themselves; LogicalNot of (not) equal
-//          - a + -b, a - -b, -(a - b); x * x is Square; Square of a difference that it alone reads SquaredDifference;
-//            integers squared by Pow; division by powers of two is multiplication
-//          - (x + a) + b, (x * a) * b of integers
+//          - Abs, Sign, Relu, Relu6 and roundings of themselves, Abs and Square of a Neg, Relu of what is not negative;
+//            Neg, Invert, LogicalNot, Conj of themselves; LogicalNot of (not) equal
+//          - a + -b, a - -b; x * x is Square; Square of a difference that it alone reads SquaredDifference, but for
+//          half
+//            precision; integers squared by Pow; division by powers of two is multiplication
+//          - (x + a) + b, (x * a) * b, -(a - b), Relu6 of a Relu and Relu of a Relu6 of integers
 //          A node that waits, or is waited for, stays; what is dropped has a value in every run.
-// Keeps:   the names of inputs and outputs.   Contract: exact: equal numbers, NaN for NaN; the sign of a zero may
-// differ. Ends:    every change removes a node, a Neg's use, or a Pow, division or Mul in favour of an op that nothing
-// turns
+// Keeps:   the names of inputs and outputs.   Contract: exact: equal bits, NaN for NaN.
+// Ends:    every change removes a node, a Neg's use, or a Pow, division or Mul in favour of an op that nothing turns
 //          back.
 #include <algorithm>
 #include <cmath>
 
 #include "passes/support/reassociate.h"
 #include "passes/support/simplify.h"
+#include "passes/support/zero_signs.h"
 
 namespace tarn {
 namespace {
@@ -39,24 +41,15 @@ std::optional<double> splat_of(const Simplifier& s, Wire wire) {
   return flags[0] ? 1 : 0;
 }
 
-Status replace_with(Simplifier& s, NodeId id, std::string_view op, std::vector<Wire> inputs, std::string_view what) {
-  const Node& node = s.node(id);
-  Patch patch = s.rewriter.patch();
-  patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                    .op = std::string(op),
-                                    .inputs = std::move(inputs),
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, what);
-}
-
 // --- neutral and absorbing constants --------------------------------------------------------------------------------
 struct Neutral {
   std::string_view op;
   double value;
   bool either_side, integers_only;
 };
+// -0 + +0 is +0: of floats only -0 added, and +0 subtracted, changes nothing (the other one: zero_signs.h).
 constexpr Neutral kNeutral[] = {
-    {"Add", 0, true, false},         {"AddV2", 0, true, false},      {"Sub", 0, false, false},
+    {"Add", -0.0, true, false},      {"AddV2", -0.0, true, false},   {"Sub", 0, false, false},
     {"Mul", 1, true, false},         {"Div", 1, false, false},       {"RealDiv", 1, false, false},
     {"TruncateDiv", 1, false, true}, {"FloorDiv", 1, false, true},   {"DivNoNan", 1, false, false},
     {"Pow", 1, false, false},        {"LogicalAnd", 1, true, false}, {"LogicalOr", 0, true, false},
@@ -67,13 +60,15 @@ Status drop_neutral(Simplifier& s, NodeId id) {
   const Node& node = s.node(id);
   const Neutral* rule =
       std::find_if(std::begin(kNeutral), std::end(kNeutral), [&](const Neutral& n) { return node.is(n.op); });
-  if (rule == std::end(kNeutral) || (rule->integers_only && !dtype_is_integer(node.outputs[0].dtype))) return {};
+  bool is_integer = dtype_is_integer(node.outputs[0].dtype);
+  if (rule == std::end(kNeutral) || (rule->integers_only && !is_integer)) return {};
   for (size_t side : {1, 0}) {
     if (side == 0 && !rule->either_side) break;
     std::optional<double> value = splat_of(s, node.inputs[side]);
     Wire x = node.inputs[1 - side];
-    if (value == rule->value && keeps_shape(s.shape(x), s.shape(node.inputs[side]))) {
-      return s.rewriter.splice(id, x, str_cat(node.op, " with ", rule->value));
+    bool changes_nothing = value == rule->value && (is_integer || std::signbit(*value) == std::signbit(rule->value));
+    if (changes_nothing && keeps_shape(s.shape(x), s.shape(node.inputs[side]))) {
+      return s.rewriter.splice(id, x, str_cat(node.op, " with ", *value));
     }
   }
   return {};
@@ -138,6 +133,10 @@ Status simplify_select(Simplifier& s, NodeId id) {
 }
 
 // --- unary ops behind each other ------------------------------------------------------------------------------------
+Status clamp_integers_once(Simplifier& s, NodeId id) {
+  return clamp_once(s, id, Arithmetic::kInteger);
+}
+
 Status drop_idempotent(Simplifier& s, NodeId id) {
   const Node& node = s.node(id);
   if (s.behind(node.inputs[0], {node.op}) == nullptr) return {};
@@ -153,23 +152,13 @@ Status drop_rounding(Simplifier& s, NodeId id) {
 Status drop_relu(Simplifier& s, NodeId id) {
   Wire x = s.node(id).inputs[0];
   const Node* inner =
-      s.behind(x, {"Relu", "Relu6", "Abs", "Square", "SquaredDifference", "Exp", "Sigmoid", "Softmax", "Softplus"});
+      s.behind(x, {"Relu", "Abs", "Square", "SquaredDifference", "Exp", "Sigmoid", "Softmax", "Softplus"});
   if (inner == nullptr) return {};
   // The lowest int squared or made positive stays negative.
-  if (!dtype_is_floating(s.dtype(x)) && !inner->is("Relu") && !inner->is("Relu6")) return {};
+  if (!dtype_is_floating(s.dtype(x)) && !inner->is("Relu")) return {};
   return s.rewriter.splice(id, x, str_cat("what ", quoted(inner->name), " gives is not negative"));
 }
 
-// f(g(x)) = f(x)
-Status read_past(Simplifier& s, NodeId id, std::initializer_list<std::string_view> inner_ops) {
-  const Node& node = s.node(id);
-  const Node* inner = s.behind(node.inputs[0], inner_ops);
-  if (inner == nullptr) return {};
-  return replace_with(s, id, node.op, {inner->inputs[0]}, str_cat("reads through ", quoted(inner->name)));
-}
-Status relu6_of_relu(Simplifier& s, NodeId id) {
-  return read_past(s, id, {"Relu"});
-}
 Status abs_of_neg(Simplifier& s, NodeId id) {
   return read_past(s, id, {"Neg"});
 }
@@ -218,11 +207,8 @@ Status sub_of_neg(Simplifier& s, NodeId id) {
                       str_cat("adds what ", quoted(neg->name), " negates"));
 }
 
-Status neg_of_sub(Simplifier& s, NodeId id) {
-  Wire x = s.node(id).inputs[0];
-  const Node* sub = s.behind(x, {"Sub"});
-  if (sub == nullptr || !s.rewriter.has_one_user(x.node)) return {};
-  return replace_with(s, id, "Sub", {sub->inputs[1], sub->inputs[0]}, str_cat("turns ", quoted(sub->name), " round"));
+Status turn_integer_difference(Simplifier& s, NodeId id) {
+  return turn_difference(s, id, Arithmetic::kInteger);
 }
 
 // --- squares and powers of two --------------------------------------------------------------------------------------
@@ -236,9 +222,9 @@ Status squared_difference(Simplifier& s, NodeId id) {
   const Node& node = s.node(id);
   DType dtype = node.outputs[0].dtype;
   const Node* sub = s.behind(node.inputs[0], {"Sub"});
-  // (of complex numbers it is the square of the distance)
-  bool is_real = dtype_is_floating(dtype) || dtype_is_integer(dtype);
-  if (sub == nullptr || !is_real || !s.rewriter.has_one_user(node.inputs[0].node)) return {};
+  // Of half precision the difference is not rounded on the way; of complex numbers it is the square of the distance.
+  bool is_taken = dtype == DType::kFloat || dtype == DType::kDouble || dtype_is_integer(dtype);
+  if (sub == nullptr || !is_taken || !s.rewriter.has_one_user(node.inputs[0].node)) return {};
   if (!has_kernel(s.rewriter.graph(), "SquaredDifference", dtype)) return {};
   return replace_with(s, id, "SquaredDifference", sub->inputs, str_cat("one with ", quoted(sub->name)));
 }
@@ -334,12 +320,13 @@ constexpr Simplification kRules[] = {
     {"Round", drop_rounding},
     {"Rint", drop_rounding},
     {"Relu", drop_relu},
+    {"Relu", clamp_integers_once},
     {"Relu6", drop_idempotent},
-    {"Relu6", relu6_of_relu},
+    {"Relu6", clamp_integers_once},
     {"Square", square_of_sign},
     {"Square", squared_difference},
     {"Neg", drop_involution},
-    {"Neg", neg_of_sub},
+    {"Neg", turn_integer_difference},
     {"Invert", drop_involution},
     {"Conj", drop_involution},
 };
@@ -349,15 +336,16 @@ Status simplify_arithmetic(Graph& graph, PassContext& context) {
 }
 
 constexpr std::string_view kDoc = R"(Arithmetic that need not be done, or that an easier op does to the last bit.
-  Before:  y = Mul(Add(x, 0), 1);  z = Square(Sub(a, b));  u = Relu6(Relu(x));  v = Add(a, Neg(b))
-  After:   y = x;                  z = SquaredDifference(a, b);  u = Relu6(x);  v = Sub(a, b)
-  When:    a constant that changes nothing (x + 0, x * 1, x / 1, x ^ 1, x and true …) where the result surely is of x's
-           shape; one that leaves nothing of x (integers and bools of known shape); AddN of one; Select by a constant, or
-           of the same twice; Maximum, Minimum, and, or of the same twice; Abs, Sign, Relu, Relu6 and roundings of
-           themselves; Relu of what is not negative; Neg, Invert, LogicalNot, Conj of themselves; signs that a sum or a
-           square takes in; x * x; the square of a difference; division by powers of two; constants added to, or
-           multiplied with, integers one after the other. A node that waits, or is waited for, stays
-  Keeps:   the names of inputs and outputs. Equal numbers, NaN for NaN; the sign of a zero may differ.)";
+  Before:  y = Mul(Sub(x, 0), 1);  z = Square(Sub(a, b));  u = Abs(Neg(x));  v = Add(a, Neg(b))
+  After:   y = x;                  z = SquaredDifference(a, b);  u = Abs(x);  v = Sub(a, b)
+  When:    a constant that changes nothing (x - 0, x * 1, x / 1, x ^ 1, x and true …; x + 0 of integers, and of floats
+           x + -0, for -0 + 0 is 0) where the result surely is of x's shape; one that leaves nothing of x (integers and
+           bools of known shape); AddN of one; Select by a constant, or of the same twice; Maximum, Minimum, and, or of
+           the same twice; Abs, Sign, Relu, Relu6 and roundings of themselves; Relu of what is not negative; Neg, Invert,
+           LogicalNot, Conj of themselves; signs that a sum or a square takes in; x * x; the square of a difference (not of half precision);
+           division by powers of two; of integers constants added or multiplied one after the other, differences turned
+           round and Relu with Relu6. A node that waits, or is waited for, stays
+  Keeps:   the names of inputs and outputs. Equal bits, NaN for NaN.)";
 
 }  // namespace
 

@@ -1,8 +1,10 @@
-// simplify_arithmetic_rounding: arithmetic done with fewer or easier ops, which round elsewhere.
+// simplify_arithmetic_rounding: arithmetic done with fewer or easier ops, which round elsewhere, or give a zero another
+// sign.
 //
 // Before:  y = Add(Add(x, a), b);  z = RealDiv(x, Sqrt(v));  u = MatMul(Transpose(x, [1, 0]), w);  t = Pow(x, 2)
 // After:   y = Add(x, a + b);      z = Mul(x, Rsqrt(v));     u = MatMul(x, w) {transpose_a};       t = Square(x)
-// When:    - (x + a) + b, (x * a) * b, BiasAdd of a BiasAdd, the first read by the second alone; a + b at least a
+// When:    - x + 0, x - -0, -(a - b), Relu6 of a Relu, Relu of a Relu6: exact but for the sign of a zero; of any floats
+//          - (x + a) + b, (x * a) * b, BiasAdd of a BiasAdd, the first read by the second alone; a + b at least a
 //            quarter of |a| + |b|, so that nothing cancels; factors between 2^-40 and 2^40
 //          - x / c: x * (1 / c), c between 2^-40 and 2^40 and read here alone
 //          - x / Sqrt(v), x / Rsqrt(v), Reciprocal(Sqrt(v)), 1 / Sqrt(v), …, the root read here alone; Reciprocal of
@@ -11,17 +13,18 @@
 //          - MatMul, BatchMatMul of a Transpose of its last two dims that it alone reads
 //          - Conv2D, DepthwiseConv2dNative, MatMul of x * c, a number between 2^-40 and 2^40, which it alone reads, by
 //            constant weights that are its own: c * W
-//          float and double; roots and powers where a kernel is.
+//          else of float and double; roots and powers where a kernel is.
 // Keeps:   the names of inputs and outputs.   Contract: rounding, 1e-5 of the output's range: a few roundings of 2^-24
 //          each, of numbers no more than four times as large. Log(1 + x) is not made Log1p, nor Exp(x) - 1 Expm1: near
 //          0 these differ by more than rounding, if for the better.
-// Ends:    every change removes an addition, factor, division, Pow, Reciprocal or Transpose, or a Mul before
+// Ends:    every change removes an addition, factor, division, Pow, Reciprocal, Transpose, Neg, Relu, or a Mul before
 //          weights.
 #include <algorithm>
 #include <cmath>
 
 #include "passes/support/reassociate.h"
 #include "passes/support/simplify.h"
+#include "passes/support/zero_signs.h"
 #include "runtime/evaluate.h"
 
 namespace tarn {
@@ -36,20 +39,30 @@ std::optional<double> splat_of(const Simplifier& s, Wire wire) {
   return value != nullptr ? splat_value(*value) : std::nullopt;
 }
 
-Status replace_with(Simplifier& s, NodeId id, std::string_view op, std::vector<Wire> inputs, std::string_view what) {
-  const Node& node = s.node(id);
-  Patch patch = s.rewriter.patch();
-  patch.replace_node(id, patch.add({.name = node.name + "/simplified",
-                                    .op = std::string(op),
-                                    .inputs = std::move(inputs),
-                                    .device = node.device}));
-  return s.rewriter.commit(patch, id, what);
-}
-
 // One of these ops, read here alone; null otherwise.
 const Node* only_behind(const Simplifier& s, Wire wire, std::initializer_list<std::string_view> ops) {
   const Node* node = s.behind(wire, ops);
   return node != nullptr && s.rewriter.has_one_user(wire.node) ? node : nullptr;
+}
+
+// --- but for the sign of a zero -------------------------------------------------------------------------------------
+Status drop_zero(Simplifier& s, NodeId id) {
+  const Node& node = s.node(id);
+  if (!dtype_is_floating(node.outputs[0].dtype)) return {};
+  for (size_t side : {1, 0}) {
+    if (side == 0 && node.is("Sub")) break;
+    Wire x = node.inputs[1 - side];
+    if (splat_of(s, node.inputs[side]) != 0 || !keeps_shape(s.shape(x), s.shape(node.inputs[side]))) continue;
+    return s.rewriter.splice(id, x, str_cat(node.op, " with 0"));
+  }
+  return {};
+}
+
+Status turn_float_difference(Simplifier& s, NodeId id) {
+  return turn_difference(s, id, Arithmetic::kFloating);
+}
+Status clamp_floats_once(Simplifier& s, NodeId id) {
+  return clamp_once(s, id, Arithmetic::kFloating);
 }
 
 // --- constants one after the other ----------------------------------------------------------------------------------
@@ -255,22 +268,41 @@ Status scale_weights(Simplifier& s, NodeId id) {
 }
 
 constexpr Simplification kRules[] = {
-    {"Add", merge_float_addends},        {"AddV2", merge_float_addends},  {"Sub", merge_float_addends},
-    {"Mul", merge_float_factors},        {"BiasAdd", merge_biases},       {"RealDiv", multiply_by_reciprocal},
-    {"RealDiv", divide_by_root},         {"Div", multiply_by_reciprocal}, {"Div", divide_by_root},
-    {"Reciprocal", simplify_reciprocal}, {"Inv", simplify_reciprocal},    {"Pow", simplify_pow},
-    {"MatMul", take_transposes},         {"MatMul", scale_weights},       {"BatchMatMul", take_transposes},
-    {"BatchMatMulV2", take_transposes},  {"Conv2D", scale_weights},       {"DepthwiseConv2dNative", scale_weights},
+    {"Add", drop_zero},
+    {"AddV2", drop_zero},
+    {"Sub", drop_zero},
+    {"Neg", turn_float_difference},
+    {"Relu", clamp_floats_once},
+    {"Relu6", clamp_floats_once},
+    {"Add", merge_float_addends},
+    {"AddV2", merge_float_addends},
+    {"Sub", merge_float_addends},
+    {"Mul", merge_float_factors},
+    {"BiasAdd", merge_biases},
+    {"RealDiv", multiply_by_reciprocal},
+    {"RealDiv", divide_by_root},
+    {"Div", multiply_by_reciprocal},
+    {"Div", divide_by_root},
+    {"Reciprocal", simplify_reciprocal},
+    {"Inv", simplify_reciprocal},
+    {"Pow", simplify_pow},
+    {"MatMul", take_transposes},
+    {"MatMul", scale_weights},
+    {"BatchMatMul", take_transposes},
+    {"BatchMatMulV2", take_transposes},
+    {"Conv2D", scale_weights},
+    {"DepthwiseConv2dNative", scale_weights},
 };
 
 Status simplify_arithmetic_rounding(Graph& graph, PassContext& context) {
   return simplify(graph, context, kRules);
 }
 
-constexpr std::string_view kDoc = R"(Arithmetic done with fewer or easier ops, which round elsewhere.
+constexpr std::string_view kDoc =
+    R"(Arithmetic done with fewer or easier ops, which round elsewhere, or give a zero another sign.
   Before:  y = Add(Add(x, a), b);  z = RealDiv(x, Sqrt(v));  u = MatMul(Transpose(x, [1, 0]), w);  t = Pow(x, 2)
   After:   y = Add(x, a + b);      z = Mul(x, Rsqrt(v));     u = MatMul(x, w) {transpose_a};       t = Square(x)
-  When:    float and double. Constants added, or multiplied with, one after the other, where nothing cancels or
+  When:    floats: x + 0, -(a - b), Relu6 of a Relu, Relu of a Relu6. Float and double: constants added, or multiplied with, one after the other, where nothing cancels or
            overflows; division by a constant that nobody else reads; division by a root, one over a root, Reciprocal of
            itself; Pow by 2, -1, and (of what is not negative) 0.5, -0.5; MatMul, BatchMatMul of a Transpose of the last
            two dims that nobody else reads; a number with which the input of a convolution or product by constant weights

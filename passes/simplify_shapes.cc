@@ -17,7 +17,7 @@
 //          - a reduction over nothing, or over dims of size 1 alone: nothing, or Squeeze
 //          Constants are what says so, or shapes that are known. A node that waits, or is waited for, stays; what is
 //          dropped has a value in every run; a Const is added only beside such.
-// Keeps:   the names of inputs and outputs.   Contract: exact (a sum of one -0 was +0).
+// Keeps:   the names of inputs and outputs.   Contract: exact (of one element a Sum is that, bit by bit).
 // Ends:    every change removes a node or a step on the way from a source to a use; a Transpose made a Reshape is a
 //          Transpose less, a Squeeze made of a reduction a reduction less.
 #include <algorithm>
@@ -380,7 +380,7 @@ constexpr std::string_view kDoc = R"(What only moves a tensor about, to where it
            Pack, Pack of an Unpack, one element of a Pack; a reduction over no dim, or dims of size 1 (Squeeze). Known by
            constants or shapes; where a size is unknown it is one, and the elements decide. Nodes that wait, or are waited
            for, stay
-  Keeps:   the names of inputs and outputs. A sum over one -0 was +0.)";
+  Keeps:   the names of inputs and outputs.)";
 
 }  // namespace
 

@@ -8,13 +8,14 @@
 //          or a branch; it is neither an input nor an output, and some of its values are zero. With input_checkpoint
 //          also the Variables and VariableV2s that the outputs need: what else reads them (Assigns, a Saver) is left
 //          behind
-// Math:    a row that the table does not have is zero. Rows beyond n were an error, and are zero now
+// Math:    a row that the table does not have is +0 (-0 it has). Rows beyond n were an error, and are zero now
 // Keeps:   the names of the Gathers.   Contract: exact.
 // Ends:    every change leaves one column less that is gathered from.
 // Source:  TensorFlow tools/graph_transforms sparsify_gather. It dropped everything below 1e-5, whatever the scale of
 //          the weights, took ids of int32 for int64, tore nodes apart that read the weights otherwise, and failed on
 //          weights of another shape. Its references to tables are handles here.
 #include <algorithm>
+#include <cmath>
 
 #include "graph/variable_values.h"
 #include "passes/support/rewriter.h"
@@ -103,7 +104,7 @@ class Sparsifier {
     std::vector<float> values;
     std::span<const float> w = weights.flat<float>();
     for (size_t i = 0; i < w.size(); ++i) {
-      if (w[i] == 0) continue;
+      if (w[i] == 0 && !std::signbit(w[i])) continue;  // what the table does not have is +0
       rows.push_back(static_cast<int64_t>(i));
       values.push_back(w[i]);
     }
@@ -190,7 +191,7 @@ constexpr std::string_view kDoc =
   When:    w, perhaps behind Identities, is read by Gathers and GatherV2s along axis 0 alone, none of them in a loop
            or a branch; it is neither an input nor an output, and some of its values are zero. With input_checkpoint
            also the Variables and VariableV2s that the outputs need
-  Math:    a row that the table does not have is zero. Rows beyond n were an error, and are zero now
+  Math:    a row that the table does not have is +0 (-0 it has). Rows beyond n were an error, and are zero now
   Keeps:   the names of the Gathers.
   TensorFlow's: dropped everything below 1e-5, whatever the scale of the weights; took ids of int32 for int64; tore
            nodes apart that read the weights otherwise; failed on weights of another shape.)";

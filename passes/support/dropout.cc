@@ -91,9 +91,11 @@ class Finder {
     bool adds = node.is("Add") || node.is("AddV2");
     if (adds && is_number(source(node.inputs[1]), 0)) return random_numbers(node.inputs[0], depth + 1);
     if (!node.is("Mul")) return -1;
-    const Node& range = r_.node(source(node.inputs[1]).node);
-    bool is_one = is_number(source(node.inputs[1]), 1) ||
-                  (range.is("Sub") && is_number(source(range.inputs[0]), 1) && is_number(source(range.inputs[1]), 0));
+    Wire factor = source(node.inputs[1]);
+    const Node& range = r_.node(factor.node);
+    bool is_one =
+        is_number(factor, 1) || (range.is("Sub") && !r_.is_input(factor.node) &&
+                                 is_number(source(range.inputs[0]), 1) && is_number(source(range.inputs[1]), 0));
     return is_one ? random_numbers(node.inputs[0], depth + 1) : -1;
   }
 

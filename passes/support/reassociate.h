@@ -10,8 +10,6 @@
 
 namespace tarn {
 
-enum class Arithmetic { kInteger, kFloating };
-
 // At an Add, AddV2 or Sub of a constant and one such that it alone reads.
 Status merge_addends(Simplifier& s, NodeId id, Arithmetic arithmetic);
 // At a Mul, likewise.

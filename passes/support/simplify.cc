@@ -148,6 +148,23 @@ bool has_kernel(const Graph& graph, std::string_view op, DType dtype) {
                      [&](const KernelDef& kernel) { return kernel.dtype == DType::kInvalid || kernel.dtype == dtype; });
 }
 
+Status replace_with(Simplifier& s, NodeId id, std::string_view op, std::vector<Wire> inputs, std::string_view what) {
+  const Node& node = s.node(id);
+  Patch patch = s.rewriter.patch();
+  patch.replace_node(id, patch.add({.name = node.name + "/simplified",
+                                    .op = std::string(op),
+                                    .inputs = std::move(inputs),
+                                    .device = node.device}));
+  return s.rewriter.commit(patch, id, what);
+}
+
+Status read_past(Simplifier& s, NodeId id, std::initializer_list<std::string_view> inner_ops) {
+  const Node& node = s.node(id);
+  const Node* inner = s.behind(node.inputs[0], inner_ops);
+  if (inner == nullptr) return {};
+  return replace_with(s, id, node.op, {inner->inputs[0]}, str_cat("reads through ", quoted(inner->name)));
+}
+
 Status simplify(Graph& graph, PassContext& context, std::span<const Simplification> rules) {
   ControlFlowReach reach(graph);
   return rewrite(graph, context, [&](Rewriter& rewriter, NodeId id) -> Status {

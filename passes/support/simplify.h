@@ -64,6 +64,14 @@ bool surely_equal(const Shape& a, const Shape& b);
 // Whether the op takes this dtype and has a kernel for it.
 bool has_kernel(const Graph& graph, std::string_view op, DType dtype);
 
+// The node becomes one of this op, without attrs, reading these.
+Status replace_with(Simplifier& s, NodeId id, std::string_view op, std::vector<Wire> inputs, std::string_view what);
+// f(g(x)) = f(x), where g is one of these ops.
+Status read_past(Simplifier& s, NodeId id, std::initializer_list<std::string_view> inner_ops);
+
+// Which dtypes a rule is for, where it is exact of integers and not of floats.
+enum class Arithmetic { kInteger, kFloating };
+
 struct Simplification {
   std::string_view op;
   Status (*apply)(Simplifier& simplifier, NodeId id);

@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "graph/session.h"
+#include "graph/text.h"
 #include "tests/ops/harness.h"
 
 namespace tarn::testing {
@@ -182,6 +184,25 @@ TEST(StridedSlice, KeepsPartsOfAKnownShapeKnown) {
 
   ASSERT_TRUE(y.ok());
   EXPECT_EQ((*y)[0].to_string(), "i32[]{8}");
+}
+
+// shape[i] of an i, or a step, that is not known yet was taken for shape[0].
+TEST(StridedSlice, KnowsNothingOfAPartThatIsNotKnown) {
+  for (std::string_view unknown : {"begin", "strides"}) {
+    SCOPED_TRACE(unknown);
+    Result<Graph> graph = graph_from_text(
+        str_cat("shape: i32[3] = {7, 8, 9}\nend: i32[1] = {2}\n", unknown == "begin" ? "strides" : "begin",
+                ": i32[1] = {1}\n", unknown, ": i32[1] = Placeholder\n",
+                "d = StridedSlice(shape, begin, end, strides) {shrink_axis_mask=1}\n", "z = Pack(d, d)\n"));
+    ASSERT_TRUE(graph.ok()) << graph.status().to_string();
+    std::vector<Tensor> values;
+
+    Status status = Session(*graph).Run({{std::string(unknown), ints({1}, {1})}}, {"d", "z"}, &values);
+
+    ASSERT_TRUE(status.ok()) << status.to_string();
+    EXPECT_EQ(values[0].to_string(), "i32[]{8}");
+    EXPECT_EQ(values[1].to_string(), "i32[2]{8, 8}");
+  }
 }
 
 }  // namespace

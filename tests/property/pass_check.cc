@@ -7,6 +7,7 @@
 #include "graph/text.h"
 #include "ops/support/half.h"
 #include "passes/support/pass_manager.h"
+#include "tests/property/drawn_args.h"
 
 namespace tarn::testing {
 namespace {
@@ -172,6 +173,17 @@ Rewritten rewrite(const Graph& graph, const GraphCase& of, const std::vector<Pip
   return result;
 }
 
+bool is_same_tensor(const std::string& a, const std::string& b) {
+  return a == b || a == b + ":0" || a + ":0" == b;
+}
+bool is_fed(const std::vector<Session::Feed>& feeds, const std::string& name) {
+  return std::any_of(feeds.begin(), feeds.end(), [&](const Session::Feed& f) { return is_same_tensor(f.first, name); });
+}
+void feed_instead(std::vector<Session::Feed>& feeds, const std::string& name, const Tensor& value) {
+  std::erase_if(feeds, [&](const Session::Feed& f) { return is_same_tensor(f.first, name); });
+  feeds.emplace_back(name, value);
+}
+
 // The feeds that the graph has a place for.
 std::vector<Session::Feed> present(const Graph& graph, const std::vector<Session::Feed>& feeds) {
   std::vector<Session::Feed> kept;
@@ -203,21 +215,15 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 }
 
 void CheckCounts::add(const CheckCounts& other) {
+  for (const auto& [name, count] : other.passes) {
+    passes[name].runs += count.runs;
+    passes[name].fired += count.fired;
+  }
   runs += other.runs;
   changed += other.changed;
   compared += other.compared;
   tipped += other.tipped;
   refused += other.refused;
-}
-
-std::vector<const PassDef*> passes_without_required_args() {
-  std::vector<const PassDef*> passes;
-  for (const PassDef* pass : pass_table) {
-    bool must_be_told =
-        std::any_of(pass->args.begin(), pass->args.end(), [](const PassArg& a) { return a.is_required; });
-    if (!must_be_told) passes.push_back(pass);
-  }
-  return passes;
 }
 
 std::optional<Finding> PassChecker::check(const GraphCase& graph_case, const std::string& pipeline) {
@@ -239,7 +245,12 @@ std::optional<Finding> PassChecker::check(const GraphCase& graph_case, const std
   }
   std::string before = text_of(graph_case.graph), after = text_of(once.graph);
   int changes = 0;
-  for (const PassReport& report : once.reports) changes += report.changes;
+  for (const PassReport& report : once.reports) {
+    changes += report.changes;
+    PassCount& count = counts.passes[report.pass];
+    ++count.runs;
+    count.fired += report.changes > 0 ? 1 : 0;
+  }
   if (changes == 0 && before != after) return Finding{"invalid", pipeline, "says that it changed nothing, but did"};
   if (changes != 0) ++counts.changed;
   if (Status status = judge(once.graph); !status.ok()) return Finding{"invalid", pipeline, status.to_string()};
@@ -262,38 +273,49 @@ std::optional<Finding> PassChecker::check(const GraphCase& graph_case, const std
   // graph it got, where another pass may have made one constant of two.
   GraphCase left = graph_case;
   for (size_t i = 0; i < steps.size(); ++i) {
-    GraphCase right = graph_case;
-    right.graph = once.stages[i];
+    GraphCase fed = left;
+    for (const auto& [name, value] : once.reports[i].assumptions) feed_instead(fed.feeds, name, value);
     if (once.reports[i].changes > 0) {
-      GraphCase fed = left;
-      for (const auto& [name, value] : once.reports[i].assumptions) {
-        std::erase_if(fed.feeds, [&](const Session::Feed& f) {
-          return f.first == name || f.first + ":0" == name || f.first == name + ":0";
-        });
-        fed.feeds.emplace_back(name, value);
-      }
+      GraphCase right = fed;
+      right.graph = once.stages[i];
       right.feeds = present(right.graph, fed.feeds);
       fed.feeds = present(fed.graph, fed.feeds);
       if (auto found = check_outputs(fed, right, {&steps[i], 1}, pipeline)) return found;
     }
-    left = graph_case;
     left.graph = once.stages[i];
+    // What is left of a fed Placeholder by that name is a constant, which the steps to come may compute with: to feed
+    // it something else would be another graph.
+    for (const auto& [name, value] : once.reports[i].assumptions) {
+      if (is_fed(left.feeds, name)) feed_instead(left.feeds, name, value);
+    }
   }
   return std::nullopt;
 }
 
 namespace {
 
-// Whether some float32 of the graph is an infinity or no number: eight bits have no level for those, and QuantizeV2
-// says so, in TensorFlow too.
-bool meets_what_is_not_finite(const GraphCase& graph_case) {
-  for (NodeId id : graph_case.graph.ids()) {
-    const Node& node = graph_case.graph.node(id);
-    if (node.outputs.empty() || node.outputs[0].dtype != DType::kFloat || node.outputs[0].is_ref) continue;
-    Result<std::vector<Tensor>> value = run_graph(graph_case.graph, graph_case.feeds, {node.name});
-    if (!value.ok()) continue;  // within a loop
-    std::span<const float> floats = (*value)[0].flat<float>();
-    if (!std::all_of(floats.begin(), floats.end(), [](float v) { return std::isfinite(v); })) return true;
+// Whether eight bits have no level for some float32 of the graph, before the pass or after it, where what was rounded
+// made it so: an infinity, what is no number, and the range of what turned out to be nothing, though no shape says so.
+// QuantizeV2 refuses those, in TensorFlow too. (Of the graph's own tensors: a range that the pass measured is its own
+// affair.)
+bool has_no_levels(const GraphCase& before, const GraphCase& after) {
+  auto is_known_empty = [](const Shape& shape) {
+    return std::find(shape.dims().begin(), shape.dims().end(), 0) != shape.dims().end();
+  };
+  for (NodeId id : before.graph.ids()) {
+    const Node& node = before.graph.node(id);
+    for (size_t slot = 0; slot < node.outputs.size(); ++slot) {
+      const Fact& fact = node.outputs[slot];
+      if (fact.dtype != DType::kFloat || fact.is_ref) continue;
+      std::string name = before.graph.wire_name({id, static_cast<int>(slot)});
+      for (const GraphCase* of : {&before, &after}) {
+        Result<std::vector<Tensor>> value = run_graph(of->graph, of->feeds, {name});
+        if (!value.ok() || (*value)[0].dtype() != DType::kFloat) continue;  // within a loop, gone, behind what fails
+        std::span<const float> floats = (*value)[0].flat<float>();
+        if (floats.empty() && !is_known_empty(fact.shape)) return true;
+        if (!std::all_of(floats.begin(), floats.end(), [](float v) { return std::isfinite(v); })) return true;
+      }
+    }
   }
   return false;
 }
@@ -309,7 +331,7 @@ std::optional<Finding> PassChecker::check_outputs(const GraphCase& before, const
   }
   Result<std::vector<Tensor>> got = run_case(after);
   bool quantizes = any_of_kind(steps, Kind::kQuantizing), rounds = any_of_kind(steps, Kind::kRounding);
-  if (!got.ok() && quantizes && meets_what_is_not_finite(before)) {
+  if (!got.ok() && quantizes && has_no_levels(before, after)) {
     ++counts.tipped;
     return std::nullopt;
   }
@@ -346,24 +368,9 @@ std::optional<Finding> PassChecker::check_outputs(const GraphCase& before, const
   return std::nullopt;
 }
 
-namespace {
-
-// The pass, perhaps with a size or count of its arguments drawn: "quantize_weights(minimum_size=2)".
-std::string drawn_step(const PassDef& pass, Random& random) {
-  std::string args;
-  for (const PassArg& arg : pass.args) {
-    if (arg.kind != PassArg::kInteger || arg.is_list || !random.chance(0.3)) continue;
-    str_append(args, args.empty() ? "" : ", ", arg.name, "=", random.pick({0, 1, 2, 16, 1000}));
-  }
-  return args.empty() ? std::string(pass.name) : str_cat(pass.name, "(", args, ")");
-}
-
-}  // namespace
-
 std::vector<Finding> PassChecker::check_all(const GraphCase& graph_case, int pipelines, Random& random,
                                             const std::string& only) {
   std::vector<Finding> findings;
-  std::vector<const PassDef*> passes = passes_without_required_args();
   auto add = [&](const std::string& pipeline) {
     std::optional<Finding> found = check(graph_case, pipeline);
     bool is_good = !found.has_value();
@@ -371,8 +378,10 @@ std::vector<Finding> PassChecker::check_all(const GraphCase& graph_case, int pip
     return is_good;
   };
   std::vector<const PassDef*> good;
-  for (const PassDef* pass : passes) {
-    bool is_good = (!only.empty() && pass->name != only) || add(std::string(pass->name));
+  for (const PassDef* pass : pass_table) {
+    std::optional<std::string> step = told_step(*pass, graph_case.graph, scratch_folder, random);
+    if (!step) continue;
+    bool is_good = (!only.empty() && pass->name != only) || add(*step);
     // What fails alone would fail again in most pipelines; and after what does as told nothing can be compared.
     if (is_good && pass->contract.kind != Kind::kAsTold) good.push_back(pass);
   }

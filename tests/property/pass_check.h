@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,7 +29,13 @@ struct Finding {
   std::string detail;
 };
 
+struct PassCount {
+  int64_t runs = 0;   // as a step of a pipeline, or alone
+  int64_t fired = 0;  // changed the graph
+};
+
 struct CheckCounts {
+  std::map<std::string, PassCount> passes;
   int64_t runs = 0;      // of a pipeline on a graph
   int64_t changed = 0;   // the graph
   int64_t compared = 0;  // outputs of both graphs
@@ -40,12 +47,13 @@ struct CheckCounts {
 class PassChecker {
  public:
   CheckCounts counts;
+  std::string scratch_folder;  // for files that passes read; without it those passes are left out
   // Called before a pipeline is tried, for whoever has to say where a crash was.
   std::function<void(const std::string& pipeline)> on_start;
 
   std::optional<Finding> check(const GraphCase& graph_case, const std::string& pipeline);
-  // Every pass that needs no argument alone, then `pipelines` random ones of 2 to 6. `only`: this pass alone and in
-  // pipelines.
+  // Every pass alone (those that must be told something with what fits the graph), then `pipelines` random ones of 2 to
+  // 6. `only`: this pass alone and in pipelines.
   std::vector<Finding> check_all(const GraphCase& graph_case, int pipelines, Random& random,
                                  const std::string& only = "");
 
@@ -53,9 +61,6 @@ class PassChecker {
   std::optional<Finding> check_outputs(const GraphCase& before, const GraphCase& after,
                                        std::span<const PipelineStep> steps, const std::string& pipeline);
 };
-
-// Passes that can be run without being told anything.
-std::vector<const PassDef*> passes_without_required_args();
 
 // Equal bit by bit, NaN as NaN whatever its bits.
 bool same_bits(const Tensor& a, const Tensor& b);

@@ -12,7 +12,9 @@ namespace tarn::testing {
 // splitmix64 (Steele, Lea, Flood 2014)
 uint64_t Random::bits() {
   state_ += 0x9e3779b97f4a7c15;
-  uint64_t x = state_;
+  return scrambled(state_);
+}
+uint64_t Random::scrambled(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
   return x ^ (x >> 31);
@@ -78,6 +80,7 @@ Result<std::vector<Tensor>> run_graph(const Graph& graph, const std::vector<Sess
   options.limits.most_iterations = 10'000;
   options.limits.most_value_bytes = int64_t{64} << 20;
   Session session(graph, options);
+  (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
   std::vector<Tensor> values;
   TARN_RETURN_IF_ERROR(session.Run(feeds, fetches, &values));
   return values;
@@ -264,6 +267,7 @@ bool Grower::take(const Graph& piece, const std::vector<std::pair<std::string, s
     Wire from = piece.node(id).inputs[static_cast<size_t>(input)];
     if (!grown.connect_back_edge(known[id].node, input, {known[from.node].node, from.slot}).ok()) return false;
   }
+  if (grown.library.empty()) grown.library = piece.library;  // every piece that calls functions has the same
   NodeId first_new = graph_.id_limit();
   graph_ = std::move(grown);
   ++pieces_;
@@ -517,6 +521,15 @@ GraphCase Grower::grow(DrawCounts* counts) {
 }
 
 }  // namespace
+
+const std::vector<Motif>& motifs() {
+  static const std::vector<Motif> kAll = [] {
+    std::vector<Motif> all;
+    for (const MotifFile* file : motif_files) all.insert(all.end(), file->motifs.begin(), file->motifs.end());
+    return all;
+  }();
+  return kAll;
+}
 
 GraphCase random_graph(uint64_t seed, const SampleSource& samples, DrawCounts* counts) {
   // Now and then nothing of what was drawn can be fetched together (an Assert that fails in one of its branches …).

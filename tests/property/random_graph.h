@@ -3,7 +3,7 @@
 //   GraphCase one = random_graph(/*seed=*/7, {}, nullptr);
 //   Session(one.graph).Run(one.feeds, one.outputs, &values);      // works
 //
-// A graph grows piece by piece: a motif that passes look for (motifs.cc), an op drawn from the op table by its
+// A graph grows piece by piece: a motif that passes look for (motifs/), an op drawn from the op table by its
 // signature, or an op on sample inputs that its own tests have (SampleSource). Each piece is run on the values at hand
 // before it is taken; what inference or the run refuses is drawn again, and counted. The same seed gives the same
 // graph.
@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,8 @@ namespace tarn::testing {
 // Not <random>'s distributions: those differ between standard libraries.
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15 + 0x1234567) {}
+  // Seeds side by side begin far apart: what one draws is not what the next one draws a step later.
+  explicit Random(uint64_t seed) : state_(scrambled(seed + 0x1234567)) {}
   uint64_t bits();
   // [0, n); 0 for n < 1.
   int below(int n) { return n < 1 ? 0 : static_cast<int>(bits() % static_cast<uint64_t>(n)); }
@@ -41,6 +43,7 @@ class Random {
   }
 
  private:
+  static uint64_t scrambled(uint64_t x);
   uint64_t state_;
 };
 
@@ -133,6 +136,12 @@ struct Motif {
   double weight;
   bool (*draw)(Piece& piece);
 };
-std::span<const Motif> motifs();
+// Those of one file of motifs/, which is in the table by being there.
+struct MotifFile {
+  std::span<const Motif> motifs;
+};
+extern const std::span<const MotifFile* const> motif_files;
+// Of all files.
+const std::vector<Motif>& motifs();
 
 }  // namespace tarn::testing

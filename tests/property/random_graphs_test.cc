@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "graph/text.h"
 #include "tests/property/case_file.h"
+#include "tests/property/drawn_args.h"
 #include "tests/property/reduce.h"
 
 namespace tarn::testing {
@@ -74,6 +75,70 @@ TEST(PassChecker, FindsNothingWhereNothingIsWrong) {
 
   EXPECT_EQ(checker.counts.changed, 1);
   EXPECT_EQ(checker.counts.compared, 2);  // after each step
+}
+
+// Once the pass has made keep a constant, a feed of that name would make another graph of what the next pass gets.
+TEST(PassChecker, WhatAPassTookAPlaceholderForIsFedToThePassesBehindIt) {
+  GraphCase one = case_of(R"(
+x: f32[2] = Placeholder
+keep: f32[] = Placeholder
+shape: i32[1] = {2}
+u = RandomUniform(shape) {dtype=f32, seed=3, seed2=4}
+sum = Add(keep, u)
+mask = Floor(sum)
+scaled = RealDiv(x, keep)
+y = Mul(scaled, mask)
+)",
+                          {{"x", Tensor::from<float>(Shape{2}, {1, 5})}, {"keep", Tensor::scalar<float>(0.5f)}}, {"y"});
+  PassChecker checker;
+
+  std::optional<Finding> found = checker.check(one, "fold_mode_placeholders simplify_arithmetic fold_constants");
+
+  EXPECT_FALSE(found) << found->detail;
+  EXPECT_EQ(checker.counts.passes["fold_mode_placeholders"].fired, 1);
+}
+
+TEST(PassChecker, CountsWhichPassesChangedTheGraph) {
+  GraphCase one = case_of("x: f32[2] = Placeholder\ni = Identity(x)\ny = Neg(i)\n",
+                          {{"x", Tensor::from<float>(Shape{2}, {1, 5})}}, {"y"});
+  PassChecker checker;
+
+  EXPECT_FALSE(checker.check(one, "strip strip fold_constants"));
+
+  EXPECT_EQ(checker.counts.passes["strip"].runs, 2);
+  EXPECT_EQ(checker.counts.passes["strip"].fired, 1);
+  EXPECT_EQ(checker.counts.passes["fold_constants"].fired, 0);
+}
+
+// Infinities that are fed have no level among 256; what goes wrong without one is the pass's.
+TEST(PassChecker, LetsAPassThatQuantizesOffWhereSomethingIsNotFinite) {
+  auto product_of = [](float value) {
+    return case_of("x: f32[1,2] = Placeholder\nw: f32[2,1] = {1, 2}\ny = MatMul(x, w)\n",
+                   {{"x", Tensor::from<float>(Shape{1, 2}, {value, 1})}}, {"y"});
+  };
+  PassChecker checker;
+
+  EXPECT_FALSE(checker.check(product_of(std::numeric_limits<float>::infinity()), "quantize_nodes"));
+  EXPECT_EQ(checker.counts.tipped, 1);
+  EXPECT_FALSE(checker.check(product_of(2), "quantize_nodes"));
+  EXPECT_EQ(checker.counts.compared, 1);
+}
+
+TEST(ToldStep, TellsEachPassWhatItMustBeTold) {
+  GraphCase one = case_of("x: f32[2] = Placeholder\ny = Neg(x) {_class=[\"loc:@x\"]}\n", {}, {"y"});
+  Random random(3);
+  for (const PassDef* pass : pass_table) {
+    SCOPED_TRACE(pass->name);
+    for (int draw = 0; draw < 10; ++draw) {
+      std::optional<std::string> step = told_step(*pass, one.graph, "", random);
+
+      // Without a folder there is no file for it to read.
+      ASSERT_EQ(step.has_value(), pass->name != "freeze_requantization_ranges");
+      if (!step) continue;
+      Result<std::vector<PipelineStep>> parsed = parse_pipeline(*step);
+      EXPECT_TRUE(parsed.ok()) << parsed.status().to_string();
+    }
+  }
 }
 
 TEST(PassChecker, NamesAPassThatThereIsNot) {

@@ -36,9 +36,14 @@ void remove_unneeded(GraphCase& of) {
     if (std::optional<NodeId> id = of.graph.find(node_of(name))) targets.push_back(*id);
   }
   std::vector<bool> needed = ancestors(of.graph, targets);
-  for (NodeId id : of.graph.ids()) {  // the edges first: loops have no first node
+  for (NodeId id : of.graph.ids()) {  // the edges first: loops have no last node
     if (needed[static_cast<size_t>(id)]) continue;
     of.graph.set_controls(id, {});
+    const std::vector<Wire> inputs = of.graph.node(id).inputs;
+    auto enter =
+        std::find_if(inputs.begin(), inputs.end(), [&](Wire wire) { return of.graph.node(wire.node).is("Enter"); });
+    if (!of.graph.node(id).is("Merge") || enter == inputs.end()) continue;
+    for (size_t i = 0; i < inputs.size(); ++i) of.graph.set_input(id, static_cast<int>(i), *enter);
   }
   bool removed = true;
   while (removed) {
@@ -152,6 +157,11 @@ class Reducer {
     GraphCase candidate = best_;
     remove_unneeded(candidate);
     if (candidate.graph.node_count() < best_.graph.node_count()) any = take(std::move(candidate)) || any;
+    if (!best_.graph.library.empty()) {  // that nothing calls, perhaps
+      GraphCase without = best_;
+      without.graph.library.clear();
+      any = take(std::move(without)) || any;
+    }
     for (NodeId id : best_.graph.ids()) {
       const Node& node = best_.graph.node(id);
       if (!best_.graph.uses(id).empty() || is_named(best_.outputs, node.name)) continue;

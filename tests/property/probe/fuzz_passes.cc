@@ -9,11 +9,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <map>
 
 #include "core/file.h"
 #include "graph/text.h"
+#include "tests/examples/temp_folder.h"
 #include "tests/property/case_file.h"
 #include "tests/property/op_samples.h"
 #include "tests/property/pass_check.h"
@@ -111,6 +113,22 @@ Result<int> replay() {
   return 1;
 }
 
+// A pass that never changes a graph was never tried.
+void print_passes(const std::map<std::string, PassCount>& passes) {
+  print("  changed      runs  pass\n");
+  std::vector<std::string> silent;
+  for (const PassDef* pass : pass_table) {
+    auto it = passes.find(std::string(pass->name));
+    PassCount count = it == passes.end() ? PassCount() : it->second;
+    char numbers[64];
+    std::snprintf(numbers, sizeof(numbers), "%9lld %9lld  ", static_cast<long long>(count.fired),
+                  static_cast<long long>(count.runs));
+    print(numbers, pass->name, "\n");
+    if (count.fired == 0) silent.emplace_back(pass->name);
+  }
+  if (!silent.empty()) print("  never changed a graph: ", str_join(silent), "\n");
+}
+
 void print_counts(const DrawCounts& draws) {
   for (const auto& [name, count] : draws.pieces)
     print(name, ": ", count.drawn, " drawn, ", count.refused, " refused\n");
@@ -132,6 +150,8 @@ Result<int> run() {
   Progress progress({.total = total, .label = "graphs", .unit = "graphs"});
   const SampleSource samples = golden_samples();
   PassChecker checker;
+  const examples::TempFolder scratch;
+  checker.scratch_folder = scratch.path();
   DrawCounts draws;
   std::map<std::string, int> findings;  // "strip: differs" -> how many graphs
   int64_t bad_graphs = 0, nodes = 0, done = 0;
@@ -164,6 +184,7 @@ Result<int> run() {
         c.changed, " changed the graph, ", c.compared, " compared outputs, ", c.tipped, " too ill-conditioned, ",
         c.refused, " refused; ", bad_graphs, " graphs with findings\n");
   for (const auto& [what, count] : findings) print("  ", what, " (", count, ")\n");
+  if (FLAGS_pass.empty()) print_passes(c.passes);
   if (FLAGS_counts) print_counts(draws);
   return findings.empty() ? 0 : 1;
 }
