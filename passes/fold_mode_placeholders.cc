@@ -4,7 +4,9 @@
 // When:    a Placeholder that is no input (of which none may be given), as passes/support/modes.h finds it: of all that
 //          the outputs need
 //          - bool: everything that depends on it is branches (Switch, Select, If, Case, through logic, casts and
-//            arithmetic on scalars) and dropout: false. Not if its name says that it is on at inference (is_test)
+//            arithmetic on scalars) and dropout: false, if it decides dropout, or its name (train, phase) or what lies
+//            about its branches (batch norms, moments, random numbers, updates, names of such layers) says that it is a
+//            mode. Not if its name says that it is on at inference (is_test)
 //          - int, called learning_phase (Keras): the same, 0
 //          - floating: it is the keep probability (1) or the rate (0) of dropout, as remove_dropout finds it, and
 //            decides nothing else but branches
@@ -69,7 +71,9 @@ constexpr std::string_view kDoc = R"(What tells a graph whether it is trained or
   Before:  is_training = Placeholder;  keep_prob = Placeholder        After:  is_training = false;  keep_prob = 1
   When:    a Placeholder that is no input (of which none may be given), and of what the outputs need
            - bool: everything that depends on it is branches (Switch, Select, If, Case, through logic, casts and
-             arithmetic on scalars) and dropout: false. Not if its name says that it is on at inference (is_test)
+             arithmetic on scalars) and dropout: false, if it decides dropout, or its name (train, phase) or what lies
+             about its branches (batch norms, moments, random numbers, updates) says that it is a mode. Not if its
+             name says that it is on at inference (is_test)
            - int, called learning_phase (Keras): the same, 0
            - floating: it is the keep probability (1) or the rate (0) of dropout, and decides nothing else but branches
            - PlaceholderWithDefault, of any dtype: its default

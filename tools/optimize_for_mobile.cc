@@ -68,7 +68,9 @@ tarn::Result<tarn::MobileOptions> options_of_flags() {
   TARN_ASSIGN_OR_RETURN(options.feeds, tarn::read_feeds("verify_feed", feeds));
   options.verify = FLAGS_verify || !options.feeds.empty();
   options.after_pass = [](const tarn::PassReport& report, const tarn::Graph&) {
-    bool says_something = report.changes > 0 || !report.ignored_error.empty();
+    // What was left alone is told of once.
+    bool says_something =
+        report.changes > 0 || !report.ignored_error.empty() || (report.round == 0 && !report.notes.empty());
     if (says_something)
       tarn::print_pass(kTool, report, FLAGS_print_passes ? tarn::NotesShown::kAll : tarn::NotesShown::kFew);
     return tarn::Status();
@@ -103,15 +105,19 @@ tarn::Status run() {
                         tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
   tarn::Graph graph = std::move(before.graph);
   if (!FLAGS_report.empty()) before.graph = graph;
-  auto found = tarn::find_ends(graph, options);
+  tarn::Result<std::vector<tarn::OutputCandidate>> outputs = tarn::find_outputs(graph, options);
   // The flag settles it.
-  if (!found.ok()) return tarn::invalid_argument("--output_names: ", found.status().message());
-  for (const std::string& note : found->notes) tarn::print("input found: ", note, "\n");
-  for (const tarn::OutputCandidate& output : found->outputs)
+  if (!outputs.ok()) return tarn::invalid_argument("--output_names: ", outputs.status().message());
+  for (const tarn::OutputCandidate& output : *outputs)
     tarn::print("output found: ", tarn::candidates_text({output}), "\n");
+  tarn::Result<std::vector<std::string>> inputs = tarn::find_inputs(graph, options);
+  if (!inputs.ok()) return inputs.status().with_context(tarn::str_cat(tarn::printable(FLAGS_input), ": --input_names"));
+  for (const std::string& note : *inputs) tarn::print("input found: ", note, "\n");
   TARN_RETURN_IF_ERROR(tarn::check_frozen(graph, options.outputs));
   tarn::GraphView view(graph, options.inputs, options.outputs);
-  TARN_RETURN_IF_ERROR(tarn::read_mode_values(view, options.mode_values, "--freeze_placeholder").status());
+  TARN_RETURN_IF_ERROR(tarn::read_mode_values(view, options.mode_values, "--freeze_placeholder")
+                           .status()
+                           .with_context(tarn::printable(FLAGS_input)));
   if (FLAGS_print_passes)
     tarn::print("pipeline: ", FLAGS_passes.empty() ? tarn::mobile_pipeline(options) : FLAGS_passes, "\n");
 

@@ -77,15 +77,53 @@ Status make_placeholder(Graph& graph, const ModelInput& input) {
   return {};
 }
 
+// One output of a node with several, as an input. Gives its name: the node's, of its first output.
+Result<std::string> cut_at(Graph& graph, Wire wire) {
+  const Node& node = graph.node(wire.node);
+  const Fact fact = graph.fact(wire);
+  std::string name = wire.slot == 0 ? node.name : graph.unique_name(str_cat(node.name, "_", wire.slot));
+  ModelInput input{.wire = wire, .name = name, .dtype = fact.dtype, .shape = fact.shape};
+  // What queues and iterators give stands in their attrs.
+  std::vector<bool> all(static_cast<size_t>(graph.id_limit()), true);
+  for (const ModelInput& source : queue_inputs(graph, all, {})) {
+    if (source.wire == wire) input.dtype = source.dtype, input.shape = source.shape;
+  }
+  if (input.dtype == DType::kInvalid)
+    return invalid_argument("nothing is known of what ", node_label(node.op, node.name), " gives as its output ", wire.slot);
+  TARN_RETURN_IF_ERROR(make_placeholder(graph, input));
+  return name;
+}
+
+Result<std::vector<std::string>> cut_at_inputs(Graph& graph, MobileOptions& options) {
+  std::vector<std::string> notes;
+  std::vector<Wire> wires;  // before any is cut: their nodes step aside
+  for (const std::string& input : options.inputs) {
+    TARN_ASSIGN_OR_RETURN(Wire wire, graph.find_wire(input));
+    wires.push_back(wire);
+  }
+  for (size_t i = 0; i < wires.size(); ++i) {
+    if (graph.node(wires[i].node).outputs.size() < 2) continue;  // strip makes a Placeholder of it
+    std::string old = options.inputs[i];
+    TARN_ASSIGN_OR_RETURN(options.inputs[i], cut_at(graph, wires[i]));
+    notes.push_back(str_cat(quoted(options.inputs[i]), " is a Placeholder now, in place of ", quoted(old)));
+    for (Session::Feed& feed : options.feeds) {
+      if (feed.first == old) feed.first = options.inputs[i];
+    }
+  }
+  return notes;
+}
+
 }  // namespace
 
-Result<FoundEnds> find_ends(Graph& graph, MobileOptions& options) {
-  FoundEnds found;
-  if (options.outputs.empty()) {
-    TARN_ASSIGN_OR_RETURN(found.outputs, choose_outputs(graph));
-    for (const OutputCandidate& output : found.outputs) options.outputs.push_back(output.name);
-  }
-  if (!options.inputs.empty()) return found;
+Result<std::vector<OutputCandidate>> find_outputs(const Graph& graph, MobileOptions& options) {
+  if (!options.outputs.empty()) return std::vector<OutputCandidate>();
+  TARN_ASSIGN_OR_RETURN(std::vector<OutputCandidate> found, choose_outputs(graph));
+  for (const OutputCandidate& output : found) options.outputs.push_back(output.name);
+  return found;
+}
+
+Result<std::vector<std::string>> find_inputs(Graph& graph, MobileOptions& options) {
+  if (!options.inputs.empty()) return cut_at_inputs(graph, options);
   std::vector<NodeId> ends;
   for (const std::string& output : options.outputs) {
     TARN_ASSIGN_OR_RETURN(NodeId id, graph.find_node(output));
@@ -94,21 +132,22 @@ Result<FoundEnds> find_ends(Graph& graph, MobileOptions& options) {
   std::vector<bool> needed = ancestors(graph, ends);
   std::vector<ModelInput> sources = queue_inputs(graph, needed, ends);
   for (ModelInput& input : example_inputs(graph, needed)) sources.push_back(std::move(input));
+  std::vector<std::string> notes;
   for (const ModelInput& source : sources) {
     std::string label = node_label(graph.node(source.wire.node).op, graph.node(source.wire.node).name);
     TARN_RETURN_IF_ERROR(make_placeholder(graph, source));
-    found.notes.push_back(str_cat(quoted(source.name), " (", dtype_short_name(source.dtype), source.shape,
-                                  ") is a Placeholder now, in place of what ", label, " gave"));
+    notes.push_back(str_cat(quoted(source.name), " (", dtype_short_name(source.dtype), source.shape,
+                            ") is a Placeholder now, in place of what ", label, " gave"));
   }
-  if (!sources.empty()) return found;
+  if (!sources.empty()) return notes;
   std::vector<std::string> with_default;
   for (NodeId id : graph.ids()) {
     if (!needed[static_cast<size_t>(id)]) continue;
-    if (graph.node(id).is("Placeholder")) return found;
+    if (graph.node(id).is("Placeholder")) return notes;
     if (graph.node(id).is("PlaceholderWithDefault")) with_default.push_back(graph.node(id).name);
   }
   options.inputs = std::move(with_default);
-  return found;
+  return notes;
 }
 
 std::string mobile_pipeline(const MobileOptions& options) {

@@ -1,7 +1,8 @@
 // optimize_for_mobile as a library: what the tool of that name does to a graph, step by step.
 //
 //   MobileOptions options;                                    // all of it found and chosen
-//   TARN_RETURN_IF_ERROR(find_ends(graph, options).status());
+//   TARN_RETURN_IF_ERROR(find_outputs(graph, options).status());
+//   TARN_RETURN_IF_ERROR(find_inputs(graph, options).status());
 //   TARN_RETURN_IF_ERROR(optimize_for_mobile(graph, options).status());
 //   TARN_RETURN_IF_ERROR(store_self_test(graph, options));
 //   TARN_RETURN_IF_ERROR(write_graph(graph, "mobile.pb"));
@@ -32,14 +33,13 @@ struct MobileOptions {
   std::function<Status(const PassReport& report, const Graph& graph)> after_pass = {};
 };
 
-struct FoundEnds {
-  std::vector<OutputCandidate> outputs;  // none if they were named
-  std::vector<std::string> notes;        // what was done about inputs, a sentence each
-};
-// What was not named. Outputs: choose_outputs(), whose error this gives. Inputs: Placeholders need no names; what the
-// graph fed itself, from queues, iterators and tf.Examples that it parsed, becomes Placeholders; of a graph whose only
-// inputs have defaults these are the inputs.
-Result<FoundEnds> find_ends(Graph& graph, MobileOptions& options);
+// Outputs that were not named: choose_outputs(), whose error this gives. Those found are returned, with the reasons.
+Result<std::vector<OutputCandidate>> find_outputs(const Graph& graph, MobileOptions& options);
+
+// Inputs, once the outputs are known. Placeholders need no names. What the graph fed itself, from queues, iterators and
+// tf.Examples that it parsed, becomes Placeholders; of a graph whose only inputs have defaults these are the inputs. Where
+// inputs are named, those that are one of several outputs of a node become Placeholders. Returns what was done, a sentence each.
+Result<std::vector<std::string>> find_inputs(Graph& graph, MobileOptions& options);
 
 // As transform_graph takes it. Every pass of it keeps the outputs but for rounding (quantize_weights: and quantizing),
 // and none assumes more than that the graph is used, not trained.

@@ -203,12 +203,66 @@ class Judge {
     }
     if (!is_bool && !is_learning_phase(node.name))
       return unknown(id, decides, "it decides branches, and nothing says which number does so at inference");
+    if (is_bool && decides.dropouts.empty() && !is_called_like_a_mode(node) && !differs_in_training(decides)) {
+      return unknown(
+          id, decides,
+          str_cat("it decides branches, and neither its name nor what they hold says that it is a mode: it is "
+                  "fed, unless ",
+                  printable(node.name), "=false or =true settles it"));
+    }
     return known(id, decides, 0, what_it_decides(decides));
   }
 
  private:
   ModePlaceholder unknown(NodeId id, const Decides& decides, std::string reason) const {
     return {.node = id, .kind = kind_of(id, decides), .reason = std::move(reason), .decides = decides.all()};
+  }
+
+  // What training does otherwise, or what only it does.
+  static bool is_of_training(const Node& node) {
+    constexpr std::string_view kOps[] = {
+        "FusedBatchNorm",    "FusedBatchNormV2", "FusedBatchNormV3",     "BatchNormWithGlobalNormalization",
+        "SquaredDifference", "RandomUniform",    "RandomStandardNormal", "TruncatedNormal",
+        "StopGradient"};
+    return std::find(std::begin(kOps), std::end(kOps), node.op) != std::end(kOps) || node.op.starts_with("Assign") ||
+           is_called_like_a_branch_of_training(node.name);
+  }
+  // Layers' names stay in those of their nodes: batch_normalization/cond/Switch, dropout/cond/dropout/mul.
+  static bool is_called_like_a_branch_of_training(std::string_view name) {
+    std::string bare;
+    for (char c : name) bare += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return contains_one_of(bare, {"batch_norm", "batchnorm", "dropout", "/bn/", "moments", "moving_"});
+  }
+
+  // Whether near a branch, in it or in what it chooses between, something is of training.
+  bool differs_in_training(const Decides& decides) const {
+    constexpr size_t kMostSeen = 400;
+    constexpr int kMostBack = 6;
+    for (NodeId branch : decides.branches) {
+      if (is_of_training(r_.node(branch))) return true;
+      std::set<NodeId> seen = {branch};
+      std::vector<NodeId> ahead = {branch};
+      while (!ahead.empty() && seen.size() < kMostSeen) {
+        NodeId id = ahead.back();
+        ahead.pop_back();
+        if (is_of_training(r_.node(id))) return true;
+        if (id != branch && (r_.node(id).is("Merge") || !r_.node(branch).is("Switch"))) continue;
+        for (const Use& use : r_.graph().uses(id)) {
+          if (seen.insert(use.node).second) ahead.push_back(use.node);
+        }
+      }
+      std::vector<std::pair<NodeId, int>> back = {{branch, 0}};
+      while (!back.empty() && seen.size() < 2 * kMostSeen) {
+        auto [id, steps] = back.back();
+        back.pop_back();
+        if (is_of_training(r_.node(id))) return true;
+        if (steps == kMostBack) continue;
+        for (Wire input : r_.node(id).inputs) {
+          if (!input.is_none() && seen.insert(input.node).second) back.emplace_back(input.node, steps + 1);
+        }
+      }
+    }
+    return false;
   }
 
   // A placeholder whose rank is not known is taken for a scalar.

@@ -149,75 +149,6 @@ bool same_tensor(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-Status PassManager::check(const Graph& graph, const Ends& ends) const {
-  Problems problems;
-  for (const std::vector<std::string>* names : {&ends.inputs, &ends.outputs}) {
-    for (const std::string& name : *names) {
-      // An op that this binary does not have shows its outputs by their users only.
-      Result<NodeId> id = graph.find_node(name);
-      bool is_unknown = id.ok() && graph.node(*id).def == nullptr;
-      problems.add(is_unknown ? Status() : graph.find_wire(name).status());
-    }
-  }
-  return problems.to_status("");
-}
-
-Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph, const Ends& ends) const {
-  if (!options_.feeds.empty()) return options_.feeds;
-  Status first_error;
-  for (const SampleSizes& sizes : kTriedSizes) {
-    TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds,
-                          sample_feeds(graph, ends.inputs, ends.outputs, sizes, options_.seed));
-    Status status = fetch(graph, feeds, ends.outputs).status();
-    if (status.ok()) return feeds;
-    first_error.update(status);
-  }
-  return first_error.with_context("verification: the graph does not run on made-up inputs; give it real ones");
-}
-
-Status PassManager::follow(const PassContext& context, const Graph& graph, Ends& ends) const {
-  for (const auto& [from, to] : context.renames) {
-    for (Session::Feed& feed : ends.feeds) feed.first = renamed_tensor(feed.first, from, to);
-  }
-  ends.inputs = context.inputs;
-  ends.outputs = context.outputs;
-  if (!options_.verify || !options_.feeds.empty()) return {};
-  bool fits = std::all_of(ends.feeds.begin(), ends.feeds.end(), [&](const Session::Feed& feed) {
-    Result<Wire> wire = graph.find_wire(feed.first);
-    return !wire.ok() || graph.fact(*wire).shape.is_compatible_with(feed.second.shape());
-  });
-  if (fits) return {};
-  TARN_ASSIGN_OR_RETURN(ends.feeds, make_feeds(graph, ends));
-  return {};
-}
-
-Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
-                                               const std::vector<std::string>& names) const {
-  std::vector<Session::Feed> present;
-  for (const Session::Feed& feed : feeds) {
-    if (graph.find_wire(feed.first).ok()) present.push_back(feed);
-  }
-  SessionOptions options;
-  options.threads = 1;
-  options.seed = options_.seed;
-  Session session(graph, options);
-  (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
-  std::vector<Tensor> values;
-  TARN_RETURN_IF_ERROR(session.Run(present, names, &values));
-  return values;
-}
-
-namespace {
-
-Status beyond_contract(const PassDef& pass, std::string_view what, const std::string& name, double difference,
-                       std::string_view where = {}) {
-  return internal_error(what, " ", quoted(name), " differs by ", difference, " of its range, but the pass promises ",
-                        pass.contract.to_string(), where)
-      .with_node(name);
-}
-
-}  // namespace
-
 namespace {
 
 using Assumptions = std::vector<std::pair<std::string, Tensor>>;
@@ -267,11 +198,107 @@ void seed_by_name(Graph& graph) {
   }
 }
 
+// What Print says only its author wanted to read, and sessions have none: its input goes on.
+Status pass_prints_by(Graph& graph) {
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    if (!node.is("Print") || node.inputs.empty() || node.inputs[0].is_none()) continue;
+    NodeSpec spec{.name = graph.unique_name(node.name + "/passed"),
+                  .op = "Identity",
+                  .inputs = {node.inputs[0]},
+                  .attrs = {{"T", graph.fact(node.inputs[0]).dtype}},
+                  .controls = node.controls};
+    std::vector<NodeId> waiting;
+    for (const Use& use : graph.uses(id)) {
+      if (use.input == Use::kControl) waiting.push_back(use.node);
+    }
+    TARN_ASSIGN_OR_RETURN(NodeId passed, graph.add(std::move(spec)));
+    graph.replace_uses({id, 0}, {passed, 0});
+    for (NodeId user : waiting) {
+      std::vector<NodeId> controls = graph.node(user).controls;
+      std::replace(controls.begin(), controls.end(), id, passed);
+      graph.set_controls(user, std::move(controls));
+    }
+  }
+  return {};
+}
+
 Result<Graph> comparable(const Graph& graph, const Assumptions& assumptions) {
   Graph result = graph;
+  TARN_RETURN_IF_ERROR(pass_prints_by(result));
   seed_by_name(result);
   TARN_RETURN_IF_ERROR(tell_assumed(result, assumptions));
   return result;
+}
+
+}  // namespace
+
+Status PassManager::check(const Graph& graph, const Ends& ends) const {
+  Problems problems;
+  for (const std::vector<std::string>* names : {&ends.inputs, &ends.outputs}) {
+    for (const std::string& name : *names) {
+      // An op that this binary does not have shows its outputs by their users only.
+      Result<NodeId> id = graph.find_node(name);
+      bool is_unknown = id.ok() && graph.node(*id).def == nullptr;
+      problems.add(is_unknown ? Status() : graph.find_wire(name).status());
+    }
+  }
+  return problems.to_status("");
+}
+
+Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph, const Ends& ends) const {
+  if (!options_.feeds.empty()) return options_.feeds;
+  Status first_error;
+  TARN_ASSIGN_OR_RETURN(Graph runnable, comparable(graph, {}));
+  for (const SampleSizes& sizes : kTriedSizes) {
+    TARN_ASSIGN_OR_RETURN(std::vector<Session::Feed> feeds,
+                          sample_feeds(graph, ends.inputs, ends.outputs, sizes, options_.seed));
+    Status status = fetch(runnable, feeds, ends.outputs).status();
+    if (status.ok()) return feeds;
+    first_error.update(status);
+  }
+  return first_error.with_context("verification: the graph does not run on made-up inputs; give it real ones");
+}
+
+Status PassManager::follow(const PassContext& context, const Graph& graph, Ends& ends) const {
+  for (const auto& [from, to] : context.renames) {
+    for (Session::Feed& feed : ends.feeds) feed.first = renamed_tensor(feed.first, from, to);
+  }
+  ends.inputs = context.inputs;
+  ends.outputs = context.outputs;
+  if (!options_.verify || !options_.feeds.empty()) return {};
+  bool fits = std::all_of(ends.feeds.begin(), ends.feeds.end(), [&](const Session::Feed& feed) {
+    Result<Wire> wire = graph.find_wire(feed.first);
+    return !wire.ok() || graph.fact(*wire).shape.is_compatible_with(feed.second.shape());
+  });
+  if (fits) return {};
+  TARN_ASSIGN_OR_RETURN(ends.feeds, make_feeds(graph, ends));
+  return {};
+}
+
+Result<std::vector<Tensor>> PassManager::fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
+                                               const std::vector<std::string>& names) const {
+  std::vector<Session::Feed> present;
+  for (const Session::Feed& feed : feeds) {
+    if (graph.find_wire(feed.first).ok()) present.push_back(feed);
+  }
+  SessionOptions options;
+  options.threads = 1;
+  options.seed = options_.seed;
+  Session session(graph, options);
+  (void)session.InitializeTables();  // one that cannot be filled is said to be empty by who reads it
+  std::vector<Tensor> values;
+  TARN_RETURN_IF_ERROR(session.Run(present, names, &values));
+  return values;
+}
+
+namespace {
+
+Status beyond_contract(const PassDef& pass, std::string_view what, const std::string& name, double difference,
+                       std::string_view where = {}) {
+  return internal_error(what, " ", quoted(name), " differs by ", difference, " of its range, but the pass promises ",
+                        pass.contract.to_string(), where)
+      .with_node(name);
 }
 
 }  // namespace

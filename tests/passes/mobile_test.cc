@@ -27,10 +27,10 @@ scores = Softmax(h)
 boxes = Relu(h)
 )");
   MobileOptions options;
-  Result<FoundEnds> found = find_ends(graph, options);
+  Result<std::vector<OutputCandidate>> found = find_outputs(graph, options);
   ASSERT_TRUE(found.ok()) << found.status().to_string();
-  EXPECT_EQ(names_of(found->outputs), (std::vector<std::string>{"scores", "boxes"}));
-  EXPECT_EQ(options.outputs, names_of(found->outputs));
+  EXPECT_EQ(names_of(*found), (std::vector<std::string>{"scores", "boxes"}));
+  EXPECT_EQ(options.outputs, names_of(*found));
 }
 
 TEST(FindEnds, WhatIsLeftOverBesideAnOutputMustBeNamed) {
@@ -43,7 +43,7 @@ axes: i32[2] = {0, 1}
 rest = Sum(x, axes)
 )");
   MobileOptions options;
-  Result<FoundEnds> found = find_ends(graph, options);
+  Result<std::vector<OutputCandidate>> found = find_outputs(graph, options);
   ASSERT_FALSE(found.ok());
   std::string text(found.status().message());
   EXPECT_NE(text.find("ends in 2 nodes"), std::string::npos) << text;
@@ -58,10 +58,11 @@ y: f32? = Relu(next:1) {T=f32}
 )",
                          {.allow_unknown_ops = true});
   MobileOptions options;
-  Result<FoundEnds> found = find_ends(graph, options);
+  ASSERT_TRUE(find_outputs(graph, options).ok());
+  Result<std::vector<std::string>> found = find_inputs(graph, options);
   ASSERT_TRUE(found.ok()) << found.status().to_string();
-  ASSERT_EQ(found->notes.size(), 1U);
-  EXPECT_EQ(found->notes[0], "'next_1' (f32[?,4]) is a Placeholder now, in place of what IteratorGetNext 'next' gave");
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ((*found)[0], "'next_1' (f32[?,4]) is a Placeholder now, in place of what IteratorGetNext 'next' gave");
   Result<std::vector<PassReport>> reports = optimize_for_mobile(graph, options);
   ASSERT_TRUE(reports.ok()) << reports.status().to_string();
   EXPECT_EQ(graph_to_text(graph), "y: f32[?,4] = Relu(next_1)\nnext_1: f32[?,4] = Placeholder\n");
@@ -74,10 +75,27 @@ x: f32[] = PlaceholderWithDefault(zero) {shape=[]}
 y = Exp(x)
 )");
   MobileOptions options;
-  ASSERT_TRUE(find_ends(graph, options).ok());
+  ASSERT_TRUE(find_outputs(graph, options).ok());
+  ASSERT_TRUE(find_inputs(graph, options).ok());
   EXPECT_EQ(options.inputs, std::vector<std::string>{"x"});
   ASSERT_TRUE(optimize_for_mobile(graph, options).ok());
   EXPECT_TRUE(graph.node(*graph.find("x")).is("Placeholder"));
+}
+
+TEST(FindEnds, OneOfSeveralOutputsMayBeAnInput) {
+  Graph graph = graph_of(R"(
+x: f32[2,4] = Placeholder
+halves: (f32[2,2], f32[2,2]) = Split(axis, x) {num_split=2}
+axis: i32[] = 1
+y = Sub(halves, halves:1)
+)");
+  MobileOptions options{.inputs = {"halves", "halves:1"}, .outputs = {"y"}};
+  Result<std::vector<std::string>> found = find_inputs(graph, options);
+  ASSERT_TRUE(found.ok()) << found.status().to_string();
+  EXPECT_EQ(options.inputs, (std::vector<std::string>{"halves", "halves_1"}));
+  ASSERT_TRUE(optimize_for_mobile(graph, options).ok());
+  EXPECT_EQ(graph_to_text(graph),
+            "y: f32[2,2] = Sub(halves, halves_1)\nhalves: f32[2,2] = Placeholder\nhalves_1: f32[2,2] = Placeholder\n");
 }
 
 // --- what is done ----------------------------------------------------------------------------------------------------

@@ -311,16 +311,42 @@ masked: f32[?,4] = Select(mask, x, zero)
       << "a mask is no scalar, and `flag` is part of the model";
 }
 
+TEST(FindModes, ABoolThatNothingSaysIsAModeIsFed) {
+  constexpr std::string_view kMirror = R"(
+mirror: bool[] = Placeholder
+x: f32[2,4] = Placeholder
+axis: i32[1] = {1}
+b: (f32[2,4], f32[2,4]) = Switch(x, mirror)
+off: f32[2,4] = Mul(b, b)
+on: f32[2,4] = ReverseV2(b:1, axis)
+y: (f32[2,4], i32[]) = Merge(off, on)
+)";
+  EXPECT_THAT(modes_of(kMirror, {"y"}),
+              ElementsAre(::testing::StartsWith("mirror, ?: it decides branches, and neither its name nor")));
+  // The same, but what it chooses between are the moments of a batch and those that were learned.
+  constexpr std::string_view kMoments = R"(
+Placeholder: bool[] = Placeholder
+x: f32[2,4] = Placeholder
+axis: i32[1] = {0}
+mean: f32[4] = Mean(x, axis)
+d: f32[2,4] = SquaredDifference(x, mean)
+variance: f32[4] = Mean(d, axis)
+learned: f32[4] = {1, 2, 3, 4}
+y: f32[4] = Select(Placeholder, variance, learned)
+)";
+  EXPECT_THAT(modes_of(kMoments, {"y"}), ElementsAre("Placeholder, false: only decides branches: y"));
+}
+
 TEST(FindModes, WhatNoOutputNeedsDoesNotCountAsReading) {
   constexpr std::string_view kText = R"(
-flag: bool = Placeholder
+training: bool = Placeholder
 x: f32[?,4] = Placeholder
-y: f32[?,4] = Select(flag, x, x)
-shown: f32 = Cast(flag) {DstT=f32}
+y: f32[?,4] = Select(training, x, x)
+shown: f32 = Cast(training) {DstT=f32}
 z: f32[?,4] = Mul(x, shown)
 )";
 
-  EXPECT_THAT(modes_of(kText, {"y"}), ElementsAre("flag, false: only decides branches: y"));
+  EXPECT_THAT(modes_of(kText, {"y"}), ElementsAre("training, false: only decides branches: y"));
   EXPECT_THAT(modes_of(kText, {"y", "z"}), IsEmpty());
 }
 

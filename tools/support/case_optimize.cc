@@ -50,7 +50,8 @@ class OptimizedChecker {
     TARN_ASSIGN_OR_RETURN(original_, frozen_graph());
     MobileOptions options;
     Graph optimized = original_;
-    Result<FoundEnds> found = find_ends(optimized, options);
+    Result<std::vector<OutputCandidate>> found = find_outputs(optimized, options);
+    if (found.ok()) TARN_RETURN_IF_ERROR(find_inputs(optimized, options).status());
     result_.ends_found = found.ok() && outputs_are_recorded(options.outputs);
     if (result_.ends_found) TARN_RETURN_IF_ERROR(optimize(optimized, options));
     if (result_.ends_found) result_.ends_found = inputs_are_recorded(optimized, options);
@@ -164,7 +165,7 @@ class OptimizedChecker {
     options.verify = false;
     options.feeds.clear();
     Graph second = original_;
-    if (result_.ends_found) TARN_RETURN_IF_ERROR(find_ends(second, options).status());
+    if (result_.ends_found) TARN_RETURN_IF_ERROR(find_inputs(second, options).status());
     TARN_RETURN_IF_ERROR(optimize_for_mobile(second, options).status());
     (void)store_self_test(second, options);  // where none can be made, the first has none either
     TARN_ASSIGN_OR_RETURN(std::string again, graph_bytes(second, GraphFormat::kBinary));

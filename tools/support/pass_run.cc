@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "core/file.h"
 #include "tools/support/graph_file.h"
@@ -13,6 +14,22 @@ namespace {
 
 // Of an output's range: a decision may well fall otherwise.
 constexpr double kMuch = 0.05;
+
+}  // namespace
+
+namespace {
+
+// "x" and "x:0" are one tensor.
+Status check_different(std::string_view flag, const std::vector<std::string>& names) {
+  std::map<std::string, std::string> seen;
+  Problems problems;
+  for (const std::string& name : names) {
+    auto [other, is_new] = seen.emplace(name.ends_with(":0") ? name.substr(0, name.size() - 2) : name, name);
+    if (!is_new)
+      problems.add(invalid_argument("--", flag, ": ", quoted(other->second), " and ", quoted(name), " are one tensor"));
+  }
+  return problems.to_status("");
+}
 
 }  // namespace
 
@@ -61,6 +78,8 @@ Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std:
   Problems problems;
   problems.add(check_nodes(files.outputs_flag, outputs, input.graph, files.in_path));
   problems.add(check_nodes(files.inputs_flag, inputs, input.graph, files.in_path));
+  problems.add(check_different(files.outputs_flag, outputs));
+  problems.add(check_different(files.inputs_flag, inputs));
   problems.add(check_feeds(input.graph, feeds, files.in_path));
   TARN_RETURN_IF_ERROR(problems.to_status(""));
   int nodes = input.graph.node_count();
