@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "runtime/compile_state.h"
 
@@ -45,9 +46,10 @@ std::vector<int> unit_controls(const State& state, int node) {
 
 void mark_live(State& state) {
   std::vector<int> stack;
+  std::vector<char> seen(state.nodes.size(), 0);  // what was folded may wait for what was folded: each once
   auto need = [&](int node) {
     WorkNode& work = state.nodes[static_cast<size_t>(node)];
-    if (work.live || work.never_runs) return;
+    if (work.live || work.never_runs || std::exchange(seen[static_cast<size_t>(node)], 1) != 0) return;
     if (work.folded) {
       for (int control : work.inherited_controls) stack.push_back(control);
       return;

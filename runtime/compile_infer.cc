@@ -143,6 +143,10 @@ void fold(State& state, WorkNode& node) {
     for (int control : before.folded ? before.inherited_controls : std::vector<int>())
       node.inherited_controls.push_back(control);
   }
+  // Each once: by every way through what was folded they would be as many as there are ways.
+  std::vector<int>& inherited = node.inherited_controls;
+  std::sort(inherited.begin(), inherited.end());
+  inherited.erase(std::unique(inherited.begin(), inherited.end()), inherited.end());
 }
 
 // Of a loop's first node: what is true of the value that goes in and of all that come back, as far as those are known.
