@@ -1,6 +1,7 @@
 #include "passes/support/mobile.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "graph/freeze_inputs.h"
 #include "graph/model_info.h"
@@ -77,11 +78,10 @@ Status make_placeholder(Graph& graph, const ModelInput& input) {
   return {};
 }
 
-// One output of a node with several, as an input. Gives its name: the node's, of its first output.
-Result<std::string> cut_at(Graph& graph, Wire wire) {
+// One output of a node with several, as an input.
+Status cut_at(Graph& graph, Wire wire, const std::string& name) {
   const Node& node = graph.node(wire.node);
   const Fact fact = graph.fact(wire);
-  std::string name = wire.slot == 0 ? node.name : graph.unique_name(str_cat(node.name, "_", wire.slot));
   ModelInput input{.wire = wire, .name = name, .dtype = fact.dtype, .shape = fact.shape};
   // What queues and iterators give stands in their attrs.
   std::vector<bool> all(static_cast<size_t>(graph.id_limit()), true);
@@ -89,25 +89,29 @@ Result<std::string> cut_at(Graph& graph, Wire wire) {
     if (source.wire == wire) input.dtype = source.dtype, input.shape = source.shape;
   }
   if (input.dtype == DType::kInvalid)
-    return invalid_argument("nothing is known of what ", node_label(node.op, node.name), " gives as its output ", wire.slot);
-  TARN_RETURN_IF_ERROR(make_placeholder(graph, input));
-  return name;
+    return invalid_argument("nothing is known of what ", node_label(node.op, node.name), " gives as its output ",
+                            wire.slot);
+  return make_placeholder(graph, input);
 }
 
 Result<std::vector<std::string>> cut_at_inputs(Graph& graph, MobileOptions& options) {
   std::vector<std::string> notes;
-  std::vector<Wire> wires;  // before any is cut: their nodes step aside
+  // As they are before any is cut: their nodes step aside then. The first output has the node's name.
+  std::vector<Wire> wires;
+  std::vector<std::string> names;
   for (const std::string& input : options.inputs) {
     TARN_ASSIGN_OR_RETURN(Wire wire, graph.find_wire(input));
+    const std::string& node = graph.node(wire.node).name;
     wires.push_back(wire);
+    names.push_back(wire.slot == 0 ? node : graph.unique_name(str_cat(node, "_", wire.slot)));
   }
   for (size_t i = 0; i < wires.size(); ++i) {
     if (graph.node(wires[i].node).outputs.size() < 2) continue;  // strip makes a Placeholder of it
-    std::string old = options.inputs[i];
-    TARN_ASSIGN_OR_RETURN(options.inputs[i], cut_at(graph, wires[i]));
-    notes.push_back(str_cat(quoted(options.inputs[i]), " is a Placeholder now, in place of ", quoted(old)));
+    TARN_RETURN_IF_ERROR(cut_at(graph, wires[i], names[i]));
+    std::string old = std::exchange(options.inputs[i], names[i]);
+    notes.push_back(str_cat(quoted(names[i]), " is a Placeholder now, in place of ", quoted(old)));
     for (Session::Feed& feed : options.feeds) {
-      if (feed.first == old) feed.first = options.inputs[i];
+      if (feed.first == old) feed.first = names[i];
     }
   }
   return notes;

@@ -37,8 +37,9 @@ struct MobileOptions {
 Result<std::vector<OutputCandidate>> find_outputs(const Graph& graph, MobileOptions& options);
 
 // Inputs, once the outputs are known. Placeholders need no names. What the graph fed itself, from queues, iterators and
-// tf.Examples that it parsed, becomes Placeholders; of a graph whose only inputs have defaults these are the inputs. Where
-// inputs are named, those that are one of several outputs of a node become Placeholders. Returns what was done, a sentence each.
+// tf.Examples that it parsed, becomes Placeholders; of a graph whose only inputs have defaults these are the inputs.
+// Where inputs are named, those that are one of several outputs of a node become Placeholders. Returns what was done, a
+// sentence each.
 Result<std::vector<std::string>> find_inputs(Graph& graph, MobileOptions& options);
 
 // As transform_graph takes it. Every pass of it keeps the outputs but for rounding (quantize_weights: and quantizing),

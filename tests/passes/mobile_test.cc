@@ -9,7 +9,6 @@
 namespace tarn {
 namespace {
 
-
 std::vector<std::string> names_of(const std::vector<OutputCandidate>& candidates) {
   std::vector<std::string> names;
   for (const OutputCandidate& candidate : candidates) names.push_back(candidate.name);

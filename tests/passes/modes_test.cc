@@ -347,7 +347,8 @@ z: f32[?,4] = Mul(x, shown)
 )";
 
   EXPECT_THAT(modes_of(kText, {"y"}), ElementsAre("training, false: only decides branches: y"));
-  EXPECT_THAT(modes_of(kText, {"y", "z"}), IsEmpty());
+  EXPECT_THAT(modes_of(kText, {"y", "z"}),
+              ElementsAre("training, ?: it is called like a mode, but Mul 'z' reads it, too: y"));
 }
 
 TEST(FindModes, NoTemperaturesThatScaleNorNoiseThatIsAdded) {
