@@ -1,6 +1,9 @@
 // measure_report (declared in tools/support/report_page.h).
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <optional>
+#include <span>
 
 #include "core/image_codec.h"
 #include "core/regex.h"
@@ -27,68 +30,104 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-Status measure(ReportSide& side, int runs) {
-  std::shared_ptr<const Program> program = side.cost->program;
-  if (program == nullptr) return failed_precondition(side.cost->no_program);
-  std::vector<Tensor> tensors;
-  std::vector<TensorView> feeds;
-  for (const Fact& feed : program->feeds) {
-    TARN_ASSIGN_OR_RETURN(Tensor tensor, sample_tensor(feed.dtype, feed.shape, 1 + tensors.size()));
-    tensors.push_back(std::move(tensor));
+// A side's program with all that it runs in.
+class Runner {
+ public:
+  Status prepare(const ReportSide& side) {
+    program_ = side.cost->program;
+    if (program_ == nullptr) return failed_precondition(side.cost->no_program);
+    for (const Fact& feed : program_->feeds) {
+      TARN_ASSIGN_OR_RETURN(Tensor tensor, sample_tensor(feed.dtype, feed.shape, 1 + tensors_.size()));
+      tensors_.push_back(std::move(tensor));
+    }
+    for (const Tensor& tensor : tensors_)
+      feeds_.push_back({tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()});
+    services_.set_resources(&resources_);
+    services_.set<RandomSeeds>(&seeds_);
+    services_.set<ImageCodec>(&image_codec());
+    services_.set<RegexCompiler>(&regex_compiler());
+    environment_ = {.pool = &pool_, .services = &services_};
+    environment_.on_step = [](void* user, int step, int64_t nanoseconds) {
+      static_cast<Runner*>(user)->count(step, nanoseconds);
+    };
+    environment_.user = this;
+    times_.resize(program_->steps.size());
+    context_.emplace(program_);
+    TARN_RETURN_IF_ERROR(context_->allocate());
+    TARN_RETURN_IF_ERROR(run());  // the first run is not like the others
+    totals_.clear();
+    for (std::vector<double>& times : times_) times.clear();
+    return {};
   }
-  for (const Tensor& tensor : tensors)
-    feeds.push_back({tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()});
 
-  ResourceMap resources;
-  FixedSeeds seeds;
-  Services services;
-  services.set_resources(&resources);
-  services.set<RandomSeeds>(&seeds);
-  services.set<ImageCodec>(&image_codec());
-  services.set<RegexCompiler>(&regex_compiler());
-  ThreadPool pool(1);
-  std::vector<std::vector<double>> times(program->steps.size());
-  bool warm = false;
-  auto on_step = [&](int step, int64_t nanoseconds) {
-    if (warm) times[static_cast<size_t>(step)].push_back(static_cast<double>(nanoseconds) / 1000);
-  };
-  RunEnvironment environment{.pool = &pool, .services = &services};
-  environment.on_step = [](void* user, int step, int64_t nanoseconds) {
-    (*static_cast<decltype(on_step)*>(user))(step, nanoseconds);
-  };
-  environment.user = &on_step;
-  Context context(program);
-  TARN_RETURN_IF_ERROR(context.allocate());
-  std::vector<double> totals;
-  for (int run = 0; run <= runs; ++run) {
+  Status run() {
     auto start = std::chrono::steady_clock::now();
-    TARN_RETURN_IF_ERROR(context.run(feeds, {}, environment));
+    TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment_));
     std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    if (warm) totals.push_back(took.count());
-    warm = true;  // the first run is not like the others
+    totals_.push_back(took.count());
+    return {};
   }
-  side.run_ms = median(std::move(totals));
-  for (size_t s = 0; s < times.size(); ++s) {
-    const Step& step = program->steps[s];
-    if (times[s].empty() || step.op.empty() || step.kind == StepKind::kFetch) continue;
-    side.times.push_back({step.node, step.op, median(std::move(times[s]))});
-  }
-  return {};
-}
 
-void measure_side(ReportSide& side, const Report& report, int runs) {
-  if (side.graph == nullptr) return;
-  side.cost =
-      std::make_shared<const GraphCost>(graph_cost(*side.graph, {.inputs = report.inputs, .outputs = report.outputs}));
-  Status status = runs > 0 ? measure(side, runs) : Status();
-  if (!status.ok()) side.no_times = std::string(status.message());
+  void write_to(ReportSide& side) {
+    side.run_ms = median(std::move(totals_));
+    for (size_t s = 0; s < times_.size(); ++s) {
+      const Step& step = program_->steps[s];
+      if (times_[s].empty() || step.op.empty() || step.kind == StepKind::kFetch) continue;
+      side.times.push_back({step.node, step.op, median(std::move(times_[s]))});
+    }
+  }
+
+ private:
+  void count(int step, int64_t nanoseconds) {
+    times_[static_cast<size_t>(step)].push_back(static_cast<double>(nanoseconds) / 1000);
+  }
+
+  std::shared_ptr<const Program> program_;
+  std::vector<Tensor> tensors_;
+  std::vector<TensorView> feeds_;
+  ResourceMap resources_;
+  FixedSeeds seeds_;
+  Services services_;
+  ThreadPool pool_{1};
+  RunEnvironment environment_;
+  std::optional<Context> context_;
+  std::vector<std::vector<double>> times_;  // of each step
+  std::vector<double> totals_;
+};
+
+// In turns, so that both meet the same machine.
+void measure(std::span<ReportSide* const> sides, int runs) {
+  std::vector<std::pair<ReportSide*, std::unique_ptr<Runner>>> runners;
+  for (ReportSide* side : sides) {
+    auto runner = std::make_unique<Runner>();
+    Status status = runner->prepare(*side);
+    if (status.ok()) {
+      runners.emplace_back(side, std::move(runner));
+    } else {
+      side->no_times = std::string(status.message());
+    }
+  }
+  for (int run = 0; run < runs; ++run) {
+    for (auto& [side, runner] : runners) {
+      if (Status status = runner->run(); !status.ok()) side->no_times = std::string(status.message());
+    }
+  }
+  for (auto& [side, runner] : runners) {
+    if (side->no_times.empty()) runner->write_to(*side);
+  }
 }
 
 }  // namespace
 
 void measure_report(Report& report, int runs) {
-  measure_side(report.before, report, runs);
-  measure_side(report.after, report, runs);
+  std::vector<ReportSide*> sides;
+  for (ReportSide* side : {&report.before, &report.after}) {
+    if (side->graph == nullptr) continue;
+    side->cost = std::make_shared<const GraphCost>(
+        graph_cost(*side->graph, {.inputs = report.inputs, .outputs = report.outputs}));
+    sides.push_back(side);
+  }
+  if (runs > 0) measure(sides, runs);
 }
 
 }  // namespace tarn
