@@ -27,13 +27,13 @@ bool has_extension(std::string_view path, std::initializer_list<std::string_view
   return std::any_of(extensions.begin(), extensions.end(), [&](std::string_view e) { return path.ends_with(e); });
 }
 
-GraphFormat format_of(std::string_view path) {
+}  // namespace
+
+GraphFormat graph_format_of(std::string_view path) {
   if (has_extension(path, {".pbtxt", ".prototxt"})) return GraphFormat::kPbtxt;
   if (has_extension(path, {".txt", ".graph"})) return GraphFormat::kText;
   return GraphFormat::kBinary;
 }
-
-}  // namespace
 
 ImportOptions import_options(const std::string& source, const ReadOptions& options, std::vector<std::string>* notes) {
   ImportOptions import;
@@ -119,7 +119,7 @@ Result<std::string> graph_bytes(const Graph& graph, GraphFormat format) {
 }
 
 Result<AtomicFile> write_graph_aside(const Graph& graph, const std::string& path, GraphFormat format) {
-  if (format == GraphFormat::kByExtension) format = format_of(path);
+  if (format == GraphFormat::kByExtension) format = graph_format_of(path);
   if (format == GraphFormat::kText || format == GraphFormat::kPbtxt) {
     Result<std::string> bytes = graph_bytes(graph, format);
     if (!bytes.ok()) return bytes.status().with_context(path);
@@ -143,7 +143,7 @@ Result<std::string> WriteGraph(const Graph& graph, const std::string& dir, const
                                std::optional<bool> as_text) {
   std::string path = path_join(dir, name);
   TARN_RETURN_IF_ERROR(make_dirs(path_dir(path)));
-  GraphFormat format = format_of(path);
+  GraphFormat format = graph_format_of(path);
   if (as_text) format = *as_text ? GraphFormat::kPbtxt : GraphFormat::kBinary;
   TARN_RETURN_IF_ERROR(write_graph(graph, path, format));
   return path;

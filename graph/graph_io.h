@@ -95,6 +95,9 @@ enum class GraphFormat {
   kText,
 };
 
+// What kByExtension comes to.
+GraphFormat graph_format_of(std::string_view path);
+
 Status write_graph(const Graph& graph, const std::string& path, GraphFormat format = GraphFormat::kByExtension);
 // The same up to the file's commit(), which puts it in place: for who may yet think better of it.
 Result<AtomicFile> write_graph_aside(const Graph& graph, const std::string& path,

@@ -3,7 +3,8 @@
 //
 // Before:  y = Add(Add(x, a), b);  z = RealDiv(x, Sqrt(v));  u = MatMul(Transpose(x, [1, 0]), w);  t = Pow(x, 2)
 // After:   y = Add(x, a + b);      z = Mul(x, Rsqrt(v));     u = MatMul(x, w) {transpose_a};       t = Square(x)
-// When:    - x + 0, x - -0, -(a - b), Relu6 of a Relu, Relu of a Relu6: exact but for the sign of a zero; of any floats
+// When:    - x + 0, x - -0, -(a - b), Relu6 of a Relu, Relu of a Relu6: exact but for the sign of a zero (and so of an
+//            infinity that is divided by it); of any floats
 //          - (x + a) + b, (x * a) * b, BiasAdd of a BiasAdd, the first read by the second alone; a + b at least a
 //            quarter of |a| + |b|, so that nothing cancels; factors between 2^-40 and 2^40
 //          - x / c: x * (1 / c), c between 2^-40 and 2^40 and read here alone

@@ -126,7 +126,9 @@ tarn::Status run() {
   tarn::warn_of_inputs(kTool, "input_names", graph, options.inputs, options.outputs);
   print_ends(graph, options);
   if (FLAGS_self_test) {
-    tarn::Status stored = tarn::store_self_test(graph, options);
+    tarn::Status stored = tarn::graph_format_of(FLAGS_output) == tarn::GraphFormat::kPbtxt
+                              ? tarn::failed_precondition("text for TensorFlow has no place for it")
+                              : tarn::store_self_test(graph, options);
     tarn::print("self-test: ", stored.ok() ? "stored" : tarn::str_cat("none, ", stored.message()), "\n");
   }
   TARN_ASSIGN_OR_RETURN(uint64_t bytes, tarn::write_after_passes(graph, before, files));

@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/tensor_name.h"
 #include "graph/model_info.h"
+#include "passes/support/modes.h"
 #include "passes/support/sample_inputs.h"
 
 namespace tarn {
@@ -247,7 +248,17 @@ Status PassManager::check(const Graph& graph, const Ends& ends) const {
 }
 
 Result<std::vector<Session::Feed>> PassManager::make_feeds(const Graph& graph, const Ends& ends) const {
-  if (!options_.feeds.empty()) return options_.feeds;
+  if (!options_.feeds.empty()) {
+    std::vector<Session::Feed> feeds = options_.feeds;
+    // Nobody need feed what will be told.
+    for (const ModePlaceholder& mode : find_modes(GraphView(graph, ends.inputs, ends.outputs))) {
+      const std::string& name = graph.node(mode.node).name;
+      bool is_fed = std::any_of(feeds.begin(), feeds.end(),
+                                [&](const Session::Feed& feed) { return same_tensor(feed.first, name); });
+      if (mode.value && !is_fed && !mode.takes_default) feeds.emplace_back(name, *mode.value);
+    }
+    return feeds;
+  }
   Status first_error;
   TARN_ASSIGN_OR_RETURN(Graph runnable, comparable(graph, {}));
   for (const SampleSizes& sizes : kTriedSizes) {
