@@ -7,7 +7,7 @@
 
 #include "bench/networks.h"
 #include "graph/graph_def.h"
-#include "passes/support/pass_manager.h"
+#include "passes/support/mobile.h"
 
 namespace tarn::bench {
 namespace {
@@ -69,12 +69,12 @@ Graph large_graph(int nodes) {
   return graph;
 }
 
-void run_large(benchmark::State& state, const PassDef& pass) {
+void run_large(benchmark::State& state, const std::string& text) {
   const Graph graph = large_graph(static_cast<int>(state.range(0)));
   PassManagerOptions options;
   options.inputs = {"x"};
   options.outputs = {"y"};
-  Result<std::vector<PipelineStep>> pipeline = parse_pipeline(pass.name);
+  Result<std::vector<PipelineStep>> pipeline = parse_pipeline(text);
   for (auto _ : state) {
     state.PauseTiming();
     Graph changed = graph;
@@ -89,12 +89,15 @@ void run_large(benchmark::State& state, const PassDef& pass) {
 }
 
 void register_large() {
+  std::vector<std::pair<std::string, std::string>> pipelines = {{"mobile", mobile_pipeline({})}};
   for (const PassDef* pass : pass_table) {
     bool needs_arguments =
         std::any_of(pass->args.begin(), pass->args.end(), [](const PassArg& arg) { return arg.is_required; });
-    if (needs_arguments) continue;
-    benchmark::RegisterBenchmark(("passes/nodes/" + std::string(pass->name)).c_str(),
-                                 [pass](benchmark::State& state) { run_large(state, *pass); })
+    if (!needs_arguments) pipelines.emplace_back(pass->name, pass->name);
+  }
+  for (const auto& [name, text] : pipelines) {
+    benchmark::RegisterBenchmark(("passes/nodes/" + name).c_str(),
+                                 [text = text](benchmark::State& state) { run_large(state, text); })
         ->Arg(1'000)
         ->Arg(10'000)
         ->Arg(100'000)
@@ -103,14 +106,17 @@ void register_large() {
 }
 
 void register_all() {
-  constexpr const char* kPipelines[] = {"strip", "fold_constants", "fold_batch_norms", "quantize_weights",
-                                        "strip fold_mode_placeholders remove_dropout prune_branches fold_constants "
-                                        "fold_batch_norms strip"};
+  const std::pair<std::string, std::string> kPipelines[] = {{"strip", "strip"},
+                                                            {"fold_constants", "fold_constants"},
+                                                            {"fold_batch_norms", "fold_batch_norms"},
+                                                            {"quantize_weights", "quantize_weights"},
+                                                            {"mobile", mobile_pipeline({})}};
   for (const TrainingNetwork& network : training_networks()) {
-    for (const char* text : kPipelines) {
-      benchmark::RegisterBenchmark(("passes/" + std::string(network.name) + "/" + text).c_str(),
-                                   [&network, text](benchmark::State& state) { run_pipeline(state, network, text); })
-          ->Unit(benchmark::kMicrosecond);
+    for (const auto& [name, text] : kPipelines) {
+      benchmark::RegisterBenchmark(str_cat("passes/", network.name, "/", name).c_str(), [&network, text = text](
+                                                                                            benchmark::State& state) {
+        run_pipeline(state, network, text);
+      })->Unit(benchmark::kMicrosecond);
     }
   }
 }
