@@ -19,7 +19,6 @@
 #include "core/op_schema.h"
 #include "graph/patch.h"
 #include "passes/pass.h"
-#include "passes/support/colocation.h"
 #include "passes/support/unneeded_nodes.h"
 
 namespace tarn {
@@ -83,7 +82,6 @@ class StripUnusedNodes {
     remove_nodes(graph_, unneeded);
     removed += remove_unneeded_nodes(graph_, inputs_, outputs_);
     if (removed > 0) {
-      forget_lost_colocation(graph_);
       context_.changed("graph", str_cat(removed, removed == 1 ? " node" : " nodes", " that no output needs"));
     }
     return {};

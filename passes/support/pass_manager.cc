@@ -11,6 +11,7 @@
 #include "core/random.h"
 #include "core/tensor_name.h"
 #include "graph/model_info.h"
+#include "passes/support/colocation.h"
 #include "passes/support/modes.h"
 #include "passes/support/sample_inputs.h"
 
@@ -507,6 +508,8 @@ Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
   auto begin = std::chrono::steady_clock::now();
   Status status = step.pass->run(graph, context);
   report.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  // Whatever the pass took out: TensorFlow refuses a file where a node is to stand beside one that is not there.
+  if (context.changes > 0) forget_lost_colocation(graph);
   if (status.ok()) status = refresh_facts(graph);
   Ends ends_before = ends;
   if (status.ok()) status = follow(context, graph, ends);
