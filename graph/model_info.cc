@@ -33,6 +33,7 @@ std::string serialize_model_info(const ModelInfo& info) {
       out.set_range(output.range);
     }
     test.set_tolerance(info.self_test->tolerance);
+    test.set_constants_crc32c(info.self_test->constants_crc32c);
   }
   return serialize(message);
 }

@@ -8,7 +8,7 @@
 // Keeps:   the name of y.   Contract: rounding, 1e-5 of the output's range: the same sums, perhaps in another order.
 // Ends:    every change takes a Conv2D away.
 // TensorFlow's: looked at neither who else reads what it took away, nor at dilations. Its kernel of the fused op gives
-//          every image of a small batch the first one's result: a change that may meet that says so.
+//          every image of a small batch the first one's result: so the batch is to be 1, unless any_batch=true.
 #include "passes/support/fuse_into_conv.h"
 
 namespace tarn {
@@ -20,6 +20,7 @@ constexpr std::string_view kDoc = R"(A ResizeBilinear becomes part of the convol
   When:    float images, half_pixel_centers = false; a constant filter or size; nothing else reads the
            ResizeBilinear; NHWC; SAME or VALID, no dilations; windows begin where the fused kernel's do (strides up
            to 3, or sizes that are known)
+           A batch of one, unless any_batch=true: TensorFlow's kernels are wrong for all images but the first
   Keeps:   the name of y.)";
 
 }  // namespace
@@ -34,6 +35,7 @@ const PassDef pass_fuse_resize_and_conv = {
           return rewrite(graph, context,
                          [](Rewriter& rewriter, NodeId id) { return fuse_into_conv(rewriter, id, {.resize = true}); });
         },
+    .args = kFuseArgs,
 };
 
 }  // namespace tarn

@@ -61,6 +61,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::vector<EngineTensorInfo>& inputs() const { return inputs_; }
   const std::vector<EngineTensorInfo>& outputs() const { return outputs_; }
   const std::string& name() const { return name_; }
+  const NodeSource& graph() const { return *source_; }
   // What is stored with the model, for parse_model_info(); nothing: "". Lives as long as the engine.
   std::string_view model_info() const { return source_->model_info(); }
   // Index of an input or output by name ("x" or "x:0"); NotFound lists the names there are.

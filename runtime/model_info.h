@@ -34,7 +34,8 @@ struct SelfTest {
   };
   std::vector<Input> inputs = {};
   std::vector<Output> outputs = {};
-  double tolerance = 0;  // relative to an output's range
+  double tolerance = 0;           // relative to an output's range
+  uint32_t constants_crc32c = 0;  // of the bytes of all constants but strings, in the order of the file
 };
 
 struct ModelInfo {

@@ -12,7 +12,7 @@ using protozero::pbf_wire_type;
 
 // Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto.
 enum InfoField : uint32_t { kSelfTest = 1 };
-enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3 };
+enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3, kConstantsCrc32c = 4 };
 enum TensorField : uint32_t { kName = 1, kDType = 2, kShape = 3, kSeedOrStep = 4, kValues = 5, kRange = 6 };
 enum ShapeField : uint32_t { kDim = 2 };
 enum DimField : uint32_t { kSize = 1 };
@@ -97,6 +97,8 @@ Result<SelfTest> read_self_test(pbf_reader reader) {
       if (output.step < 1) return data_loss(quoted(output.name), " has a step of ", output.step);
     } else if (reader.tag() == kTolerance && reader.wire_type() == pbf_wire_type::fixed64) {
       test.tolerance = reader.get_double();
+    } else if (reader.tag() == kConstantsCrc32c && reader.wire_type() == pbf_wire_type::fixed32) {
+      test.constants_crc32c = reader.get_fixed32();
     } else {
       reader.skip();
     }

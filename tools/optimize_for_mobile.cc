@@ -99,8 +99,10 @@ tarn::Status run() {
                         .out_flag = "output",
                         .inputs_flag = "input_names",
                         .outputs_flag = "output_names"};
-  if (!FLAGS_report.empty())
+  if (!FLAGS_report.empty()) {
     TARN_RETURN_IF_ERROR(tarn::check_output_path("report", FLAGS_report, {FLAGS_input, FLAGS_output}));
+    TARN_RETURN_IF_ERROR(tarn::check_folder_of(FLAGS_report));
+  }
   TARN_ASSIGN_OR_RETURN(tarn::PassGraph before,
                         tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
   tarn::Graph graph = std::move(before.graph);

@@ -38,7 +38,7 @@ bool begins_alike(bool is_same, int64_t size, int64_t window, int64_t stride) {
   return size - ((outputs - 1) * stride + window) < least_unseen_that_moves;
 }
 
-bool may_fuse(const Rewriter& rewriter, const Node& conv) {
+bool may_fuse(const Rewriter& rewriter, const Node& conv, bool any_batch) {
   if (conv.def == nullptr || !conv.is("Conv2D") || height_dim(conv) != 1 || conv.inputs.size() != 2) return false;
   DType dtype = conv.outputs[0].dtype;
   if (dtype != DType::kFloat && dtype != DType::kDouble && dtype != DType::kHalf) return false;
@@ -47,7 +47,8 @@ bool may_fuse(const Rewriter& rewriter, const Node& conv) {
   const Shape &image = rewriter.fact(conv.inputs[0]).shape, &filter = rewriter.fact(conv.inputs[1]).shape;
   if (filter.rank() != 4 || rewriter.fact(conv.inputs[1]).is_ref) return false;
   // The fused ops know no groups.
-  if (image.rank() != 4 || image.dim(3) == kUnknownDim || image.dim(3) != filter.dim(2)) return false;
+  if (image.rank() != 4 || (image.dim(0) != 1 && !any_batch)) return false;
+  if (image.dim(3) == kUnknownDim || image.dim(3) != filter.dim(2)) return false;
   std::vector<int64_t> strides = four(conv, "strides");
   for (int d = 0; d < 2; ++d) {
     int64_t window = filter.dim(d), stride = strides[static_cast<size_t>(d) + 1];
@@ -66,7 +67,9 @@ bool may_resize(const Rewriter& rewriter, Wire wire) {
 }  // namespace
 
 Status fuse_into_conv(Rewriter& rewriter, NodeId id, const ConvFusion& wanted) {
-  if (!rewriter.node(id).is("Conv2D") || rewriter.is_input(id) || !may_fuse(rewriter, rewriter.node(id))) return {};
+  bool any_batch = rewriter.context().args.flag("any_batch");
+  if (!rewriter.node(id).is("Conv2D") || rewriter.is_input(id) || !may_fuse(rewriter, rewriter.node(id), any_batch))
+    return {};
   const Node conv = rewriter.node(id);
   Wire x = conv.inputs[0];
   std::optional<Tensor> paddings;
@@ -110,8 +113,8 @@ Status fuse_into_conv(Rewriter& rewriter, NodeId id, const ConvFusion& wanted) {
   spec.inputs.push_back(patch.constant(conv.name + "/paddings", *paddings));
   spec.inputs.push_back(conv.inputs[1]);
   std::string what = str_cat("does what ", quoted(with), " did");
-  const Shape& image = rewriter.fact(conv.inputs[0]).shape;
-  if (image.dim(0) != 1) str_append(what, "; TensorFlow's kernel is right for one image only");
+  if (rewriter.fact(conv.inputs[0]).shape.dim(0) != 1)
+    str_append(what, "; TensorFlow's kernel is right for one image only");
   patch.replace_node(id, patch.add(std::move(spec)));
   return rewriter.commit(patch, id, what);
 }

@@ -7,12 +7,21 @@
 // SAME or VALID, no dilations; float, double or half. The convolution alone reads what goes before it. And the windows
 // must lie alike: those of the fused kernel (TensorFlow's, and ours after it) begin at (padded - seen) / 2 where more
 // than two cells (VALID) or one (SAME) are seen by no window, Conv2D's at 0.
+// A batch of one: TensorFlow 2.15's kernels of the fused ops give the images of a batch but the first wrong values.
+// any_batch=true fuses whatever the batch is.
 // Ends: each change takes a Conv2D away.
 #pragma once
 
 #include "passes/support/rewriter.h"
 
 namespace tarn {
+
+// Of every such pass.
+constexpr PassArg kFuseArgs[] = {
+    {.name = "any_batch",
+     .kind = PassArg::kFlag,
+     .fallback = "false",
+     .doc = "fuse where the batch is not known to be 1: TensorFlow's kernels are wrong for all images but the first"}};
 
 struct ConvFusion {
   bool resize_and_pad = false, pad = false, resize = false;  // tried in this order

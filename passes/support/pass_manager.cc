@@ -331,6 +331,7 @@ Status PassManager::compare(const PassDef& pass, const PassContext& context, con
   for (size_t i = 0; i < a->size(); ++i) {
     const Tensor &x = (*a)[i], &y = (*b)[i];
     double difference = relative_difference(x, y);
+    report.compared += x.element_count();
     bool same_form = x.dtype() == y.dtype() && x.shape() == y.shape();
     bool may_tip = pass.contract.kind != PassContract::Kind::kExact && same_form && !dtype_is_floating(x.dtype());
     if (may_tip) continue;

@@ -33,6 +33,7 @@ struct PassReport {
   // With verify: the largest difference of any output, relative to that output's largest magnitude.
   bool verified = false;
   double max_relative_difference = 0;
+  int64_t compared = 0;  // elements of outputs
   // Where that is beyond what a rounding pass promises: how far one rounding of every constant moves that output of the
   // untouched graph. Four times that is a network's own doing.
   double rounding_noise = 0;

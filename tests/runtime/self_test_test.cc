@@ -75,19 +75,40 @@ TEST(SelfTest, ExpectsWhatTheModelGives) {
 }
 
 TEST(SelfTest, FindsAWeightThatChanged) {
-  Graph graph = parsed(kModel);
-  SelfTest test = test_of(graph, {"y"});
+  SelfTest test = test_of(parsed(kModel), {"largest"});
   Graph other = parsed(kModel);
-  other.set_attr(*other.find("w"), "value", Tensor::from<float>(Shape{3, 2}, {1, 2, 3, 4.5F, 5, 6}));
+  // Too little for the output to tell.
+  other.set_attr(*other.find("w"), "value", Tensor::from<float>(Shape{3, 2}, {1, 2, 3, 4.0001F, 5, 6}));
   ASSERT_TRUE(other.reinfer(*other.find("w")).ok());
   other.model_info = serialize_model_info({.self_test = test});
-  std::shared_ptr<const Engine> engine = engine_of(other, {.outputs = {"y"}});
-  Result<SelfTestReport> report = run_self_test(engine);
+  Result<SelfTestReport> report = run_self_test(engine_of(other, {.outputs = {"largest"}}));
   ASSERT_FALSE(report.ok());
   EXPECT_EQ(report.status().code(), Code::kInternal);
   std::string text(report.status().message());
+  EXPECT_NE(text.find("model.pb: self-test: the constants are not those"), std::string::npos) << text;
+}
+
+TEST(SelfTest, FindsAnOutputThatDiffers) {
+  Graph graph = parsed(kModel);
+  SelfTest test = test_of(graph, {"y"});
+  float stored[2];
+  ASSERT_EQ(test.outputs[0].values.size(), sizeof(stored));
+  std::memcpy(stored, test.outputs[0].values.data(), sizeof(stored));
+  stored[1] *= 1.01F;
+  std::memcpy(test.outputs[0].values.data(), stored, sizeof(stored));
+  graph.model_info = serialize_model_info({.self_test = test});
+  Result<SelfTestReport> report = run_self_test(engine_of(graph, {.outputs = {"y"}}));
+  ASSERT_FALSE(report.ok());
+  std::string text(report.status().message());
   EXPECT_NE(text.find("model.pb: self-test: output 'y': element 1 is "), std::string::npos) << text;
   EXPECT_NE(text.find(", expected "), std::string::npos) << text;
+}
+
+TEST(SelfTest, OutputsWithoutElementsTestNothing) {
+  Graph graph = parsed("x: f32[2,0] = Placeholder\ny: f32[2,0] = Relu(x)\n");
+  Result<SelfTest> test = stored_test(graph, {}, {"y"});
+  ASSERT_FALSE(test.ok());
+  EXPECT_EQ(test.status().code(), Code::kFailedPrecondition) << test.status().to_string();
 }
 
 TEST(SelfTest, OfALargeOutputSomeElementsAreStored) {
@@ -139,7 +160,8 @@ TEST(SelfTest, InC) {
 TEST(ModelInfo, BothReadersAgree) {
   SelfTest test{.inputs = {{"x", DType::kUInt8, Shape{1, 0, 3}, ~uint64_t{0}}},
                 .outputs = {{"y:1", DType::kHalf, Shape(), 7, std::string("\1\2", 2), 2.5}},
-                .tolerance = 0.125};
+                .tolerance = 0.125,
+                .constants_crc32c = 0xfedcba98};
   std::string bytes = serialize_model_info({.self_test = test});
   pb::ModelInfo message;
   ASSERT_TRUE(message.ParseFromString(bytes));
@@ -148,6 +170,7 @@ TEST(ModelInfo, BothReadersAgree) {
   ASSERT_TRUE(read.ok()) << read.status().to_string();
   ASSERT_TRUE(read->self_test);
   EXPECT_EQ(read->self_test->tolerance, 0.125);
+  EXPECT_EQ(read->self_test->constants_crc32c, 0xfedcba98U);
   ASSERT_EQ(read->self_test->inputs.size(), 1U);
   EXPECT_EQ(read->self_test->inputs[0].dtype, DType::kUInt8);
   EXPECT_EQ(read->self_test->inputs[0].shape, (Shape{1, 0, 3}));

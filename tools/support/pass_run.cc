@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 
 #include "core/file.h"
@@ -26,7 +27,7 @@ Status check_different(std::string_view flag, const std::vector<std::string>& na
   for (const std::string& name : names) {
     auto [other, is_new] = seen.emplace(name.ends_with(":0") ? name.substr(0, name.size() - 2) : name, name);
     if (!is_new)
-      problems.add(invalid_argument("--", flag, ": ", quoted(other->second), " and ", quoted(name), " are one tensor"));
+      problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name), " are one tensor"));
   }
   return problems.to_status("");
 }
@@ -51,7 +52,11 @@ void print_pass(std::string_view tool, const PassReport& report, NotesShown note
   print(report.pass, report.round > 0 ? str_cat(" (round ", report.round + 1, ")") : "", ": ", report.changes,
         report.changes == 1 ? " change, " : " changes, ", nodes_text(report.nodes_before, report.nodes_after), ", ",
         fixed_text(report.milliseconds, 1), " ms");
-  if (report.verified) print(", largest difference ", difference_text(report.max_relative_difference));
+  bool is_empty = report.verified && report.changes > 0 && report.compared == 0;
+  if (report.verified) {
+    print(is_empty ? ", nothing to compare: the outputs are empty for these inputs"
+                   : str_cat(", largest difference ", difference_text(report.max_relative_difference)));
+  }
   if (report.rounding_noise > 0)
     print(" (one rounding of all constants: ", difference_text(report.rounding_noise), ")");
   if (!report.assumed.empty()) print(" with ", str_join(report.assumed, ", "));
@@ -70,9 +75,17 @@ void print_pass(std::string_view tool, const PassReport& report, NotesShown note
   if (count < report.notes.size()) print("  … and ", report.notes.size() - count, " more\n");
 }
 
+Status check_folder_of(const std::string& path) {
+  std::error_code ignored;
+  std::string folder = path_dir(path);
+  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return {};
+  return not_found("cannot write ", tarn::quoted(path), ": there is no folder ", tarn::quoted(folder));
+}
+
 Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std::string>& inputs,
                                   const std::vector<std::string>& outputs, const std::vector<Session::Feed>& feeds) {
   if (files.writes) TARN_RETURN_IF_ERROR(check_output_path(files.out_flag, files.out_path, {files.in_path}));
+  if (files.writes) TARN_RETURN_IF_ERROR(check_folder_of(files.out_path));
   TARN_ASSIGN_OR_RETURN(AnyGraph input, load_graph_file(files.in_path, {.allow_unknown_ops = true}));
   if (files.writes) TARN_RETURN_IF_ERROR(check_output_path(files.out_flag, files.out_path, files_of(input)));
   Problems problems;
@@ -126,12 +139,12 @@ void warn_of_inputs(std::string_view tool, std::string_view flag, const Graph& g
   std::vector<NodeId> named = ids_of(inputs);
   for (NodeId id : named) {
     if (!needed[static_cast<size_t>(id)])
-      warn(tool, str_cat("no output needs the input ", quoted(graph.node(id).name)));
+      warn(tool, str_cat("no output needs the input ", tarn::quoted(graph.node(id).name)));
   }
   for (NodeId id : graph.ids()) {
     if (!needed[static_cast<size_t>(id)] || !graph.node(id).is("Placeholder")) continue;
     if (std::find(named.begin(), named.end(), id) == named.end())
-      warn(tool, str_cat("the outputs need ", quoted(graph.node(id).name), " too, which is not in --", flag));
+      warn(tool, str_cat("the outputs need ", tarn::quoted(graph.node(id).name), " too, which is not in --", flag));
   }
 }
 

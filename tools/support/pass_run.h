@@ -25,6 +25,8 @@ struct PassGraph {
   uint64_t bytes = 0;  // of the file, unpacked
   int nodes = 0;
 };
+// An error if there is no folder for it: known before any work is done.
+Status check_folder_of(const std::string& path);
 // Reads the graph, once it is clear where its result may be written and that it has these inputs, outputs
 // and feeds. Errors say everything that is wrong with these at once.
 Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std::string>& inputs,
