@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "core/thread_pool.h"
+
 namespace tarn {
 namespace {
 
@@ -244,19 +246,24 @@ Result<UseEma> use_ema_from_name(std::string_view name) {
 Result<std::vector<Tensor>> read_variables(const Graph& graph, std::span<const NodeId> variables,
                                            const CheckpointReader& checkpoint, const VariableReadOptions& options) {
   TARN_ASSIGN_OR_RETURN(Sources sources, sources_of(graph, options.restore_op));
+  EmaChooser averages(checkpoint, options);
+  std::vector<std::optional<Source>> chosen;
+  for (NodeId id : variables) {
+    chosen.push_back(choose(graph, id, sources, checkpoint, !options.restore_op.empty()));
+    averages.apply(graph.node(id), chosen.back());
+  }
+  // Copying and checking the bytes is what takes time.
+  std::vector<std::optional<Result<Tensor>>> read(variables.size());
+  ThreadPool pool(0);
+  pool.parallel_for(static_cast<int64_t>(read.size()), 1, [&](int64_t begin, int64_t end, int) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      read[i].emplace(read_one(graph.node(variables[i]), chosen[i], checkpoint));
+  });
   std::vector<Tensor> values;
   Problems problems;
-  EmaChooser averages(checkpoint, options);
-  for (NodeId id : variables) {
-    const Node& node = graph.node(id);
-    std::optional<Source> source = choose(graph, id, sources, checkpoint, !options.restore_op.empty());
-    averages.apply(node, source);
-    Result<Tensor> value = read_one(node, source, checkpoint);
-    if (!value.ok()) {
-      problems.add(value.status());
-    } else {
-      values.push_back(*std::move(value));
-    }
+  for (std::optional<Result<Tensor>>& value : read) {
+    problems.add(value->status());
+    if (value->ok()) values.push_back(**std::move(value));
   }
   TARN_RETURN_IF_ERROR(problems.to_status(str_cat("checkpoint ", quoted(checkpoint.prefix()))));
   TARN_RETURN_IF_ERROR(averages.finish(variables.size()));
