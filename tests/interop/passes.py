@@ -136,16 +136,19 @@ def assumed(said, graph):
     """What the pass says that it took for granted, "keep = 1": values of tensors, to be fed."""
     told = {}
     for text in re.findall(r", largest difference \S+ with (.*)$", said, flags=re.M):
-        for name, number in re.findall(r"(\S+) = (?:[^{,]*\{)?([^,{}\s]+)\}?", text):
+        for name, dims, items in re.findall(r"(\S+) = \w+\[([\d,]*)\]\{([^}]*)\}", text):
             tensor = graph.tensor(name)
             if tensor is None:
                 continue
-            if number == "?":
-                raise NotRun(f"{name}: what was assumed of a {tensor.dtype.name} is not printed")
-            value = {"true": True, "false": False}.get(number)
-            value = float(number) if value is None else value
-            shape = [dim or 1 for dim in tensor.shape.as_list()] if tensor.shape.rank else []
-            told[name] = np.full(shape, value).astype(tensor.dtype.base_dtype.as_numpy_dtype)
+            numbers = [item.strip() for item in items.split(",") if item.strip()]
+            known = {number for number in numbers if number != "…"}
+            if "?" in known or ("…" in numbers and len(known) > 1):
+                raise NotRun(f"{name}: what was assumed of a {tensor.dtype.name} is not printed whole")
+            values = [{"true": True, "false": False}.get(number, number) for number in numbers if number != "…"]
+            shape = [int(dim) for dim in dims.split(",") if dim]
+            dtype = tensor.dtype.base_dtype.as_numpy_dtype
+            told[name] = (np.full(shape, float(values[0])) if "…" in numbers or len(values) == 1 else
+                          np.array([float(value) for value in values]).reshape(shape)).astype(dtype)
     return told
 
 
