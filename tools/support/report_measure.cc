@@ -30,6 +30,8 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
+constexpr int64_t kLongestRunMs = 5000;
+
 // A side's program with all that it runs in.
 class Runner {
  public:
@@ -47,6 +49,8 @@ class Runner {
     services_.set<ImageCodec>(&image_codec());
     services_.set<RegexCompiler>(&regex_compiler());
     environment_ = {.pool = &pool_, .services = &services_};
+    // Made-up inputs may let a loop run without end.
+    environment_.limits.timeout_ms = kLongestRunMs;
     environment_.on_step = [](void* user, int step, int64_t nanoseconds) {
       static_cast<Runner*>(user)->count(step, nanoseconds);
     };
