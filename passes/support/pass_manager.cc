@@ -493,6 +493,24 @@ Result<size_t> PassManager::steps_to_run(const std::vector<PipelineStep>& pipeli
   return not_found("to stop after: the pipeline has no step ", quoted(text), did_you_mean(text, names));
 }
 
+namespace {
+
+// A copy of a node, moved to where shapes are others, says what the node's were: TensorFlow refuses the file over it.
+void forget_wrong_output_shapes(Graph& graph) {
+  for (NodeId id : graph.ids()) {
+    const Node& node = graph.node(id);
+    const AttrValue* recorded = node.attrs.find("_output_shapes");
+    if (recorded == nullptr || !recorded->is<std::vector<Shape>>()) continue;
+    const auto& shapes = recorded->as<std::vector<Shape>>();
+    bool fits = true;
+    for (size_t i = 0; i < std::min(shapes.size(), node.outputs.size()); ++i)
+      fits = fits && shapes[i].is_compatible_with(node.outputs[i].shape);
+    if (!fits) graph.erase_attr(id, "_output_shapes");
+  }
+}
+
+}  // namespace
+
 Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step, Ends& ends, int most_changes) const {
   PassReport report;
   report.pass = step.pass->name;
@@ -512,6 +530,7 @@ Result<PassReport> PassManager::run_step(Graph& graph, const PipelineStep& step,
   // Whatever the pass took out: TensorFlow refuses a file where a node is to stand beside one that is not there.
   if (context.changes > 0) forget_lost_colocation(graph);
   if (status.ok()) status = refresh_facts(graph);
+  if (status.ok() && context.changes > 0) forget_wrong_output_shapes(graph);
   Ends ends_before = ends;
   if (status.ok()) status = follow(context, graph, ends);
   if (status.ok()) status = check(graph, ends);
