@@ -80,12 +80,15 @@ struct Bundle : CheckpointSource {
   int shard_count = 0;
   std::vector<std::vector<Stored>> stored;  // by entry: the tensor, or its slices
   std::map<int, RandomAccessFile> shards;   // those in use
+  std::map<int, MappedFile> mapped;         // the same ones, for TensorMemory::kMapped
 
   Status read_index();
   Status add_entry(std::string_view name, const pb::BundleEntryProto& proto,
                    std::map<std::string, pb::BundleEntryProto>& slices);
-  Status open_shards();
+  Status open_shards(TensorMemory memory);
   Result<Tensor> read_stored(const Stored& stored) const;
+  // The tensor's bytes in the mapped file; null if there is none, or they do not lie as the dtype needs.
+  const char* mapped_bytes(const Stored& stored) const;
   Result<Tensor> read_part(size_t entry, size_t part) const override { return read_stored(stored[entry][part]); }
 
   std::string data_path(int shard) const { return checkpoint_data_path(prefix, shard, shard_count); }
@@ -178,7 +181,7 @@ Status Bundle::add_entry(std::string_view name, const pb::BundleEntryProto& prot
   return {};
 }
 
-Status Bundle::open_shards() {
+Status Bundle::open_shards(TensorMemory memory) {
   std::map<int, std::vector<const Stored*>> by_shard;
   for (const std::vector<Stored>& parts : stored) {
     for (const Stored& part : parts) by_shard[part.shard].push_back(&part);
@@ -216,9 +219,21 @@ Status Bundle::open_shards() {
       used += part->size;
     }
     unused_bytes += file->size() - std::min(used, file->size());
+    if (memory == TensorMemory::kMapped) {
+      Result<MappedFile> map = map_file(file->path());
+      // Otherwise it was exchanged since: the open one is what was judged.
+      if (map.ok() && map->size() == file->size()) mapped.emplace(shard, *std::move(map));
+    }
     shards.emplace(shard, *std::move(file));
   }
   return problems.to_status(str_cat("checkpoint ", quoted(prefix)));
+}
+
+const char* Bundle::mapped_bytes(const Stored& stored) const {
+  auto found = mapped.find(stored.shard);
+  if (found == mapped.end() || stored.dtype == DType::kString || stored.size == 0) return nullptr;
+  const char* bytes = found->second.bytes().data() + stored.offset;
+  return reinterpret_cast<uintptr_t>(bytes) % dtype_size(stored.dtype) == 0 ? bytes : nullptr;
 }
 
 Result<Tensor> Bundle::read_stored(const Stored& stored) const {
@@ -227,11 +242,16 @@ Result<Tensor> Bundle::read_stored(const Stored& stored) const {
     return status.with_context(str_cat("checkpoint ", quoted(prefix), ": ", stored.label, " in ", quoted(file.path()),
                                        " at offset ", stored.offset, " (", stored.size, " bytes)"));
   };
-  Result<Tensor> tensor = Tensor::allocate(stored.dtype, stored.shape);
+  const char* in_place = mapped_bytes(stored);
+  Result<Tensor> tensor = in_place == nullptr
+                              ? Tensor::allocate(stored.dtype, stored.shape)
+                              : Tensor::view(stored.dtype, stored.shape, in_place, mapped.at(stored.shard).owner());
   if (!tensor.ok()) return context(tensor.status());
   uint32_t computed = 0;
   auto size = static_cast<size_t>(stored.size);
-  if (stored.dtype == DType::kString) {
+  if (in_place != nullptr) {
+    computed = crc32c({in_place, size});
+  } else if (stored.dtype == DType::kString) {
     Result<Tensor> bytes = Tensor::allocate(DType::kUInt8, Shape{static_cast<int64_t>(size)});
     if (!bytes.ok()) return context(bytes.status());
     std::span<char> raw(static_cast<char*>(bytes->mutable_data()), size);
@@ -254,11 +274,11 @@ Result<Tensor> Bundle::read_stored(const Stored& stored) const {
 
 }  // namespace
 
-Result<std::shared_ptr<const CheckpointSource>> open_bundle(const std::string& prefix) {
+Result<std::shared_ptr<const CheckpointSource>> open_bundle(const std::string& prefix, TensorMemory memory) {
   auto bundle = std::make_shared<Bundle>();
   bundle->prefix = prefix;
   TARN_RETURN_IF_ERROR(bundle->read_index());
-  TARN_RETURN_IF_ERROR(bundle->open_shards());
+  TARN_RETURN_IF_ERROR(bundle->open_shards(memory));
   return std::shared_ptr<const CheckpointSource>(std::move(bundle));
 }
 

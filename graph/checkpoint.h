@@ -30,6 +30,11 @@ struct CheckpointEntry {
   std::vector<TensorSlice> slices;  // of a partitioned tensor; empty: stored whole
 };
 
+enum class TensorMemory {
+  kOwn,     // a copy of what the file has
+  kMapped,  // the file's own bytes where they lie, for who reads them once and soon: see MappedFile on what may happen
+};
+
 // Opening checks the index completely (every byte, every size against the data files); reading checks the tensor's
 // checksum. A V1 checkpoint is read and checked whole when it is opened. Errors name file, tensor, offset, what is
 // stored and what was expected. Thread-safe; cheap to copy.
@@ -37,7 +42,7 @@ class CheckpointReader {
  public:
   // A prefix, or a V1 file; for whatever else people call their checkpoints see find_checkpoint() in
   // graph/variable_values.h.
-  static Result<CheckpointReader> open(const std::string& prefix);
+  static Result<CheckpointReader> open(const std::string& prefix, TensorMemory memory = TensorMemory::kOwn);
 
   const std::string& prefix() const;
   int version() const;  // of the format: 1 or 2

@@ -60,8 +60,8 @@ Status explain_missing(const std::string& prefix) {
   return Status(Code::kNotFound, str_cat(status.message(), did_you_mean(path_name(prefix), prefixes)));
 }
 
-Result<std::shared_ptr<const CheckpointSource>> open_source(const std::string& prefix) {
-  if (file_exists(checkpoint_index_path(prefix))) return open_bundle(prefix);
+Result<std::shared_ptr<const CheckpointSource>> open_source(const std::string& prefix, TensorMemory memory) {
+  if (file_exists(checkpoint_index_path(prefix))) return open_bundle(prefix, memory);
   if (file_exists(prefix)) return is_table(prefix) ? open_v1_checkpoint(prefix, {prefix}) : explain_file(prefix);
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> shards, v1_shards(prefix));
   if (!shards.empty()) return open_v1_checkpoint(prefix, shards);
@@ -150,9 +150,9 @@ Status check_slices(const std::string& label, const Shape& full, const std::vect
   return data_loss(label, ": its ", slices.size(), " slices hold ", covered, " of ", full.elements(), " elements");
 }
 
-Result<CheckpointReader> CheckpointReader::open(const std::string& prefix) {
+Result<CheckpointReader> CheckpointReader::open(const std::string& prefix, TensorMemory memory) {
   auto rep = std::make_shared<Rep>();
-  TARN_ASSIGN_OR_RETURN(rep->source, open_source(prefix));
+  TARN_ASSIGN_OR_RETURN(rep->source, open_source(prefix, memory));
   CheckpointReader reader(rep);
   TARN_RETURN_IF_ERROR(rep->read_object_graph(reader));
   return reader;

@@ -21,7 +21,7 @@ struct CheckpointSource {
 };
 
 // Version 2: <prefix>.index and its data files. NotFound if there is no index.
-Result<std::shared_ptr<const CheckpointSource>> open_bundle(const std::string& prefix);
+Result<std::shared_ptr<const CheckpointSource>> open_bundle(const std::string& prefix, TensorMemory memory);
 // Version 1: the files at `paths` (a checkpoint of one file, or all its shards) are tables of SavedTensorSlices.
 Result<std::shared_ptr<const CheckpointSource>> open_v1_checkpoint(const std::string& prefix,
                                                                    const std::vector<std::string>& paths);

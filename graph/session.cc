@@ -233,6 +233,7 @@ Result<std::unique_ptr<Session::Signature>> Session::compile_signature(const std
   options.threads = pool_.threads();
   options.services = &services_;
   options.limits = options_.limits;
+  options.few_runs = options_.few_runs;
   TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(GraphSource(*graph_), request, options));
   signature->program = std::move(program);
   return signature;

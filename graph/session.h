@@ -40,6 +40,7 @@ struct SessionOptions {
   // nodes are refused. Must outlive the session.
   FileReader* files = nullptr;
   RunLimits limits = {};  // of every run
+  bool few_runs = false;  // each signature runs once or twice: weights are not laid out anew for speed
 };
 
 // Any file that the process may read.

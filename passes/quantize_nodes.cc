@@ -595,9 +595,10 @@ constexpr std::string_view kDoc = R"(Float ops that have an 8-bit form compute i
            A constant has the codes that quantize_weights gives it
   Math:    MIN_FIRST: q = round((x - min) * 255 / (max - min))
   Keeps:   the names of the ops, as Dequantizes.
+  Refused: when it runs, a value without elements (a batch of 0): it has no range, as in TensorFlow.
   TensorFlow's: dropped dilations and data_format; hoisted FakeQuants over any op of one input; took a Conv2D of any
-           stride, and [2,1] + [2,3] for a row and a matrix; measured constants in every run; made Placeholders of integers quint8; results that were all negative, or all zero, stopped the
-           run.)";
+           stride, and [2,1] + [2,3] for a row and a matrix; measured constants in every run; made Placeholders of
+           integers quint8; results that were all negative, or all zero, stopped the run.)";
 
 }  // namespace
 

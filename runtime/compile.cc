@@ -10,6 +10,9 @@
 namespace tarn {
 namespace {
 
+// What kernels read while they are prepared (sizes, axes, zero points) is small; weights are not.
+constexpr size_t kMostShownForFewRuns = size_t{1} << 12;
+
 using namespace compiling;
 
 Status not_fed(const WorkNode& node) {
@@ -355,8 +358,9 @@ class Lowering {
     std::vector<Fact> inputs, outputs;
     for (int in : step.inputs) inputs.push_back(program_->values[static_cast<size_t>(in)].fact);
     for (size_t i = 0; i < step.inputs.size(); ++i) {
-      if (program_->values[static_cast<size_t>(step.inputs[i])].kind != ValueKind::kConstant)
-        inputs[i].value = Tensor();
+      const bool is_constant = program_->values[static_cast<size_t>(step.inputs[i])].kind == ValueKind::kConstant;
+      const bool is_hidden = state_.options.few_runs && inputs[i].value.byte_size() > kMostShownForFewRuns;
+      if (!is_constant || is_hidden) inputs[i].value = Tensor();
     }
     for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
     auto context = [&] {

@@ -34,6 +34,9 @@ struct CompileOptions {
   bool only_faster = false;  // of backend_files only what was measured to be faster than the portable kernel
   int threads = 1;
   const Services* services = nullptr;  // an op that needs a service not installed is refused, by node name
+  // The program will run once or twice: kernels lay out no weights anew, which is as much memory again and is made up
+  // for by many runs alone.
+  bool few_runs = false;
   bool fold = true;
   bool fuse = true;
   bool keep_fetches = false;  // fetched values stay in the arena until the next run, to be looked at in place

@@ -177,6 +177,44 @@ TEST(Checkpoint, RoundTripsEveryDTypeAndShape) {
   }
 }
 
+TEST(Checkpoint, MappedTensorsAreTheFilesOwnBytesWhereTheyLieRight) {
+  TempDir dir;
+  const std::string prefix = dir.file("c");
+  const Tensor odd = Tensor::from<uint8_t>(Shape{3}, {1, 2, 3}), even = Tensor::from<float>(Shape{2}, {1.5F, -2.0F});
+  const Tensor words = Tensor::from<std::string>(Shape{2}, {"a", "bc"});
+  // By name: "a" comes first and moves "b" to where no float may lie; "0" lies at the start.
+  ASSERT_TRUE(write_checkpoint(prefix, {{"0", even}, {"a", odd}, {"b", even}, {"s", words}}).ok());
+  Result<CheckpointReader> reader = CheckpointReader::open(prefix, TensorMemory::kMapped);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  EXPECT_EQ((*reader->read("a")).data(), (*reader->read("a")).data());
+  EXPECT_EQ((*reader->read("0")).data(), (*reader->read("0")).data());
+  EXPECT_NE((*reader->read("b")).data(), (*reader->read("b")).data());
+  Tensor kept = *reader->read("0");
+  EXPECT_TRUE(reader->read("a")->identical_to(odd));
+  EXPECT_TRUE(reader->read("b")->identical_to(even));
+  EXPECT_TRUE(reader->read("s")->identical_to(words));
+  // A tensor outlives its reader, and the file's name.
+  *reader = *CheckpointReader::open(prefix);
+  ASSERT_TRUE(remove_file(checkpoint_data_path(prefix, 0, 1)).ok());
+  EXPECT_TRUE(kept.identical_to(even));
+  // What changes such a tensor has a copy of its own.
+  static_cast<float*>(kept.mutable_data())[0] = 7.0F;
+  EXPECT_EQ(kept.flat<float>()[0], 7.0F);
+}
+
+TEST(Checkpoint, MappedBytesAreCheckedToo) {
+  TempDir dir;
+  const std::string prefix = dir.file("c");
+  ASSERT_TRUE(write_checkpoint(prefix, {{"w", Tensor::from<float>(Shape{2}, {1.5F, -2.0F})}}).ok());
+  const std::string path = checkpoint_data_path(prefix, 0, 1);
+  std::string bytes = *read_file(path);
+  bytes[3] = static_cast<char>(bytes[3] ^ 1);
+  ASSERT_TRUE(write_file_atomically(path, bytes).ok());
+  Result<CheckpointReader> reader = CheckpointReader::open(prefix, TensorMemory::kMapped);
+  ASSERT_TRUE(reader.ok()) << reader.status().to_string();
+  EXPECT_EQ(reader->read("w").status().code(), Code::kDataLoss);
+}
+
 TEST(Checkpoint, RoundTripsPartsAndCutsNewOnes) {
   TempDir dir;
   Tensor whole = random_tensor(DType::kFloat, Shape{300, 7}, 1);

@@ -102,7 +102,7 @@ Result<VariableValues> values_from(const FreezeFiles& files, const Input& input,
   if (checkpoint_path.empty()) return no_checkpoint(input);
   TARN_ASSIGN_OR_RETURN(*prefix, find_checkpoint(checkpoint_path));
   TARN_RETURN_IF_ERROR(check_output(files, files_of_checkpoint(*prefix)));
-  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(*prefix));
+  TARN_ASSIGN_OR_RETURN(CheckpointReader checkpoint, CheckpointReader::open(*prefix, TensorMemory::kMapped));
   VariableReadOptions options;
   options.restore_op = input.restore_op;
   options.use_ema = files.use_ema;

@@ -73,7 +73,17 @@ extern "C" void on_stop_signal(int) {
   ::_exit(g_failed_code);
 }
 
+// Files are read where they are mapped. What was cut off them meanwhile cannot be.
+extern "C" void on_lost_pages(int) {
+  remove_unfinished_files();
+  static_cast<void>(!::write(STDERR_FILENO, g_tool_name, std::char_traits<char>::length(g_tool_name)));
+  constexpr std::string_view kSaid = ": a file was made shorter by another program while it was being read\n";
+  static_cast<void>(!::write(STDERR_FILENO, kSaid.data(), kSaid.size()));
+  ::_exit(g_failed_code);
+}
+
 void handle_signals() {
+  std::signal(SIGBUS, on_lost_pages);
   // A reader that went away is an error of the write (`tool | head -1`), as is a file that may not grow further
   // (`ulimit -f`): not a death in the middle of a file.
   std::signal(SIGPIPE, SIG_IGN);
