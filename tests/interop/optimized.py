@@ -23,6 +23,12 @@ from _models import close, is_close, models
 from _tarn import BIN, Report, new_folder, run_graph, tarn
 from _tensorflow import tf1
 
+# Of an output's range, between TensorFlow on the original and on what optimize_for_mobile made of it.
+BESIDE_THE_ORIGINAL = 1e-5
+# Its initial states are four Tanh of weights, which fold_constants computes by Tarn's kernel: within 2e-7 of TensorFlow's,
+# and nearer to the Tanh in double. The steps of its loop make 1.03e-5 of that. With TensorFlow's values in these four
+# constants TensorFlow gives the same bits, and with and without its own optimizer it differs by 3e-6.
+WIDER = {"ckpt_v2_ntm": 2e-5}
 # Their recorded outputs are not the model's: the iterator's model ends in a softmax behind a dropout that is random in the
 # original, so a layer before it was recorded.
 NOT_RECORDED = {"face_mouth_iterator"}
@@ -50,6 +56,17 @@ def grappler_nodes(path, outputs):
     return len(tf_optimizer.OptimizeGraph(config, meta).node)
 
 
+def close_to_original(what, got, want, bound):
+    """The largest difference, of the largest magnitude; what are no floats must be equal."""
+    if got.shape != want.shape or got.dtype != want.dtype or got.dtype.kind != "f" or got.size == 0:
+        report.same(what, got, want)
+        return
+    x, y = got.astype(np.float64), want.astype(np.float64)
+    difference = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0, np.abs(x - y)).max()
+    scale = np.abs(y[np.isfinite(y)]).max(initial=0) or 1
+    report.check(what, difference <= bound * scale, f"{difference / scale:.3g} of its range (at most {bound:.3g})")
+
+
 def check_tensorflow(model, frozen):
     path = folder / "tensorflow.pb"
     text = tarn("optimize_for_mobile", input=frozen, output=path, for_runtime="tensorflow")
@@ -66,7 +83,8 @@ def check_tensorflow(model, frozen):
     for name, value, original in zip(outputs, got, before):
         what = f"{model.name} {name}, TensorFlow on the optimized file"
         if model.is_deterministic:
-            close(report, f"{what} and on the original", value, original, model.tolerance)
+            close_to_original(f"{what} and on the original", value, original,
+                              WIDER.get(model.name, BESIDE_THE_ORIGINAL))
         golden = recorded[f"{name}:0"]
         # Its 8-bit kernels give other codes on other processors: where the original is not what was recorded, that it is the
         # same says what there is to say.
