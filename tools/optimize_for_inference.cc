@@ -3,7 +3,6 @@
 
 #include "passes/support/describe.h"
 #include "tools/support/main.h"
-#include "tools/support/pass_run.h"
 #include "tools/support/strip_run.h"
 
 DEFINE_string(input, "", "Frozen graph: .pb, .pbtxt or Tarn's text, told by its content");
@@ -37,25 +36,26 @@ tarn::Status run() {
   // Where Identity is between a constant and its convolution, or between that and its batch norm, nothing folds.
   std::string passes = "remove_nodes(op=CheckNumerics, op=Identity) fold_batch_norms";
   if (!FLAGS_toco_compatible) passes += " fuse_convolutions";
-  TARN_ASSIGN_OR_RETURN(
-      tarn::StripRun done,
-      tarn::strip_file({.tool = kTool,
-                        .input = FLAGS_input,
-                        .output = {"output", FLAGS_output},
-                        .inputs = {"input_names", FLAGS_input_names},
-                        .outputs = {"output_names", FLAGS_output_names},
-                        .placeholder_types = FLAGS_placeholder_type_enum,
-                        .format = FLAGS_frozen_graph ? tarn::GraphFormat::kByExtension : tarn::GraphFormat::kPbtxt,
-                        .must_be_frozen = true,
-                        .more_passes = passes,
-                        .after_pass = [](const tarn::PassReport& report, const tarn::Graph&) {
-                          tarn::print_pass(kTool, report, tarn::NotesShown::kNone);
-                          return tarn::Status();
-                        }}));
+  tarn::PassFiles files{.in_path = FLAGS_input,
+                        .out_path = FLAGS_output,
+                        .out_flag = "output",
+                        .inputs_flag = "input_names",
+                        .outputs_flag = "output_names"};
+  TARN_ASSIGN_OR_RETURN(tarn::StripRun done,
+                        tarn::strip_file({.tool = kTool,
+                                          .files = files,
+                                          .inputs = FLAGS_input_names,
+                                          .outputs = FLAGS_output_names,
+                                          .placeholder_types = FLAGS_placeholder_type_enum,
+                                          .must_be_frozen = true,
+                                          .more_passes = passes,
+                                          .after_pass = [](const tarn::PassReport& report, const tarn::Graph&) {
+                                            tarn::print_pass(kTool, report, tarn::NotesShown::kNone);
+                                            return tarn::Status();
+                                          }}));
   warn_of_training(done.graph);
-  tarn::print(FLAGS_output, ": ", tarn::nodes_text(done.nodes_before, done.graph.node_count()), ", ", done.bytes_before,
-              " -> ", done.bytes_after, " bytes\n");
-  return {};
+  auto format = FLAGS_frozen_graph ? tarn::GraphFormat::kByExtension : tarn::GraphFormat::kPbtxt;
+  return tarn::write_after_passes(done.graph, done.before, files, format).status();
 }
 
 }  // namespace

@@ -20,15 +20,17 @@ namespace {
 constexpr std::string_view kTool = "strip_unused";
 
 tarn::Status run() {
-  TARN_ASSIGN_OR_RETURN(
-      tarn::StripRun done,
-      tarn::strip_file({.tool = kTool,
-                        .input = FLAGS_input_graph,
-                        .output = {"output_graph", FLAGS_output_graph},
-                        .inputs = {"input_node_names", FLAGS_input_node_names},
-                        .outputs = {"output_node_names", FLAGS_output_node_names},
-                        .placeholder_types = FLAGS_placeholder_type_enum,
-                        .format = FLAGS_output_binary ? tarn::GraphFormat::kByExtension : tarn::GraphFormat::kPbtxt}));
+  TARN_ASSIGN_OR_RETURN(tarn::StripRun done, tarn::strip_file({.tool = kTool,
+                                                               .files = {.in_path = FLAGS_input_graph,
+                                                                         .out_path = FLAGS_output_graph,
+                                                                         .out_flag = "output_graph",
+                                                                         .inputs_flag = "input_node_names",
+                                                                         .outputs_flag = "output_node_names"},
+                                                               .inputs = FLAGS_input_node_names,
+                                                               .outputs = FLAGS_output_node_names,
+                                                               .placeholder_types = FLAGS_placeholder_type_enum}));
+  auto format = FLAGS_output_binary ? tarn::GraphFormat::kByExtension : tarn::GraphFormat::kPbtxt;
+  TARN_RETURN_IF_ERROR(tarn::write_graph(done.graph, FLAGS_output_graph, format));
   tarn::print(done.graph.node_count(), " ops in the final graph.\n");
   return {};
 }

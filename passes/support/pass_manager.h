@@ -16,29 +16,21 @@
 #include "graph/session.h"
 #include "passes/pass.h"
 #include "passes/support/pipeline.h"
+#include "passes/support/verification.h"
 
 namespace tarn {
 
-struct PassReport {
+struct PassReport : Comparison {
   std::string pass;
   int changes = 0;
   std::vector<std::string> notes;
   int round = 0;  // of a pipeline that is run again until it changes nothing
-  std::vector<std::pair<std::string, Tensor>> assumptions;
-  std::vector<std::string> assumed;  // "keep_prob = 1": what verification fed, for the pass holds at inference only
+  Assumptions assumptions;
   int nodes_before = 0, nodes_after = 0;
   int64_t bytes_before = 0, bytes_after = 0;  // of constants
   double milliseconds = 0;
   std::string ignored_error;  // of a step with ignore_errors=true: the graph is as it was before
-  // With verify: the largest difference of any output, relative to that output's largest magnitude.
-  bool verified = false;
-  double max_relative_difference = 0;
-  int64_t compared = 0;  // elements of outputs
-  // Where that is beyond what a rounding pass promises: how far one rounding of every constant moves that output of the
-  // untouched graph. Four times that is a network's own doing.
-  double rounding_noise = 0;
-  // The same for the constants that a quantizing pass changed.
-  double max_constant_difference = 0;
+  bool verified = false;      // with verify: what it is a Comparison for
 };
 
 struct PassManagerOptions {
@@ -88,39 +80,18 @@ class PassManager {
                                         double tolerance) const;
 
  private:
-  // What the graph is run with and asked for as it is now: passes may rename inputs and outputs.
-  struct Ends {
-    std::vector<std::string> inputs, outputs;
-    std::vector<Session::Feed> feeds;
-  };
-  // Feeds that the graph has no place for are left out.
-  Result<std::vector<Tensor>> fetch(const Graph& graph, const std::vector<Session::Feed>& feeds,
-                                    const std::vector<std::string>& names) const;
-  Result<std::vector<Session::Feed>> make_feeds(const Graph& graph, const Ends& ends) const;
-  Status check(const Graph& graph, const Ends& ends) const;
+  Status check(const Graph& graph, const GraphEnds& ends) const;
   // What the pass made of the names; made-up feeds that its Placeholders do not take are made anew.
-  Status follow(const PassContext& context, const Graph& graph, Ends& ends) const;
-  Status compare(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after, Ends ends,
-                 PassReport& report) const;
-  Status compare_constants(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
-                           PassReport& report) const;
-
+  Status follow(const PassContext& context, const Graph& graph, GraphEnds& ends) const;
   Status check_options(const std::vector<PipelineStep>& pipeline) const;
   bool is_disabled(const PassDef& pass) const;
   // Up to the one to stop after, or all.
   Result<size_t> steps_to_run(const std::vector<PipelineStep>& pipeline) const;
-  Result<PassReport> run_step(Graph& graph, const PipelineStep& step, Ends& ends,
+  Result<PassReport> run_step(Graph& graph, const PipelineStep& step, GraphEnds& ends,
                               int most_changes = std::numeric_limits<int>::max()) const;
-  double rounding_noise(const Graph& graph, const std::vector<Session::Feed>& feeds, const std::string& output,
-                        const Tensor& value) const;
-  std::string first_difference(const PassDef& pass, const Graph& before, const Graph& after,
-                               const std::vector<Session::Feed>& feeds) const;
+  Verifier verifier() const { return {options_.feeds, options_.seed}; }
 
   PassManagerOptions options_;
 };
-
-// Largest |a - b| relative to the largest magnitude in `a` (1 if a is all zeros); infinity where dtype or shape differ,
-// or where one is NaN and the other is not.
-double relative_difference(const Tensor& a, const Tensor& b);
 
 }  // namespace tarn

@@ -5,13 +5,10 @@ rounds otherwise. Every op that the pass rewrites, alone, and networks of TARN_D
 ranges: insert_logging prints what RequantizationRange measures, freeze_requantization_ranges reads what was printed.
 """
 
-import json
-import os
-import pathlib
-
 import numpy as np
 
 import _tensorflow
+from _models import models
 from _tarn import Report, new_folder, run_graph, tarn
 
 SEEDS = 6
@@ -125,20 +122,16 @@ def check_ops():
                 compare(f"{weights}{name}, seed {seed}", path, {"x": x}, ["y"])
 
 
-def check_networks(data):
-    cases = {case["name"]: case for case in json.loads((data / "manifest.json").read_text())["cases"]}
-    for name, (least, tolerance) in NETWORKS.items():
-        batch = cases[name]["sets"][0]
-        home = data / "models" / name
-        feeds = {tensor: np.load(home / info["file"]) for tensor, info in batch["inputs"].items()}
-        fetches = list(batch["outputs"])
-        path = transformed(home / "graph.pb", name, PIPELINE, fetches)
-        report.check(f"{name}: 8-bit ops", eight_bit_nodes(path) >= least, str(eight_bit_nodes(path)))
-        in_float = [np.load(home / batch["outputs"][fetch]["file"]) for fetch in fetches]
-        for got, want, fetch in zip(compare(name, path, feeds, fetches, tolerance), in_float, fetches):
+def check_networks():
+    for model in models(NETWORKS):
+        least, tolerance = NETWORKS[model.name]
+        path = transformed(model.graph(), model.name, PIPELINE, model.outputs)
+        report.check(f"{model.name}: 8-bit ops", eight_bit_nodes(path) >= least, str(eight_bit_nodes(path)))
+        theirs = compare(model.name, path, model.feeds(path), model.outputs, tolerance)
+        for fetch, got, want in zip(model.outputs, theirs, model.golden):
             if want.dtype.kind == "f":
                 away = np.abs(got - want).max() / np.abs(want).max()
-                print(f"      {name} {fetch}: {100 * away:.2g} % of the range from float")
+                print(f"      {model.name} {fetch}: {100 * away:.2g} % of the range from float")
 
 
 def check_logging():
@@ -191,8 +184,5 @@ def check_insert_logging():
 check_insert_logging()
 check_logging()
 check_ops()
-if "TARN_DATA" in os.environ:
-    check_networks(pathlib.Path(os.environ["TARN_DATA"]))
-else:
-    print("without networks: TARN_DATA is not set; it names the folder with the models")
+check_networks()
 report.finish()

@@ -6,16 +6,13 @@ none at all, ours still gives the original's outputs. Where TensorFlow's is righ
     tests/interop/run_test.sh tests/interop/inference_tools.py
 """
 
-import json
-import os
-import pathlib
-
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import types_pb2
 from tensorflow.python.tools import optimize_for_inference_lib, strip_unused_lib
 
 import _tensorflow
+from _models import models
 from _tarn import Report, new_folder, read_tensor, tarn
 from _tensorflow import tf1
 
@@ -146,32 +143,25 @@ MODELS = {
     "customvision_krrun16": "Custom Vision",
     "mtcnn_blaueck": "faces: resizing before a convolution in a while loop, whose paddings TensorFlow puts outside",
 }
-if "TARN_DATA" not in os.environ:
-    print("TARN_DATA is not set: no models from there")
-else:
-    data = pathlib.Path(os.environ["TARN_DATA"])
-    for case in json.loads((data / "manifest.json").read_text())["cases"]:
-        if case["name"] not in MODELS:
-            continue
-        print(f"---- {case['name']}: {MODELS[case['name']]}")
-        home, batch = data / "models" / case["name"], case["sets"][0]
-        given = {name.removesuffix(":0"): read_tensor(home / info["file"]) for name, info in batch["inputs"].items()}
-        wanted = [name for name in (output.removesuffix(":0") for output in batch["outputs"]) if ":" not in name]
-        for tool in ("optimize_for_inference", "strip_unused"):
-            theirs_is_right = tool == "strip_unused" or case["name"] != "mtcnn_blaueck"
-            compare(case["name"], home / "graph.pb", given, wanted, tool, theirs_is_right)
-        if case["name"] == "detect_stub_uint8":
-            # The default of TensorFlow's, written over the dtype of an input.
-            compare("bytes taken for floats", home / "graph.pb", given, wanted, "strip_unused", theirs_is_right=False,
-                    types=types_pb2.DT_FLOAT)
-
-    # From the middle of a graph on; dtypes by number, the input's own or another.
-    home = data / "models/kws_ds_cnn_s"
-    features = {"Mfcc": np.load(home / "output_Mfcc.npy")}
+for model in models(MODELS):
+    print(f"---- {model.name}: {MODELS[model.name]}")
+    graph = model.graph()
+    given = {name.removesuffix(":0"): read_tensor(path) for name, path in model.input_files.items()}
+    wanted = [name for name in (output.removesuffix(":0") for output in model.outputs) if ":" not in name]
     for tool in ("optimize_for_inference", "strip_unused"):
-        ours = compare("behind Mfcc", home / "graph.pb", features, ["labels_softmax"], tool,
-                       placeholder_type_enum=types_pb2.DT_FLOAT)
-        node = nodes_of(ours)["Mfcc"]
-        report.check(f"{tool}: Mfcc is a float Placeholder",
-                     node.op == "Placeholder" and node.attr["dtype"].type == types_pb2.DT_FLOAT)
+        theirs_is_right = tool == "strip_unused" or model.name != "mtcnn_blaueck"
+        compare(model.name, graph, given, wanted, tool, theirs_is_right)
+    if model.name == "detect_stub_uint8":
+        # The default of TensorFlow's, written over the dtype of an input.
+        compare("bytes taken for floats", graph, given, wanted, "strip_unused", theirs_is_right=False,
+                types=types_pb2.DT_FLOAT)
+    if model.name == "kws_ds_cnn_s":
+        # From the middle of a graph on; dtypes by number, the input's own or another.
+        features = {"Mfcc": np.load(model.home / "output_Mfcc.npy")}
+        for tool in ("optimize_for_inference", "strip_unused"):
+            ours = compare("behind Mfcc", graph, features, ["labels_softmax"], tool,
+                           placeholder_type_enum=types_pb2.DT_FLOAT)
+            node = nodes_of(ours)["Mfcc"]
+            report.check(f"{tool}: Mfcc is a float Placeholder",
+                         node.op == "Placeholder" and node.attr["dtype"].type == types_pb2.DT_FLOAT)
 report.finish()

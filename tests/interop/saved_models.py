@@ -6,14 +6,11 @@
 4. The unfrozen models of the collection, frozen by us: run by TensorFlow to the recorded outputs.
 """
 
-import json
-import os
-import pathlib
-
 import numpy as np
 import tensorflow as tf
 
 import _tensorflow
+from _models import models
 from _tarn import Report, new_folder, run_graph, tarn
 from _tensorflow import tf1
 
@@ -78,26 +75,16 @@ for kind in ("reference", "resource"):
 
 # ---- the collection's unfrozen models ------------------------------------------------------------------------------------
 
-data = pathlib.Path(os.environ["TARN_DATA"]) if "TARN_DATA" in os.environ else None
-cases = json.loads((data / "manifest.json").read_text())["cases"] if data else []
-for case in cases:
-    if case["kind"] == "frozen" or not case.get("sets"):
+for model in models():
+    if model.kind == "frozen":
         continue
-    home = data / "models" / case["name"]
-    graph = home if case["kind"] == "saved_model" else f"{home / case['prefix']}.meta"
-    outputs = list(case["sets"][0]["outputs"])
-    frozen = folder / f"{case['name']}.pb"
-    tarn("freeze_graph", input_graph=graph, output_node_names=",".join(outputs), output_graph=frozen)
+    frozen = model.frozen(folder)
     left = {node.op for node in _tensorflow.read_graph_def(frozen).node} & {"VariableV2", "VarHandleOp", "Assign"}
-    report.check(f"{case['name']}: no variable is left", not left, ", ".join(sorted(left)))
-    present = {node.name for node in _tensorflow.read_graph_def(frozen).node}
-    for batch in case["sets"]:
-        feeds = {name: np.load(home / info["file"]) for name, info in batch["inputs"].items()
-                 if name.split(":")[0] in present}
-        got = _tensorflow.run(frozen, feeds, outputs)
-        for name, value in zip(outputs, got):
-            want = np.load(home / batch["outputs"][name]["file"])
-            tolerance = case["tolerance"]["atol"] + case["tolerance"]["rtol"] * float(np.abs(want).max(initial=0))
-            report.close(f"{case['name']} {name}: frozen by us, run by TensorFlow", value, want, tolerance)
+    report.check(f"{model.name}: no variable is left", not left, ", ".join(sorted(left)))
+    for batch in model.sets:
+        got = _tensorflow.run(frozen, batch.feeds(frozen), batch.outputs)
+        for name, value, want in zip(batch.outputs, got, batch.golden):
+            tolerance = model.tolerance["atol"] + model.tolerance["rtol"] * float(np.abs(want).max(initial=0))
+            report.close(f"{model.name} {name}: frozen by us, run by TensorFlow", value, want, tolerance)
 
 report.finish()

@@ -19,6 +19,10 @@ std::vector<std::string> names(const Graph& graph, const std::vector<NodeId>& id
   return found;
 }
 
+std::vector<bool> all_nodes(const Graph& graph) {
+  return std::vector<bool>(static_cast<size_t>(graph.id_limit()), true);
+}
+
 constexpr std::string_view kDropout = R"(
 keep_prob: f32[] = Placeholder
 x: f32[?,4] = Placeholder
@@ -44,8 +48,7 @@ w: f32[1,1,3,2] = random(seed=1)
 conv: f32[1,8,8,2] = Conv2D(sized, w) {strides=[1, 1, 1, 1], padding="SAME"}
 )");
 
-  std::vector<DecodedInput> found =
-      decoded_inputs(graph, std::vector<bool>(static_cast<size_t>(graph.id_limit()), true));
+  std::vector<DecodedInput> found = decoded_inputs(graph, all_nodes(graph));
 
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(graph.node(found[0].decoder).name, "picture");
@@ -62,8 +65,7 @@ scale: f32[] = 0.5
 y: f32[?,?] = Mul(floats, scale)
 )");
 
-  std::vector<DecodedInput> found =
-      decoded_inputs(graph, std::vector<bool>(static_cast<size_t>(graph.id_limit()), true));
+  std::vector<DecodedInput> found = decoded_inputs(graph, all_nodes(graph));
 
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(graph.wire_name(found[0].feed), "floats");

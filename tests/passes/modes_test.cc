@@ -11,18 +11,13 @@
 #include "graph/text.h"
 #include "passes/support/dropout.h"
 #include "passes/support/pass_manager.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-Graph text_graph(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
-}
 
 // The reports of `passes` on `graph`, or the error.
 std::string run(Graph& graph, const std::string& passes, std::vector<std::string> outputs,
@@ -211,11 +206,11 @@ TEST(FoldModePlaceholders, ValuesThatDoNotFitAreRefusedByWhatIsWrong) {
       {"y=1", "'y' is an output"},
   };
   for (auto [given, expected] : kCases) {
-    Graph graph = text_graph(kModes);
+    Graph graph = graph_of(kModes);
     std::string text = run(graph, str_cat("fold_mode_placeholders(name=\"", given, "\")"), {"y"}, {"x"}, false);
     EXPECT_NE(text.find(expected), std::string::npos) << given << ": " << text;
   }
-  Graph graph = text_graph(kModes);
+  Graph graph = graph_of(kModes);
   std::string all =
       run(graph, "fold_mode_placeholders(name=\"q=1\", name=\"count=1\", name=\"count=2\")", {"y"}, {"x"});
   EXPECT_NE(all.find("'q' is not in the graph"), std::string::npos) << all;
@@ -223,7 +218,7 @@ TEST(FoldModePlaceholders, ValuesThatDoNotFitAreRefusedByWhatIsWrong) {
 }
 
 TEST(FoldModePlaceholders, SaysWhatItDecidedAndWhatItLeftAlone) {
-  Graph graph = text_graph(R"(
+  Graph graph = graph_of(R"(
     x: f32[2] = Placeholder
     is_training: bool[] = Placeholder {shape=[]}
     is_test: bool[] = Placeholder {shape=[]}
@@ -249,7 +244,7 @@ TEST(FoldModePlaceholders, WhatIsGoneIsNoErrorToAPipelineThatRunsAgain) {
   auto twice = [&](std::string_view may_be_gone) {
     std::string round(kRound);
     round.replace(round.find('$'), 1, may_be_gone);
-    Graph graph = text_graph(R"(
+    Graph graph = graph_of(R"(
       x: f32[2] = Placeholder
       is_training: bool[] = Placeholder {shape=[]}
       number: f32[] = Cast(is_training)
@@ -267,7 +262,7 @@ TEST(FoldModePlaceholders, WhatIsGoneIsNoErrorToAPipelineThatRunsAgain) {
 
 // "training, false: only decides branches: itself pick" for each mode.
 std::vector<std::string> modes_of(std::string_view text, std::vector<std::string> outputs = {}) {
-  Graph graph = text_graph(text);
+  Graph graph = graph_of(text);
   std::vector<std::string> found;
   for (const ModePlaceholder& mode : find_modes(GraphView(graph, {}, outputs))) {
     std::vector<std::string> decides;
@@ -395,7 +390,7 @@ y: f32[?,4] = Mul(drop, keep)
 }
 
 TEST(DropoutNodes, ComparedAndCastCountToo) {
-  Graph graph = text_graph(R"(
+  Graph graph = graph_of(R"(
 rate: f32[] = 0.25
 x: f32[?,4] = Placeholder
 shape: i32[2] = Shape(x)
@@ -421,25 +416,25 @@ TEST(InferenceBatchNorms, StatisticsThatAreNotThereAreNamed) {
     bn: (f32[2,4,4,2], f32[2], f32[2], f32[2], f32[2]) = FusedBatchNorm(x, net/gamma, net/beta, none, none) {is_training=true}
     y: f32[2,4,4,2] = Relu(bn)
   )";
-  Graph graph = text_graph(kGraph);
+  Graph graph = graph_of(kGraph);
   std::string text = run(graph, "inference_batch_norms", {"y"});
   EXPECT_NE(text.find("FusedBatchNorm 'bn': the graph has no constants 'net/moving_mean' and 'net/moving_variance', "
                       "nor any other whose name has 'moving_mean' in it"),
             std::string::npos)
       << text;
 
-  Graph other = text_graph(str_cat(kGraph, "far/moving_mean: f32[2] = {1, 2}\n"));
+  Graph other = graph_of(str_cat(kGraph, "far/moving_mean: f32[2] = {1, 2}\n"));
   text = run(other, "inference_batch_norms", {"y"});
   EXPECT_NE(text.find("; it has far/moving_mean"), std::string::npos) << text;
 
   Graph wrong =
-      text_graph(str_cat(kGraph, "net/moving_mean: f32[3] = {1, 2, 3}\nnet/moving_variance: f32[3] = {1, 2, 3}\n"));
+      graph_of(str_cat(kGraph, "net/moving_mean: f32[3] = {1, 2, 3}\nnet/moving_variance: f32[3] = {1, 2, 3}\n"));
   EXPECT_NE(run(wrong, "inference_batch_norms", {"y"}).find("bn"), std::string::npos);
   EXPECT_TRUE(wrong.node(*wrong.find("bn")).attrs.get<bool>("is_training"));
 }
 
 TEST(InferenceBatchNorms, BatchStatisticsThatAreReadKeepItInTrainingMode) {
-  Graph graph = text_graph(R"(
+  Graph graph = graph_of(R"(
     x: f32[2,4,4,2] = Placeholder
     gamma: f32[2] = {1, 2}
     moving_mean: f32[2] = {0, 1}

@@ -10,6 +10,7 @@
 #include "passes/support/pass_manager.h"
 #include "passes/support/pipeline.h"
 #include "tests/passes/quantized_reference.h"
+#include "tests/support/graph_text.h"
 
 namespace tarn::testing {
 namespace {
@@ -20,12 +21,6 @@ std::vector<float> random_values(size_t count, unsigned seed, float low, float h
   std::vector<float> values(count);
   for (float& v : values) v = uniform(random);
   return values;
-}
-
-Graph read(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text);
-  EXPECT_TRUE(graph.ok()) << graph.status().to_string();
-  return graph.ok() ? *std::move(graph) : Graph();
 }
 
 Result<std::vector<PassReport>> transform(Graph& graph, const std::string& pipeline, const std::string& output = "y") {
@@ -133,7 +128,7 @@ Bytes network_by_formulas(const Graph& graph, const Tensor& x) {
 
 TEST(QuantizeNodes, ANetworkComputesAsTheFormulasSayAndIsAsCloseToFloatAsTheyLet) {
   for (const char* pipeline : {"quantize_nodes", "quantize_weights(minimum_size=1) quantize_nodes"}) {
-    const Graph graph = read(kNetwork);
+    const Graph graph = graph_of(kNetwork);
     Graph eight_bit = graph;
     auto reports = transform(eight_bit, pipeline);
     ASSERT_TRUE(reports.ok()) << reports.status().to_string();
@@ -155,7 +150,7 @@ TEST(QuantizeNodes, ANetworkComputesAsTheFormulasSayAndIsAsCloseToFloatAsTheyLet
 }
 
 TEST(QuantizeNodes, ResultsThatAreAllZeroOrAllNegativeAreNoError) {
-  Graph graph = read(R"(
+  Graph graph = graph_of(R"(
 x: f32[?,4] = Placeholder
 w: f32[4,4] = fill(0.5)
 m = MatMul(x, w)
@@ -183,7 +178,7 @@ y = Mul(s, s)
 }
 
 TEST(QuantizeNodes, AFakeQuantGivesTheRangeAndIsNotHoistedOverWhatBendsIt) {
-  Graph graph = read(R"(
+  Graph graph = graph_of(R"(
 x: f32[?,2] = Placeholder
 b: f32[2] = {0.5, -0.5}
 lo: f32[] = -1
@@ -213,7 +208,7 @@ TEST(QuantizeNodes, RefusesRangesThatAreNone) {
        {"quantize_nodes(input_min=0)", "quantize_nodes(fallback_max=1)",
         "quantize_nodes(fallback_min=1, fallback_max=2)", "quantize_nodes(input_min=2, input_max=-2)"}) {
     SCOPED_TRACE(pipeline);
-    Graph graph = read("x: f32[2] = Placeholder\ny: f32[2] = Relu(x)\n");
+    Graph graph = graph_of("x: f32[2] = Placeholder\ny: f32[2] = Relu(x)\n");
 
     auto reports = transform(graph, pipeline);
 

@@ -16,10 +16,6 @@ namespace {
 // Of an output's range: a decision may well fall otherwise.
 constexpr double kMuch = 0.05;
 
-}  // namespace
-
-namespace {
-
 // "x" and "x:0" are one tensor.
 Status check_different(std::string_view flag, const std::vector<std::string>& names) {
   std::map<std::string, std::string> seen;
@@ -27,7 +23,8 @@ Status check_different(std::string_view flag, const std::vector<std::string>& na
   for (const std::string& name : names) {
     auto [other, is_new] = seen.emplace(name.ends_with(":0") ? name.substr(0, name.size() - 2) : name, name);
     if (!is_new)
-      problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name), " are one tensor"));
+      problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name),
+                                    " are one tensor"));
   }
   return problems.to_status("");
 }

@@ -2,11 +2,9 @@
 
 #include <charconv>
 
-#include "core/file.h"
+#include "tools/support/flags.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
-#include "tools/support/main.h"
-#include "tools/support/pass_run.h"
 
 namespace tarn {
 namespace {
@@ -60,33 +58,23 @@ Status blame_types(const Status& status) {
 }  // namespace
 
 Result<StripRun> strip_file(const StripOptions& options) {
+  const PassFiles& files = options.files;
   PassManagerOptions passes;
-  TARN_ASSIGN_OR_RETURN(passes.inputs, list_flag(options.inputs.flag, options.inputs.value));
-  TARN_ASSIGN_OR_RETURN(passes.outputs, list_flag(options.outputs.flag, options.outputs.value));
+  TARN_ASSIGN_OR_RETURN(passes.inputs, list_flag(files.inputs_flag, options.inputs));
+  TARN_ASSIGN_OR_RETURN(passes.outputs, list_flag(files.outputs_flag, options.outputs));
   TARN_ASSIGN_OR_RETURN(std::vector<DType> types, read_types(options.placeholder_types));
   TARN_ASSIGN_OR_RETURN(std::vector<PipelineStep> pipeline,
                         parse_pipeline(str_cat("strip_unused_nodes ", options.more_passes)));
   passes.after_pass = options.after_pass;
 
-  TARN_RETURN_IF_ERROR(check_output_path(options.output.flag, options.output.value, {options.input}));
-  ReadOptions read{.allow_unknown_ops = true};
-  TARN_ASSIGN_OR_RETURN(AnyGraph input, load_graph_file(options.input, read));
-  TARN_RETURN_IF_ERROR(check_output_path(options.output.flag, options.output.value, files_of(input)));
-  TARN_ASSIGN_OR_RETURN(std::string bytes, read_unpacked(input.file, read.max_bytes));
-  StripRun run{.graph = std::move(input.graph), .bytes_before = bytes.size()};
-  run.nodes_before = run.graph.node_count();
-  Problems problems;
-  problems.add(check_nodes(options.outputs.flag, passes.outputs, run.graph, options.input));
-  problems.add(check_nodes(options.inputs.flag, passes.inputs, run.graph, options.input));
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  StripRun run;
+  TARN_ASSIGN_OR_RETURN(run.before, load_for_passes(files, passes.inputs, passes.outputs, {}));
+  run.graph = std::move(run.before.graph);
   if (options.must_be_frozen) TARN_RETURN_IF_ERROR(check_frozen(run.graph, passes.outputs));
-
   std::vector<std::string> named = passes.inputs.empty() ? likely_inputs(run.graph, passes.outputs) : passes.inputs;
   TARN_RETURN_IF_ERROR(tell_types(pipeline[0], named, types));
   TARN_RETURN_IF_ERROR(blame_types(PassManager(passes).run(run.graph, pipeline).status()));
-  warn_of_inputs(options.tool, options.inputs.flag, run.graph, passes.inputs, passes.outputs);
-  TARN_RETURN_IF_ERROR(write_graph(run.graph, options.output.value, options.format));
-  TARN_ASSIGN_OR_RETURN(run.bytes_after, file_size(options.output.value));
+  warn_of_inputs(options.tool, files.inputs_flag, run.graph, passes.inputs, passes.outputs);
   return run;
 }
 
