@@ -32,8 +32,8 @@ struct Comparison {
   // The largest difference of any output, relative to that output's largest magnitude.
   double max_relative_difference = 0;
   int64_t compared = 0;  // elements of outputs
-  // Where that is beyond what a rounding pass promises: how far one rounding of every constant moves that output of the
-  // untouched graph. Four times that is a network's own doing.
+  // Where an output differs by more than a rounding pass promises: how far one rounding of every constant moves it in
+  // the untouched graph. Four times that is a network's own doing. The largest of such outputs.
   double rounding_noise = 0;
   // The largest difference for the constants that a quantizing pass changed.
   double max_constant_difference = 0;
@@ -58,8 +58,8 @@ class Verifier {
                                     const std::vector<std::string>& names) const;
   Status compare_constants(const PassDef& pass, const PassContext& context, const Graph& before, const Graph& after,
                            Comparison& comparison) const;
-  double rounding_noise(const Graph& graph, const std::vector<Session::Feed>& feeds, const std::string& output,
-                        const Tensor& value) const;
+  std::vector<double> rounding_noise(const Graph& graph, const std::vector<Session::Feed>& feeds,
+                                     const std::vector<std::string>& names, const std::vector<Tensor>& values) const;
   std::string first_difference(const PassDef& pass, const Graph& before, const Graph& after,
                                const std::vector<Session::Feed>& feeds) const;
 

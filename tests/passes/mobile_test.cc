@@ -151,32 +151,5 @@ TEST(OptimizeForMobile, AStoredTestOfTheUntouchedGraphGoes) {
   EXPECT_EQ(graph.model_info, "");
 }
 
-// --- verification
-// -----------------------------------------------------------------------------------------------------
-
-// Two large sums that nearly cancel, and what is left is scaled up again: one rounding of a weight is seen in the third
-// digit.
-constexpr const char* kIllConditioned = R"(
-x: f32[1,3] = Placeholder
-w: f32[3,2] = {1000.1, 1000.2, 1000.3, 1000.4, 1000.5, 1000.6}
-v: f32[3,2] = {1000.1, 1000.2, 1000.3, 1000.4, 1000.5001, 1000.6001}
-a = MatMul(x, w)
-b = MatMul(x, v)
-scale: f32[2] = {1.1, 1.3}
-left = Mul(a, scale)
-right = Mul(b, scale)
-y = Sub(left, right)
-)";
-
-TEST(Verification, KnowsWhatRoundingDoesToANetwork) {
-  Graph graph = graph_of(kIllConditioned);
-  PassManager manager({.outputs = {"y"}, .verify = true});
-  Result<std::vector<PassReport>> reports = manager.run(graph, *parse_pipeline("fold_batch_norms"));
-  ASSERT_TRUE(reports.ok()) << reports.status().to_string();
-  EXPECT_GT((*reports)[0].changes, 0);
-  EXPECT_GT((*reports)[0].max_relative_difference, 1e-5);  // else this shows nothing
-  EXPECT_GT((*reports)[0].rounding_noise, 0);
-}
-
 }  // namespace
 }  // namespace tarn
