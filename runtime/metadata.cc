@@ -52,17 +52,6 @@ void append_keys(std::vector<std::string>& keys, std::string_view of, const std:
   }
 }
 
-// What there is to ask for.
-std::vector<std::string> keys_of(const Metadata& metadata) {
-  std::vector<std::string> keys;
-  for (const MetadataField& field : fields_of(metadata)) {
-    if (field.is_set()) keys.emplace_back(field.name);
-  }
-  append_keys(keys, kInputs, metadata.inputs);
-  append_keys(keys, kOutputs, metadata.outputs);
-  return keys;
-}
-
 // "x:0" is "x".
 std::string_view plain(std::string_view name) {
   if (name.ends_with(":0")) name.remove_suffix(2);
@@ -268,6 +257,16 @@ Result<MetadataKey> parse_metadata_key(std::string_view key) {
                    str_join(of_inputs), ", and outputs/NAME/… with ", str_join(of_outputs));
 }
 
+std::vector<std::string> metadata_keys(const Metadata& metadata) {
+  std::vector<std::string> keys;
+  for (const MetadataField& field : fields_of(metadata)) {
+    if (field.is_set()) keys.emplace_back(field.name);
+  }
+  append_keys(keys, kInputs, metadata.inputs);
+  append_keys(keys, kOutputs, metadata.outputs);
+  return keys;
+}
+
 Status check_metadata(const Metadata& metadata) {
   TARN_RETURN_IF_ERROR(check_fields(fields_of(metadata)));
   TARN_RETURN_IF_ERROR(check_records("input", metadata.inputs));
@@ -291,7 +290,7 @@ Result<std::string> metadata_text(const Metadata& metadata, std::string_view key
     case MetadataKey::Of::kOutput: field = find_set(metadata.outputs, parsed, fields); break;
   }
   if (field != nullptr) return field->value();
-  std::vector<std::string> keys = keys_of(metadata);
+  std::vector<std::string> keys = metadata_keys(metadata);
   return not_found("the model does not tell its ", quoted(key), "; it tells ",
                    keys.empty() ? "nothing" : str_join(keys));
 }

@@ -70,6 +70,9 @@ struct MetadataKey {
 // NotFound, with the keys there are, of one that can belong to no model.
 Result<MetadataKey> parse_metadata_key(std::string_view key);
 
+// What there is to ask for: "author", "inputs", "inputs/x/mean", …
+std::vector<std::string> metadata_keys(const Metadata& metadata);
+
 // What every metadata holds to: text is UTF-8, names are unique, stds are above 0, a range is one.
 Status check_metadata(const Metadata& metadata);
 
