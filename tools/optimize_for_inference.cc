@@ -36,14 +36,14 @@ tarn::Status run() {
   // Where Identity is between a constant and its convolution, or between that and its batch norm, nothing folds.
   std::string passes = "remove_nodes(op=CheckNumerics, op=Identity) fold_batch_norms";
   if (!FLAGS_toco_compatible) passes += " fuse_convolutions";
-  tarn::PassFiles files{.in_path = FLAGS_input,
+  tarn::PassFiles files{.tool = kTool,
+                        .in_path = FLAGS_input,
                         .out_path = FLAGS_output,
                         .out_flag = "output",
                         .inputs_flag = "input_names",
                         .outputs_flag = "output_names"};
   TARN_ASSIGN_OR_RETURN(tarn::StripRun done,
-                        tarn::strip_file({.tool = kTool,
-                                          .files = files,
+                        tarn::strip_file({.files = files,
                                           .inputs = FLAGS_input_names,
                                           .outputs = FLAGS_output_names,
                                           .placeholder_types = FLAGS_placeholder_type_enum,

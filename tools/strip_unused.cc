@@ -2,6 +2,7 @@
 #include <gflags/gflags.h>
 
 #include "tools/support/main.h"
+#include "tools/support/metadata_flags.h"
 #include "tools/support/strip_run.h"
 
 DEFINE_string(input_graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
@@ -20,8 +21,8 @@ namespace {
 constexpr std::string_view kTool = "strip_unused";
 
 tarn::Status run() {
-  TARN_ASSIGN_OR_RETURN(tarn::StripRun done, tarn::strip_file({.tool = kTool,
-                                                               .files = {.in_path = FLAGS_input_graph,
+  TARN_ASSIGN_OR_RETURN(tarn::StripRun done, tarn::strip_file({.files = {.tool = kTool,
+                                                                         .in_path = FLAGS_input_graph,
                                                                          .out_path = FLAGS_output_graph,
                                                                          .out_flag = "output_graph",
                                                                          .inputs_flag = "input_node_names",
@@ -30,6 +31,8 @@ tarn::Status run() {
                                                                .outputs = FLAGS_output_node_names,
                                                                .placeholder_types = FLAGS_placeholder_type_enum}));
   auto format = FLAGS_output_binary ? tarn::GraphFormat::kByExtension : tarn::GraphFormat::kPbtxt;
+  for (const std::string& lost : tarn::drop_untrue_metadata(done.graph, FLAGS_output_graph, format))
+    tarn::warn(kTool, lost);
   TARN_RETURN_IF_ERROR(tarn::write_graph(done.graph, FLAGS_output_graph, format));
   tarn::print(done.graph.node_count(), " ops in the final graph.\n");
   return {};

@@ -74,7 +74,7 @@ Result<StripRun> strip_file(const StripOptions& options) {
   std::vector<std::string> named = passes.inputs.empty() ? likely_inputs(run.graph, passes.outputs) : passes.inputs;
   TARN_RETURN_IF_ERROR(tell_types(pipeline[0], named, types));
   TARN_RETURN_IF_ERROR(blame_types(PassManager(passes).run(run.graph, pipeline).status()));
-  warn_of_inputs(options.tool, files.inputs_flag, run.graph, passes.inputs, passes.outputs);
+  warn_of_inputs(files.tool, files.inputs_flag, run.graph, passes.inputs, passes.outputs);
   return run;
 }
 

@@ -1,7 +1,7 @@
 // What optimize_for_inference and strip_unused, TensorFlow's Python tools, have in common: a file is read, stripped to
 // what lies between inputs and outputs, and changed by some more passes.
 //
-//   Result<StripRun> run = strip_file({.tool = kTool, .files = files, …, .more_passes = "fold_constants"});
+//   Result<StripRun> run = strip_file({.files = files, …, .more_passes = "fold_constants"});
 //   TARN_RETURN_IF_ERROR(write_after_passes(run->graph, run->before, files).status());
 #pragma once
 
@@ -13,7 +13,6 @@
 namespace tarn {
 
 struct StripOptions {
-  std::string_view tool;
   PassFiles files;
   std::string inputs;   // names, comma-separated; empty: every Placeholder that the outputs need
   std::string outputs;  // names, comma-separated
