@@ -3,8 +3,10 @@
 //
 //   StopSignal stop;
 //   stop.begin(/*timeout_ms=*/200);
-//   … if (stop.is_stopped()) return …;      // any thread: one relaxed load, and a look at the clock if there is a
-//   timeout stop.end(); stop.cancel();                          // any thread; does nothing without a run
+//   if (stop.is_stopped()) return;  // any thread: one relaxed load, and a look at the clock if there is a timeout
+//   stop.end();
+//
+//   stop.cancel();                  // any thread; does nothing without a run
 //
 // Thread-safe, but begin() and end(), which are the running thread's.
 #pragma once
