@@ -9,6 +9,8 @@ readonly kPackages=(
   g++ cmake ninja-build ccache ca-certificates curl
   # graph/, tools and examples
   protobuf-compiler libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev libjpeg62-turbo-dev zlib1g-dev
+  # tools: sheets of digits, sound
+  libleptonica-dev libsamplerate0-dev
   # ops/ and runtime/
   libeigen3-dev libprotozero-dev libre2-dev pkg-config
   # faster kernels for sessions, measured beside ours; benchmarks

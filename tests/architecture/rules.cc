@@ -56,6 +56,8 @@ constexpr LibraryRule kLibraryRules[] = {
     {"JSON", "nlohmann/.*", "(tools|examples)/.*\\.cc"},
     {"libpng", "png\\.h", "(tools|examples|ops/images)/.*\\.cc"},
     {"libjpeg", "j(peglib|error)\\.h", "(tools/support/image_file|ops/images/jpeg)\\.cc"},
+    {"leptonica", "leptonica/.*", "tools/support/digit_sheet\\.cc"},
+    {"libsamplerate", "samplerate\\.h", "tools/support/sound\\.cc"},
     {"RE2", "re2/.*", "ops/re2/.*\\.cc"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc|graph/gzip\\.cc"},
 };

@@ -1,4 +1,4 @@
-"""Our tools print what TensorFlow's own of the same name do: inspect_checkpoint, label_image."""
+"""Our tools print what TensorFlow's own of the same name do: inspect_checkpoint; label_image's decoding of PNGs."""
 
 import contextlib
 import io
@@ -14,7 +14,6 @@ import tensorflow as tf
 from tensorflow.python.tools import inspect_checkpoint
 
 from _tarn import MODELS, Report, tarn
-import _tensorflow
 
 report = Report()
 data = os.environ.get("TARN_DATA")
@@ -110,24 +109,4 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
         name = f"label_image, PNG of {channels} x {bits} bits{', gAMA' if gamma else ''}"
         report.check(name, len(found) == expected.size and np.array_equal(got, expected))
 
-# A photograph as PNG (no loss, so both see the same pixels) and as JPEG, through TensorFlow's label_image's own steps.
-if data:
-    graph = pathlib.Path(data) / "models/mobilenet_v1_025_128/graph.pb"
-    jpeg = pathlib.Path(data) / "images/grace_hopper.jpg"
-    with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
-        png = pathlib.Path(folder) / "picture.png"
-        png.write_bytes(computed(tf.io.encode_png(tf.io.decode_jpeg(jpeg.read_bytes(), channels=3))))
-        for picture, decode in ((png, tf.io.decode_png), (jpeg, tf.io.decode_jpeg)):
-            pixels = tf.cast(decode(picture.read_bytes(), channels=3), tf.float32)[tf.newaxis]
-            resized = tf.compat.v1.image.resize_bilinear(pixels, [128, 128])
-            image = computed((resized - 127.5) / 127.5)
-            [scores] = _tensorflow.run(graph, {"input": image}, ["MobilenetV1/Predictions/Reshape_1"])
-            scores = scores.ravel()
-            said = tarn("label_image", image=picture, graph=graph, input_mean=127.5, input_std=127.5, top_k=5)
-            found = labels(said)
-            report.check(f"label_image {picture.name}: five labels", len(found) == 5, said)
-            # Sums in another order, and six digits printed.
-            report.close(f"label_image {picture.name}: their scores", np.array([score for _, score in found]),
-                         np.array([float(scores[index]) for index, _ in found]), 1e-5)
-            report.check(f"label_image {picture.name}: the first is the best", found[0][0] == int(scores.argmax()))
 report.finish()

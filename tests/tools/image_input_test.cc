@@ -54,7 +54,7 @@ TEST(ImageForm, WhatCanBeNoPictureIsRefused) {
 TEST(MakeImageInput, ScalesPixelsAndKeepsTheirOrder) {
   Image image = image_of(2, 1, 3, {0, 127, 255, 10, 20, 30});
   ImageForm form = *image_form({1, 1, 2, 3}, DType::kFloat, {});
-  ImageInput input = *make_image_input(image, form, {.mean = 127, .std = 128});
+  ImageInput input = *make_image_input(image, form, {.mean = {127}, .std = {128}});
 
   EXPECT_TRUE(input.done.empty());
   for (size_t i = 0; i < 6; ++i) {
@@ -70,7 +70,7 @@ TEST(MakeImageInput, StretchesAsTensorFlowsResizeBilinear) {
   // tf.compat.v1.image.resize_bilinear of [[0, 100], [200, 40]] to 4 x 4.
   Image image = image_of(2, 2, 1, {0, 100, 200, 40});
   ImageForm form = *image_form({1, 4, 4, 1}, DType::kFloat, {});
-  ImageInput input = *make_image_input(image, form, {.mean = 0, .std = 1});
+  ImageInput input = *make_image_input(image, form, {.mean = {0}, .std = {1}});
 
   const float expected[] = {0, 50, 100, 100, 100, 85, 70, 70, 200, 120, 40, 40, 200, 120, 40, 40};
   for (size_t i = 0; i < 16; ++i) EXPECT_FLOAT_EQ(input.tensor.flat<float>()[i], expected[i]) << i;
@@ -79,11 +79,11 @@ TEST(MakeImageInput, StretchesAsTensorFlowsResizeBilinear) {
 
 TEST(MakeImageInput, ColorsBecomeGrayAndGrayEveryColor) {
   ImageForm gray = *image_form({1, 1, 1, 1}, DType::kFloat, {});
-  ImageInput input = *make_image_input(image_of(1, 1, 3, {100, 200, 50}), gray, {.mean = 0, .std = 1});
+  ImageInput input = *make_image_input(image_of(1, 1, 3, {100, 200, 50}), gray, {.mean = {0}, .std = {1}});
   EXPECT_FLOAT_EQ(input.tensor.item<float>(), 0.299f * 100 + 0.587f * 200 + 0.114f * 50);
 
   ImageForm color = *image_form({1, 1, 1, 3}, DType::kFloat, {});
-  input = *make_image_input(image_of(1, 1, 1, {7}), color, {.mean = 0, .std = 1});
+  input = *make_image_input(image_of(1, 1, 1, {7}), color, {.mean = {0}, .std = {1}});
   EXPECT_EQ(input.tensor.flat<float>()[2], 7);
 }
 

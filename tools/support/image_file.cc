@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "core/file.h"
+#include "core/image_codec.h"
 
 namespace tarn {
 namespace {
@@ -310,29 +311,53 @@ class NetpbmReader {
   size_t at_ = 0;
 };
 
+// Of formats that ops/images alone knows: [height, width, channels], or frames of it.
+Result<Image> image_of(const Result<Tensor>& decoded, std::string_view format) {
+  if (!decoded.ok()) return decoded.status().with_context(format);
+  const Shape& shape = decoded->shape();
+  auto channels = static_cast<int>(shape.dim(-1));
+  TARN_ASSIGN_OR_RETURN(Image image, empty_image(shape.dim(-2), shape.dim(-3), channels == 4 ? 3 : channels, format));
+  const uint8_t* from = decoded->flat<uint8_t>().data();
+  auto to_channels = static_cast<size_t>(image.channels);
+  for (size_t i = 0; i < image.pixels.size(); ++i)
+    image.pixels[i] = from[i / to_channels * static_cast<size_t>(channels) + i % to_channels];
+  if (channels == 4) image.done.emplace_back("alpha dropped");
+  if (shape.rank() == 4 && shape.dim(0) > 1) image.done.push_back(str_cat("the first of ", shape.dim(0), " pictures"));
+  return image;
+}
+
 }  // namespace
+
+Status write_image(const std::string& path, const Image& image) {
+  TARN_ASSIGN_OR_RETURN(Tensor pixels,
+                        Tensor::allocate(DType::kUInt8, Shape{image.height, image.width, image.channels}));
+  std::memcpy(pixels.mutable_data(), image.pixels.data(), image.pixels.size());
+  TARN_ASSIGN_OR_RETURN(std::string bytes, image_codec().encode_png(pixels, /*compression=*/-1));
+  return write_file_atomically(path, bytes);
+}
 
 Result<Image> decode_image(std::string_view bytes) {
   using namespace std::string_view_literals;
   if (bytes.empty()) return invalid_argument("the file is empty");
   if (bytes.starts_with("\x89PNG\r\n\x1a\n"sv)) return decode_png(bytes);
   if (bytes.starts_with("\xff\xd8\xff"sv)) return decode_jpeg(bytes);
+  if (bytes.starts_with("GIF8")) return image_of(image_codec().decode_gif(bytes), "GIF");
+  if (bytes.starts_with("BM")) return image_of(image_codec().decode_bmp(bytes, 0), "BMP");
   bool is_netpbm = bytes.size() > 2 && bytes[0] == 'P' && "2356"sv.find(bytes[1]) != std::string_view::npos &&
                    " \t\r\n#"sv.find(bytes[2]) != std::string_view::npos;
   if (is_netpbm) return NetpbmReader(bytes).read();
   struct Other {
     std::string_view magic, name;
   };
-  constexpr Other kOthers[] = {{"GIF8", "a GIF"},       {"BM", "a BMP"},       {"RIFF", "a RIFF file (WebP?)"},
-                               {"II*\0"sv, "a TIFF"},   {"MM\0*"sv, "a TIFF"}, {"\x1f\x8b", "gzip-packed"},
-                               {"%PDF", "a PDF"},       {"<svg", "an SVG"},    {"P1", "a bitmap (PBM)"},
-                               {"P4", "a bitmap (PBM)"}};
+  constexpr Other kOthers[] = {{"RIFF", "a RIFF file (WebP?)"}, {"II*\0"sv, "a TIFF"},   {"MM\0*"sv, "a TIFF"},
+                               {"\x1f\x8b", "gzip-packed"},     {"%PDF", "a PDF"},       {"<svg", "an SVG"},
+                               {"P1", "a bitmap (PBM)"},        {"P4", "a bitmap (PBM)"}};
   for (const Other& other : kOthers) {
     if (bytes.starts_with(other.magic)) {
-      return unimplemented("it is ", other.name, "; PNG, JPEG, PGM and PPM are read");
+      return unimplemented("it is ", other.name, "; PNG, JPEG, BMP, GIF, PGM and PPM are read");
     }
   }
-  return invalid_argument("not a picture that is read here (PNG, JPEG, PGM, PPM): it begins with ",
+  return invalid_argument("not a picture that is read here (PNG, JPEG, BMP, GIF, PGM, PPM): it begins with ",
                           quoted(bytes.substr(0, 8)));
 }
 

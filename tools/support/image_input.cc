@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace tarn {
 namespace {
@@ -150,21 +151,51 @@ Plane center_digit(const Plane& plane, std::vector<std::string>& done) {
 }
 
 template <class T>
-void store(const Plane& plane, const ImageForm& form, double mean, double std, std::span<T> to) {
+void store(const Plane& plane, const ImageForm& form, const ImageOptions& options, std::span<T> to) {
+  const int channels = plane.channels;
+  auto of_channel = [](const std::vector<double>& numbers, int c) {
+    return numbers[std::min(static_cast<size_t>(c), numbers.size() - 1)];
+  };
   size_t next = 0;
-  auto put = [&](float value) {
-    double scaled = (static_cast<double>(value) - mean) / std;
-    to[next++] = std::is_floating_point_v<T> ? static_cast<T>(scaled) : static_cast<T>(std::lround(scaled));
+  auto put = [&](int x, int y, int c) {
+    double value = static_cast<double>(plane.at(x, y, options.is_bgr ? channels - 1 - c : c));
+    if constexpr (std::is_floating_point_v<T>) {
+      to[next++] = static_cast<T>((value - of_channel(options.mean, c)) / of_channel(options.std, c));
+    } else {
+      to[next++] = static_cast<T>(std::lround(value));
+    }
   };
   if (!form.channels_first) {
-    for (float value : plane.values) put(value);
+    for (int y = 0; y < plane.height; ++y) {
+      for (int x = 0; x < plane.width; ++x) {
+        for (int c = 0; c < channels; ++c) put(x, y, c);
+      }
+    }
     return;
   }
-  for (int c = 0; c < plane.channels; ++c) {
+  for (int c = 0; c < channels; ++c) {
     for (int y = 0; y < plane.height; ++y) {
-      for (int x = 0; x < plane.width; ++x) put(plane.at(x, y, c));
+      for (int x = 0; x < plane.width; ++x) put(x, y, c);
     }
   }
+}
+
+// The largest part in the middle with these proportions.
+Plane cropped(const Plane& from, int to_width, int to_height) {
+  int64_t width = from.width, height = from.height;
+  if (width * to_height > height * to_width) {
+    width = std::max<int64_t>(1, height * to_width / to_height);
+  } else {
+    height = std::max<int64_t>(1, width * to_height / to_width);
+  }
+  Plane to(static_cast<int>(width), static_cast<int>(height), from.channels);
+  int left = (from.width - to.width) / 2, top = (from.height - to.height) / 2;
+  for (int y = 0; y < to.height; ++y) {
+    for (int x = 0; x < to.width; ++x) {
+      for (int c = 0; c < to.channels; ++c) to.at(x, y, c) = from.at(left + x, top + y, c);
+    }
+  }
+  return to;
 }
 
 bool are_channels(int64_t dim) {
@@ -248,7 +279,12 @@ Result<ImageInput> make_image_input(const Image& image, const ImageForm& form, c
     input.done.emplace_back(options.invert ? "inverted"
                                            : "inverted: its edge is light, and digits are light strokes on black");
   }
-  bool fits = image.width == form.width && image.height == form.height;
+  if (options.crop_center) {
+    plane = cropped(plane, form.width, form.height);
+    if (plane.width != image.width || plane.height != image.height)
+      input.done.push_back(str_cat("cropped to ", plane.width, " x ", plane.height, " in the middle"));
+  }
+  bool fits = plane.width == form.width && plane.height == form.height;
   if (!fits && form.is_digit()) {
     plane = center_digit(plane, input.done);
   } else if (!fits) {
@@ -257,13 +293,28 @@ Result<ImageInput> make_image_input(const Image& image, const ImageForm& form, c
   }
   TARN_ASSIGN_OR_RETURN(input.tensor, Tensor::allocate(form.dtype, form.shape));
   if (form.dtype == DType::kFloat) {
-    store(plane, form, options.mean, options.std, input.tensor.mutable_flat<float>());
+    store(plane, form, options, input.tensor.mutable_flat<float>());
   } else if (form.dtype == DType::kUInt8) {
-    store(plane, form, 0, 1, input.tensor.mutable_flat<uint8_t>());
+    store(plane, form, options, input.tensor.mutable_flat<uint8_t>());
   } else {
-    store(plane, form, 0, 1, input.tensor.mutable_flat<int32_t>());
+    store(plane, form, options, input.tensor.mutable_flat<int32_t>());
   }
   return input;
+}
+
+Result<Tensor> make_batch(std::span<const Tensor> tensors, int64_t least) {
+  const Tensor& first = tensors[0];
+  auto count = static_cast<int64_t>(tensors.size());
+  if (count == 1 && least <= 1) return first;
+  std::vector<int64_t> dims(first.shape().dims().begin(), first.shape().dims().end());
+  dims[0] = std::max(count, least);
+  TARN_ASSIGN_OR_RETURN(Tensor batch, Tensor::zeros(first.dtype(), Shape(dims)));
+  auto* to = static_cast<char*>(batch.mutable_data());
+  for (const Tensor& tensor : tensors) {
+    std::memcpy(to, tensor.data(), tensor.byte_size());
+    to += tensor.byte_size();
+  }
+  return batch;
 }
 
 }  // namespace tarn

@@ -1,12 +1,13 @@
 // From a picture to what a network takes: its size, its channels, its range of values.
 //
 //   TARN_ASSIGN_OR_RETURN(ImageForm form, image_form(declared_shape, DType::kFloat, {}));
-//   TARN_ASSIGN_OR_RETURN(ImageInput input, make_image_input(image, form, {.mean = 0, .std = 255}));
+//   TARN_ASSIGN_OR_RETURN(ImageInput input, make_image_input(image, form, {.mean = {0}, .std = {255}}));
 //   input.tensor      // f32[1,28,28,1]
 //   input.done        // {"gray", "inverted: a dark drawing on a light ground", …}
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,10 @@ struct ImageSize {
 Result<ImageForm> image_form(const Shape& declared, DType dtype, const ImageSize& size);
 
 struct ImageOptions {
-  double mean = 0, std = 255;  // value = (pixel - mean) / std; integers take the pixels themselves
+  // value = (pixel - mean) / std, a number a channel or one for all; integers take the pixels themselves.
+  std::vector<double> mean = {0}, std = {255};
+  bool is_bgr = false;       // the network takes blue first
+  bool crop_center = false;  // the largest part in the middle that has the network's proportions, instead of all of it
   // Swap black and white; by default where the network takes digits and the picture's edge is light.
   std::optional<bool> invert = std::nullopt;
 };
@@ -44,5 +48,8 @@ struct ImageInput {
 // Pictures are stretched to the size asked for (bilinear, as TensorFlow's ResizeBilinear without align_corners); for a
 // network that takes digits, one of another size is cut out and centered the way MNIST's were.
 Result<ImageInput> make_image_input(const Image& image, const ImageForm& form, const ImageOptions& options);
+
+// Several pictures' tensors, each with a batch of 1, as one batch, which is filled up with zeros to `least`.
+Result<Tensor> make_batch(std::span<const Tensor> tensors, int64_t least = 0);
 
 }  // namespace tarn
