@@ -14,7 +14,8 @@ static int said(const char* part) {
   return strstr(tarn_last_error(), part) != NULL;
 }
 
-static const tarn_options kTwoOutputs = {sizeof(tarn_options), 1, "x", "y,z"};
+static const tarn_options kTwoOutputs = {
+    .struct_size = sizeof(tarn_options), .threads = 1, .input_names = "x", .output_names = "y,z"};
 
 int c_api_load_run_get(const void* bytes, size_t size) {
   tarn_engine* engine = tarn_engine_load_memory(bytes, size, &kTwoOutputs);
