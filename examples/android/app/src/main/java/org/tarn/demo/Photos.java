@@ -10,9 +10,12 @@ import android.media.ExifInterface;
 import android.net.Uri;
 import android.os.Build;
 import android.provider.MediaStore;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 
 /** Photographs from the system's picker: no permission is asked for. */
 final class Photos {
@@ -27,9 +30,10 @@ final class Photos {
 
   /** Decoded upright, and no larger than makes sense. */
   static Bitmap load(Context context, Uri uri) throws IOException {
+    byte[] bytes = read(context, uri); // providers give streams that may be read once
     if (Build.VERSION.SDK_INT >= 28) {
       return ImageDecoder.decodeBitmap(
-          ImageDecoder.createSource(context.getContentResolver(), uri),
+          ImageDecoder.createSource(ByteBuffer.wrap(bytes)),
           new ImageDecoder.OnHeaderDecodedListener() {
             @Override
             public void onHeaderDecoded(ImageDecoder decoder, ImageDecoder.ImageInfo info, ImageDecoder.Source source) {
@@ -40,17 +44,12 @@ final class Photos {
     }
     BitmapFactory.Options options = new BitmapFactory.Options();
     options.inJustDecodeBounds = true;
-    try (InputStream stream = open(context, uri)) {
-      BitmapFactory.decodeStream(stream, null, options);
-    }
+    BitmapFactory.decodeByteArray(bytes, 0, bytes.length, options);
     options.inSampleSize = sampleSize(options.outWidth, options.outHeight);
     options.inJustDecodeBounds = false;
-    Bitmap bitmap;
-    try (InputStream stream = open(context, uri)) {
-      bitmap = BitmapFactory.decodeStream(stream, null, options);
-    }
+    Bitmap bitmap = BitmapFactory.decodeByteArray(bytes, 0, bytes.length, options);
     if (bitmap == null) throw new IOException("not a picture: " + uri);
-    return upright(context, uri, bitmap);
+    return upright(bytes, bitmap);
   }
 
   static int sampleSize(int width, int height) {
@@ -59,30 +58,32 @@ final class Photos {
     return size;
   }
 
-  private static InputStream open(Context context, Uri uri) throws IOException {
-    InputStream stream = context.getContentResolver().openInputStream(uri);
-    if (stream == null) throw new FileNotFoundException(uri.toString());
-    return stream;
+  private static byte[] read(Context context, Uri uri) throws IOException {
+    try (InputStream stream = context.getContentResolver().openInputStream(uri)) {
+      if (stream == null) throw new FileNotFoundException(uri.toString());
+      ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+      byte[] part = new byte[1 << 16];
+      for (int count = stream.read(part); count >= 0; count = stream.read(part)) bytes.write(part, 0, count);
+      return bytes.toByteArray();
+    }
   }
 
   // ImageDecoder turns by itself what a camera took lying; before it, EXIF has to be asked.
-  private static Bitmap upright(Context context, Uri uri, Bitmap bitmap) throws IOException {
+  private static Bitmap upright(byte[] bytes, Bitmap bitmap) throws IOException {
     if (Build.VERSION.SDK_INT < 24) return bitmap;
     int degrees;
-    try (InputStream stream = open(context, uri)) {
-      switch (new ExifInterface(stream).getAttributeInt(ExifInterface.TAG_ORIENTATION, 0)) {
-        case ExifInterface.ORIENTATION_ROTATE_90:
-          degrees = 90;
-          break;
-        case ExifInterface.ORIENTATION_ROTATE_180:
-          degrees = 180;
-          break;
-        case ExifInterface.ORIENTATION_ROTATE_270:
-          degrees = 270;
-          break;
-        default:
-          return bitmap;
-      }
+    switch (new ExifInterface(new ByteArrayInputStream(bytes)).getAttributeInt(ExifInterface.TAG_ORIENTATION, 0)) {
+      case ExifInterface.ORIENTATION_ROTATE_90:
+        degrees = 90;
+        break;
+      case ExifInterface.ORIENTATION_ROTATE_180:
+        degrees = 180;
+        break;
+      case ExifInterface.ORIENTATION_ROTATE_270:
+        degrees = 270;
+        break;
+      default:
+        return bitmap;
     }
     Matrix turn = new Matrix();
     turn.setRotate(degrees);
