@@ -55,4 +55,4 @@ done
 ! grep -qF "Landroid/content/res/AssetManager;'" <(grep 'Class descriptor' "${work}/dex") || fail "a stub class is packed"
 
 awk '/classes.dex|digits.pb|libtarn_jni|resources.arsc/ {printf "%-32s %9d bytes, %9d packed\n", $8, $1, $3}' "${work}/contents"
-echo "app.apk: $(stat -c %s "${work}/app.apk") bytes, verified: v1 to v3 as of $(apksigner --version)"
+echo "app.apk: $(stat -c %s "${work}/app.apk") bytes; $(grep ': true' "${work}/verify" | sed 's/^Verified using //; s/: true//' | paste -sd, | sed 's/,/, /g')"
