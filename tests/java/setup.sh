@@ -16,6 +16,8 @@ source "${here}/_java.sh"
 parts=("$@")
 ((${#parts[@]} > 0)) || parts=(jars android d8)
 
+source "${kRepository}/scripts/packages.sh"
+install_packages "${kJavaPackages[@]}"
 command -v mvn >/dev/null || skip "Maven is not installed (Debian: maven)"
 mkdir -p "${kJavaDir}"
 for part in "${parts[@]}"; do
