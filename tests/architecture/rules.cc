@@ -57,6 +57,7 @@ constexpr LibraryRule kLibraryRules[] = {
     {"libpng", "png\\.h", "(tools|examples|ops/images)/.*\\.cc"},
     {"libjpeg", "j(peglib|error)\\.h", "(tools/support/image_file|ops/images/jpeg)\\.cc"},
     {"RE2", "re2/.*", "ops/re2/.*\\.cc"},
+    {"JNI", "jni\\.h", "runtime/jni/.*"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc|graph/gzip\\.cc"},
 };
 

@@ -74,7 +74,7 @@ build_app() {
   # Gradle's plugin writes package and versions into the manifest from build.gradle; here it is done by hand.
   sed 's|<manifest |<manifest package="org.tarn.demo" |' "${kApp}/AndroidManifest.xml" >"${out}/AndroidManifest.xml"
   aapt package -f -m -J "${out}/gen" -M "${out}/AndroidManifest.xml" -S "${kApp}/res" -A "${out}/assets" -0 pb \
-    -I "${android}" -F "${out}/resources.apk" --min-sdk-version 23 --target-sdk-version 34 --version-code 1 \
+    -I "${android}" -F "${out}/resources.apk" -G "${out}/aapt_rules.pro" --min-sdk-version 23 --target-sdk-version 34 --version-code 1 \
     --version-name 1.0
   find "${kRepository}/runtime/jni/java" "${kApp}/java" "${out}/gen" -name '*.java' >"${out}/app_sources"
   javac --release 8 -Xlint:all,-options,-classfile -Werror -encoding UTF-8 -cp "${android}" -d "${out}/classes" "@${out}/app_sources"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the app without an Android SDK and looks at what came out: resources by Debian's aapt, bytecode by d8, signed and
+# Packs the app without an Android SDK and looks at what came out: resources by Debian's aapt, bytecode by R8, signed and
 # verified by Debian's apksigner. Its native library is this machine's build, so it shows that packing works and what an
 # APK weighs; a device needs the library that the NDK builds (docs/android.md).
 set -euo pipefail
@@ -20,11 +20,15 @@ mkdir -p "${work}/assets" "${work}/pack/lib/x86_64"
 cp "${kJavaDir}/digits.pb" "${work}/assets/"
 build_app "${work}"
 
-# Robolectric's jar has Android's classes alone, so java.* is taken from this JDK.
+# As a release build does it: R8 takes out what nobody uses and renames the rest, by the rules of the library's consumers and
+# those that aapt finds in layouts and manifest. Robolectric's jar has Android's classes alone, so java.* is this JDK's.
 jdk="$(java -XshowSettings:properties -version 2>&1 | sed -n 's/^ *java.home = //p')"
-java -cp "$(jars_in "${kJavaDir}/d8")" com.android.tools.r8.D8 --release --min-api 23 --output "${work}/pack" \
-  --lib "${jdk}" --lib "$(find "${kJavaDir}/android" -name '*.jar')" $(find "${work}/classes" -name '*.class') 2>&1 | tee "${work}/d8.log"
-[[ ! -s "${work}/d8.log" ]] || fail "d8 said something"
+(cd "${work}/classes" && zip -q -r -0 ../classes.jar .)
+java -cp "$(jars_in "${kJavaDir}/d8")" com.android.tools.r8.R8 --release --min-api 23 --output "${work}/pack" \
+  --lib "${jdk}" --lib "$(find "${kJavaDir}/android" -name '*.jar')" --pg-map-output "${work}/mapping.txt" \
+  --pg-conf "${kRepository}/examples/android/tarn/consumer-rules.pro" --pg-conf "${work}/aapt_rules.pro" \
+  "${work}/classes.jar" 2>&1 | tee "${work}/r8.log"
+[[ ! -s "${work}/r8.log" ]] || fail "R8 said something"
 
 strip -o "${work}/pack/lib/x86_64/libtarn_jni.so" "${kLibDir}/libtarn_jni.so"
 cp "${work}/resources.apk" "${work}/unaligned.apk"
@@ -49,10 +53,15 @@ for file in assets/digits.pb lib/x86_64/libtarn_jni.so; do
   grep -qE "Stored .* ${file}\$" "${work}/contents" || fail "${file} is not stored uncompressed"
 done
 dexdump "${work}/pack/classes.dex" >"${work}/dex"
-for class in Lorg/tarn/Engine\; Lorg/tarn/TensorFlowInferenceInterface\; Lorg/tarn/demo/DigitActivity\;; do
-  grep -qF "Class descriptor  : '${class}'" "${work}/dex" || fail "the APK has no class ${class}"
+# What is found by name, from C++, the manifest and the layouts, has kept it.
+for class in Native demo/DigitActivity demo/PhotoActivity demo/DrawingView demo/BarsView; do
+  grep -qF "Class descriptor  : 'Lorg/tarn/${class};'" "${work}/dex" || fail "the APK has no class org.tarn.${class}"
 done
-! grep -qF "Landroid/content/res/AssetManager;'" <(grep 'Class descriptor' "${work}/dex") || fail "a stub class is packed"
+natives="$(grep -c 'static native' "${kRepository}/runtime/jni/java/org/tarn/Native.java")"
+kept="$(grep -c 'NATIVE' "${work}/dex" || true)"
+[[ "${natives}" == "${kept}" ]] || fail "of ${natives} native methods ${kept} are left"
+# R8 itself puts in a class of Android's that API 23 has not; runtime/jni/stubs have no business here.
+! grep -qF "Class descriptor  : 'Landroid/content/res/" "${work}/dex" || fail "a stub of Android's classes is packed"
 
 awk '/classes.dex|digits.pb|libtarn_jni|resources.arsc/ {printf "%-32s %9d bytes, %9d packed\n", $8, $1, $3}' "${work}/contents"
 echo "app.apk: $(stat -c %s "${work}/app.apk") bytes; $(grep ': true' "${work}/verify" | sed 's/^Verified using //; s/: true//' | paste -sd, | sed 's/,/, /g')"

@@ -16,7 +16,7 @@ javac --release 11 -Xlint:all,-options -Werror -encoding UTF-8 -cp "${kLibDir}/t
 classes=("$@")
 ((${#classes[@]} > 0)) || classes=(org.tarn.EngineTest org.tarn.InferenceInterfaceTest org.tarn.LeakTest)
 # CheckJNI's words go to standard output; a test run that has any fails.
-"${TARN_JAVA:-java}" -Xcheck:jni -Xms256m -Xmx256m -XX:+AlwaysPreTouch -Dorg.tarn.library="${TARN_JNI_LIBRARY:-${kLibDir}/libtarn_jni.so}" \
+"${TARN_JAVA:-java}" -Xcheck:jni -XX:ErrorFile="${work}/crash.log" -Xms256m -Xmx256m -XX:+AlwaysPreTouch -Dorg.tarn.library="${TARN_JNI_LIBRARY:-${kLibDir}/libtarn_jni.so}" \
   -Dorg.tarn.models="${work}" -cp "${work}/classes:${kLibDir}/tarn.jar:${junit}:${hamcrest}" \
   org.tarn.testing.RunTests "${classes[@]}" | tee "${work}/log"
 if grep -E 'WARNING in native|FATAL ERROR in native' "${work}/log"; then

@@ -292,11 +292,16 @@ public final class Engine implements AutoCloseable {
   /** Sets an input of strings (any bytes), copied. */
   public synchronized void setStrings(String name, byte[][] values, long... dims) {
     int index = findInput(name);
-    long[] shape = dims.length > 0 || values.length == 1 ? dims : new long[] {values.length};
+    long[] declared = inputs[index].info.shape();
+    boolean isVector = declared == null ? values.length != 1 : declared.length == 1;
+    long[] shape = dims.length > 0 || !isVector ? dims : new long[] {values.length};
     long count = 1;
     for (long dim : shape) count *= dim;
     if (count != values.length) {
       throw invalid(name, "shape " + TensorInfo.shapeText(shape) + " does not hold " + values.length + " strings");
+    }
+    for (int i = 0; i < values.length; ++i) {
+      if (values[i] == null) throw new NullPointerException("string " + i + " of '" + name + "' is null");
     }
     long engine = handle();
     Native.check(Native.setInputStrings(engine, index, shape, values));
@@ -594,6 +599,7 @@ public final class Engine implements AutoCloseable {
 
   private long[] shapeFor(TensorInfo info, long bytes) {
     long[] shape = info.shape();
+    if (shape == null && bytes == info.dtype().byteSize()) return new long[0];
     if (shape == null) throw invalid(info.name(), "its rank is open in the model: say the shape");
     int open = -1;
     long known = Math.max(info.dtype().byteSize(), 1);

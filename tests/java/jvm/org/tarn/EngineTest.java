@@ -134,6 +134,21 @@ public class EngineTest {
   }
 
   @Test
+  public void outputsStayReadableWhileTheNextInputIsSet() {
+    try (Engine engine = Engine.load(SUMS)) {
+      engine.setInput("a", new float[] {1, 2}, 1, 2);
+      engine.setInput("b", new float[] {3, 4});
+      for (int rows = 1; rows < 4; ++rows) {
+        engine.run();
+        assertEquals(30, engine.output("fixed").getFloat(0), 0);
+        engine.setInput("a", new float[2 * rows], rows, 2);
+        assertEquals(30, engine.output("fixed").getFloat(0), 0);
+        assertEquals(40, engine.output("fixed").getFloat(4), 0);
+      }
+    }
+  }
+
+  @Test
   public void aBoundBufferGetsTheOutput() {
     try (Engine engine = Engine.load(SUMS)) {
       ByteBuffer mine = Engine.allocate(8);
@@ -473,6 +488,72 @@ public class EngineTest {
       }
       for (Thread thread : threads) thread.join();
       if (failure.get() != null) throw new AssertionError(failure.get());
+    }
+  }
+
+  @Test
+  public void eightThreadsRunWhileOneCloses() throws Exception {
+    for (int round = 0; round < 20; ++round) {
+      Engine engine = Engine.load(SUMS);
+      engine.setInput("a", new float[2]);
+      engine.setInput("b", new float[2]);
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      Thread[] threads = new Thread[8];
+      for (int t = 0; t < threads.length; ++t) {
+        threads[t] =
+            new Thread(
+                () -> {
+                  try {
+                    while (true) {
+                      engine.run();
+                      engine.output("fixed");
+                    }
+                  } catch (TarnException e) {
+                    if (e.getMessage().isEmpty()) failure.set(e);
+                  } catch (Throwable e) {
+                    failure.set(e);
+                  }
+                });
+        threads[t].start();
+      }
+      Thread.sleep(5);
+      engine.close();
+      for (Thread thread : threads) thread.join();
+      if (failure.get() != null) throw new AssertionError(failure.get());
+    }
+  }
+
+  @Test
+  public void nullsAreExceptions() {
+    assertThrows(RuntimeException.class, () -> Engine.load((File) null));
+    assertThrows(RuntimeException.class, () -> Engine.load((ByteBuffer) null));
+    try (Engine engine = Engine.load(Models.file("types"))) {
+      assertThrows(RuntimeException.class, () -> engine.setInput(null, new float[1]));
+      assertThrows(RuntimeException.class, () -> engine.setInput("f64", (double[]) null));
+      assertThrows(RuntimeException.class, () -> engine.setInput("f64", (FloatBuffer) null));
+      assertThrows(RuntimeException.class, () -> engine.setInput("f64", new double[1], (long[]) null));
+      assertThrows(RuntimeException.class, () -> engine.setStrings("text", null));
+      assertThrows(RuntimeException.class, () -> engine.setStrings("text", new byte[][] {{1}, null}));
+      assertThrows(RuntimeException.class, () -> engine.output(null));
+      assertThrows(RuntimeException.class, () -> engine.bindOutput("f64_out", ByteBuffer.allocate(8)));
+      assertThrows(RuntimeException.class, () -> engine.setInput("f64", ByteBuffer.allocate(7)));
+    }
+    try (Model model = Model.load(SUMS)) {
+      assertNull(model.metadata(null));
+      assertNull(model.opOf(null));
+    }
+  }
+
+  @Test
+  public void manyStringsCross() {
+    byte[][] many = new byte[100_000][];
+    for (int i = 0; i < many.length; ++i) many[i] = Integer.toString(i).getBytes(StandardCharsets.UTF_8);
+    try (Engine engine = Engine.load(Models.file("types"), new Engine.Options().inputs("text").outputs("text_out"))) {
+      engine.setStrings("text", many);
+      engine.run();
+      byte[][] back = engine.outputStrings("text_out");
+      assertEquals(many.length, back.length);
+      assertArrayEquals(many[99_999], back[99_999]);
     }
   }
 

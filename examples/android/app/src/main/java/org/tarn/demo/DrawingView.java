@@ -127,12 +127,15 @@ public final class DrawingView extends View {
     canvas.drawPath(path, paint);
   }
 
-  /** Square: as wide as it may be, or as high where that is less. */
+  /** Square: as wide as it may be, but not so high that the answer is off the screen. */
   @Override
   protected void onMeasure(int widthSpec, int heightSpec) {
     int width = MeasureSpec.getSize(widthSpec);
-    int height = MeasureSpec.getSize(heightSpec);
-    int side = MeasureSpec.getMode(heightSpec) == MeasureSpec.UNSPECIFIED ? width : Math.min(width, height);
+    int height = getResources().getDisplayMetrics().heightPixels * 3 / 5;
+    if (MeasureSpec.getMode(heightSpec) != MeasureSpec.UNSPECIFIED) {
+      height = Math.min(height, MeasureSpec.getSize(heightSpec));
+    }
+    int side = Math.min(width, height);
     setMeasuredDimension(side, side);
   }
 
