@@ -14,7 +14,8 @@ mkdir -p "${work}/assets"
 cp "${kJavaDir}/digits.pb" "${work}/assets/"
 models="${TARN_DATA:-/nowhere}/models"
 if [[ -f "${models}/mobilenet_v1_025_128/graph.pb" ]]; then
-  "${kBinDir}/optimize_for_mobile" --input="${models}/mobilenet_v1_025_128/graph.pb" --output="${work}/assets/classifier.pb" >/dev/null
+  "${kBinDir}/optimize_for_mobile" --input="${models}/mobilenet_v1_025_128/graph.pb" --output="${work}/assets/classifier.pb" \
+    --labels="${TARN_DATA}/images/imagenet_slim_labels.txt" --mean=127.5 --std=127.5 >/dev/null
   cp "${models}/mobilenet_v1_025_128/graph.pb" "${work}/assets/mobilenet.pb"
   cp "${TARN_DATA}/images/imagenet_slim_labels.txt" "${work}/assets/labels.txt"
 fi

@@ -42,7 +42,7 @@ public class PhotoActivityTest {
 
     String[] lines = text(activity, R.id.labels).split("\n");
     assertEquals(text(activity, R.id.labels), 3, lines.length);
-    assertTrue(lines[0], lines[0].startsWith("class 458  ") || lines[0].startsWith("bow tie  "));
+    assertTrue(lines[0], lines[0].startsWith("bow tie  ")); // so says this smallest of MobileNets
     assertTrue(lines[0], lines[0].endsWith(" %"));
     assertTrue(text(activity, R.id.latency).endsWith(" ms"));
     ImageView picture = activity.findViewById(R.id.picture);
