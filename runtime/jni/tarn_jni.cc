@@ -1,6 +1,6 @@
-// org.tarn.Native: runtime/c_api.h for Java. One function each, no logic but the crossing: text is UTF-8 in byte arrays,
-// handles are longs, memory is that of direct buffers. Which handles and memory live is Java's side to know (Engine.java)
-// and the C API's to check.
+// org.tarn.Native: runtime/c_api.h for Java. One function each, no logic but the crossing: text is UTF-8 in byte
+// arrays, handles are longs, memory is that of direct buffers. Which handles and memory live is Java's side to know
+// (Engine.java) and the C API's to check.
 #include <jni.h>
 
 #include <cstdint>
