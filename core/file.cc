@@ -136,6 +136,24 @@ Result<std::string> read_file(const std::string& path, uint64_t max_bytes) {
   return bytes;
 }
 
+namespace {
+
+// `offset` is a multiple of the page size.
+Result<std::shared_ptr<void>> map_pages(const std::string& path, int fd, uint64_t offset, uint64_t size) {
+  if (size > PTRDIFF_MAX) return resource_exhausted("cannot map ", quoted(path), ": it has ", size, " bytes");
+  auto length = static_cast<size_t>(size);
+  void* none = reinterpret_cast<void*>(-1);  // MAP_FAILED
+  void* data = none;
+  int made = call(FileCall::kMap, path, [&] {
+    data = ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd, static_cast<off_t>(offset));
+    return data == none ? -1 : 0;
+  });
+  if (made != 0) return file_error("map", path, errno);
+  return std::shared_ptr<void>(data, [length](void* begin) { ::munmap(begin, length); });
+}
+
+}  // namespace
+
 Result<MappedFile> map_file(const std::string& path) {
   TARN_RETURN_IF_ERROR(check_path("map", path));
   Descriptor file(open_for_reading(path), path);
@@ -143,17 +161,27 @@ Result<MappedFile> map_file(const std::string& path) {
   TARN_ASSIGN_OR_RETURN(uint64_t size, regular_size("map", path, file.get()));
   MappedFile mapped;
   if (size == 0) return mapped;
-  if (size > PTRDIFF_MAX) return resource_exhausted("cannot map ", quoted(path), ": it has ", size, " bytes");
-  auto length = static_cast<size_t>(size);
-  void* none = reinterpret_cast<void*>(-1);  // MAP_FAILED
-  void* data = none;
-  int made = call(FileCall::kMap, path, [&] {
-    data = ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE, file.get(), 0);
-    return data == none ? -1 : 0;
-  });
-  if (made != 0) return file_error("map", path, errno);
-  mapped.bytes_ = {static_cast<const char*>(data), length};
-  mapped.owner_ = std::shared_ptr<const void>(data, [length](void* begin) { ::munmap(begin, length); });
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<void> pages, map_pages(path, file.get(), 0, size));
+  mapped.bytes_ = {static_cast<const char*>(pages.get()), static_cast<size_t>(size)};
+  mapped.owner_ = std::move(pages);
+  return mapped;
+}
+
+Result<MappedFile> map_descriptor(int fd, uint64_t offset, std::optional<uint64_t> length) {
+  const std::string name = str_cat("descriptor ", fd);
+  TARN_ASSIGN_OR_RETURN(uint64_t size, regular_size("map", name, fd));
+  if (offset > size || (length && *length > size - offset)) {
+    return out_of_range("cannot map ", quoted(name), ": ", length ? str_cat(*length, " bytes") : "what is there",
+                        " from byte ", offset, ", but the file has ", size);
+  }
+  uint64_t bytes = length.value_or(size - offset);
+  MappedFile mapped;
+  if (bytes == 0) return mapped;
+  const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t before = offset % page;  // of the page that it begins in
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<void> pages, map_pages(name, fd, offset - before, before + bytes));
+  mapped.bytes_ = {static_cast<const char*>(pages.get()) + before, static_cast<size_t>(bytes)};
+  mapped.owner_ = std::move(pages);
   return mapped;
 }
 

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,11 +39,15 @@ class MappedFile {
 
  private:
   friend Result<MappedFile> map_file(const std::string& path);
+  friend Result<MappedFile> map_descriptor(int fd, uint64_t offset, std::optional<uint64_t> length);
   std::string_view bytes_;
   std::shared_ptr<const void> owner_;
 };
 
 Result<MappedFile> map_file(const std::string& path);
+// Bytes of an open file from any offset on (no length: up to its end). The descriptor stays the caller's, and may be
+// closed afterwards.
+Result<MappedFile> map_descriptor(int fd, uint64_t offset, std::optional<uint64_t> length);
 
 // An open file read at any position; what is renamed over its path meanwhile does not change it. Thread-safe.
 class RandomAccessFile {

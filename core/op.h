@@ -167,6 +167,17 @@ class GradContext {
 using InferFunction = Status (*)(InferContext&);
 using GradientFunction = Status (*)(GradContext&);
 
+// The parts of an op that an app brings along while it runs: functions with what they need beside them. Held by
+// shared_ptr.
+class CustomOp : public std::enable_shared_from_this<CustomOp> {
+ public:
+  virtual ~CustomOp() = default;
+  // Its `custom` is this; lives as long.
+  virtual const struct OpDef& def() const = 0;
+  virtual Status infer(std::string_view node, InferContext& context) const = 0;
+  virtual std::unique_ptr<Kernel> make_kernel() const = 0;
+};
+
 // The core part: all that an app needs.
 struct OpDef {
   std::string_view name;
@@ -181,6 +192,7 @@ struct OpDef {
   Activation activation = Activation::kNone;  // may be fused as this into a kTakesEpilogue producer
   Control control = Control::kNone;
   ServiceId needs = ServiceId::kCount;  // kCount: none
+  const CustomOp* custom = nullptr;     // then `infer` and the kernels' `make` are its
 };
 
 // The whole of it, in binaries that build, train or document graphs.

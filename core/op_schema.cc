@@ -475,6 +475,12 @@ OpRegistry::OpRegistry(std::span<const OpDef* const> defs) {
   sort();
 }
 
+OpRegistry::OpRegistry(const OpRegistry& base, std::span<const OpDef* const> more)
+    : ops_(base.ops_), errors_(base.errors_) {
+  for (const OpDef* def : more) add(*def, nullptr);
+  sort();
+}
+
 void OpRegistry::add(const OpDef& def, const OpEntry* entry) {
   Result<OpSchema> schema = OpSchema::parse(def);
   if (!schema.ok()) {
@@ -520,6 +526,10 @@ Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& at
                        type_names(there), ")");
 }
 
+std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel) {
+  return op.custom != nullptr ? op.custom->make_kernel() : kernel.make();
+}
+
 Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs, const NodeTypes& types,
                   std::span<const Fact> inputs, std::vector<Fact>& outputs) {
   outputs.assign(types.outputs.size(), Fact{});
@@ -532,9 +542,9 @@ Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap
   for (Fact& output : outputs) {
     if (hands_on && output.dtype == DType::kResource) output.behind = inputs[0].behind;
   }
-  if (op.def->infer == nullptr) return {};
+  if (op.def->infer == nullptr && op.def->custom == nullptr) return {};
   InferContext context(attrs, inputs, outputs);
-  Status status = op.def->infer(context);
+  Status status = op.def->custom != nullptr ? op.def->custom->infer(node, context) : op.def->infer(context);
   if (status.ok()) return status;
   return Status(status.code(), str_cat(node_label(op.def->name, node), ": ", status.message(),
                                        input_facts_text(op.schema, attrs, inputs)))

@@ -104,6 +104,7 @@ class OpRegistry {
   // A signature that does not parse is a defect of the op's file: it is left out and named by errors().
   explicit OpRegistry(std::span<const OpFile* const> files);
   explicit OpRegistry(std::span<const OpDef* const> defs);
+  OpRegistry(const OpRegistry& base, std::span<const OpDef* const> more);
 
   const Op* find(std::string_view name) const;
   // All ops, sorted by name.
@@ -121,6 +122,8 @@ class OpRegistry {
 // Which kernel runs a node: the first of `backends` that has one for the node's dtype. The error names op, dtype attr,
 // dtype and the dtypes there are.
 Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& attrs, std::span<const Backend> backends);
+
+std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel);
 
 // Runs an op's infer function on facts: outputs get dtypes from `types` and shapes from infer. The error carries
 // "Conv2D 'conv1': …" and the facts of the inputs.

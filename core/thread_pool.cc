@@ -3,10 +3,39 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace tarn {
+
+namespace {
+
+using Function = void (*)(const void* context, int64_t begin, int64_t end, int thread);
+
+struct Work {
+  Function function = nullptr;
+  const void* context = nullptr;
+  int64_t n = 0, piece = 0;
+  int ranges = 0;
+  const StopSignal* stop = nullptr;
+
+  void run_range(int i) const {
+    int64_t begin = n * i / ranges;
+    const int64_t end = n * (i + 1) / ranges;
+    if (stop != nullptr) {
+      while (end - begin > piece) {
+        if (stop->is_stopped()) return;
+        function(context, begin, begin + piece, i);
+        begin += piece;
+      }
+      if (stop->is_stopped()) return;
+    }
+    function(context, begin, end, i);
+  }
+};
+
+}  // namespace
 
 struct ThreadPool::State {
   std::mutex turn;  // one parallel_for at a time
@@ -15,14 +44,8 @@ struct ThreadPool::State {
   uint64_t round = 0;
   int pending = 0;
   bool stop = false;
-  // The work of this round.
-  Function function = nullptr;
-  const void* context = nullptr;
-  int64_t n = 0;
-  int ranges = 0;
+  Work work;  // of this round
   std::vector<std::thread> workers;
-
-  void run_range(int i) const { function(context, n * i / ranges, n * (i + 1) / ranges, i); }
 
   void worker(int index) {
     uint64_t seen = 0;
@@ -31,20 +54,30 @@ struct ThreadPool::State {
       wake.wait(lock, [&] { return stop || round != seen; });
       if (stop) return;
       seen = round;
-      if (index >= ranges) continue;
+      if (index >= work.ranges) continue;
       lock.unlock();
-      run_range(index);
+      work.run_range(index);
       lock.lock();
       if (--pending == 0) done.notify_one();
     }
   }
 };
 
-ThreadPool::ThreadPool(int threads)
-    : threads_(threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
+ThreadPool::ThreadPool(int threads, const StopSignal* stop)
+    : threads_(threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+      stop_(stop) {
   if (threads_ == 1) return;
   state_ = std::make_unique<State>();
-  for (int i = 1; i < threads_; ++i) state_->workers.emplace_back([state = state_.get(), i] { state->worker(i); });
+  state_->workers.reserve(static_cast<size_t>(threads_));
+#ifdef __cpp_exceptions
+  try {
+#endif
+    for (int i = 1; i < threads_; ++i) state_->workers.emplace_back([state = state_.get(), i] { state->worker(i); });
+#ifdef __cpp_exceptions
+  } catch (const std::system_error&) {
+    threads_ = static_cast<int>(state_->workers.size()) + 1;  // as many as the system gives
+  }
+#endif
 }
 
 ThreadPool::~ThreadPool() {
@@ -57,25 +90,23 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-void ThreadPool::run(int64_t n, int64_t min_range, Function function, const void* context) {
+void ThreadPool::run(int64_t n, int64_t min_range, int64_t piece, Function function, const void* context) {
   if (n <= 0) return;
   int64_t ranges = std::min<int64_t>(threads_, std::max<int64_t>(1, n / std::max<int64_t>(1, min_range)));
+  const Work work{function, context, n, piece, static_cast<int>(ranges), stop_};
   if (ranges == 1) {
-    function(context, 0, n, 0);
+    work.run_range(0);
     return;
   }
   std::lock_guard turn(state_->turn);
   {
     std::lock_guard lock(state_->mutex);
-    state_->function = function;
-    state_->context = context;
-    state_->n = n;
-    state_->ranges = static_cast<int>(ranges);
+    state_->work = work;
     state_->pending = static_cast<int>(ranges) - 1;
     ++state_->round;
   }
   state_->wake.notify_all();
-  state_->run_range(0);
+  work.run_range(0);
   std::unique_lock lock(state_->mutex);
   state_->done.wait(lock, [&] { return state_->pending == 0; });
 }

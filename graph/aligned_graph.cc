@@ -11,7 +11,6 @@
 namespace tarn {
 namespace {
 
-constexpr uint32_t kPaddingField = 1000;
 // Length-delimited fields, each a field number and wire type 2.
 constexpr char kNodeKey = 1 << 3 | 2;  // GraphDef.node
 constexpr char kAttrKey = 5 << 3 | 2;  // NodeDef.attr, a map: of its entries key and value

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 
 namespace tarn {
 
+constexpr uint32_t kPaddingField = 1000;    // its number, in whatever message
 constexpr size_t kContentAlignment = 64;  // bytes: a cache line, and the widest vector
 constexpr size_t kAlignedContent = size_t{16}
                                    << 10;  // shorter contents are copied in no time; the field takes up to 68

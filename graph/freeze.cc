@@ -12,6 +12,7 @@
 #include "graph/freeze_state.h"
 #include "graph/freeze_updates.h"
 #include "graph/functions.h"
+#include "graph/image_metadata.h"
 #include "graph/model_info.h"
 #include "graph/records.h"
 #include "graph/variable_values.h"
@@ -434,6 +435,9 @@ class Freezer {
                           graph_of_records(graph_, std::move(records_), {.heading = "the frozen graph is not valid"}));
     drop_uncalled_library(frozen.graph);
     drop_self_test(frozen.graph);
+    for (std::string& note : take_metadata_of_preparations(frozen.graph)) frozen.notes.push_back(std::move(note));
+    for (const std::string& name : drop_metadata_of_missing(frozen.graph))
+      frozen.notes.push_back(str_cat("what was told of ", quoted(name), " (metadata) is dropped: it is gone"));
     for (std::string& warning : unfrozen_state(graph_, frozen.graph, options_.outputs, filled_tables_, table_reasons_))
       frozen.warnings.push_back(std::move(warning));
     return frozen;

@@ -200,6 +200,8 @@ ImageInputs image_inputs(const Graph& graph, const std::vector<bool>& needed) {
     std::string text = decoder.op;
     auto channels = decoder.attrs.get_or<int64_t>("channels", 0);
     if (channels > 0) str_append(text, " channels=", channels);
+    auto decoded = decoder.attrs.get_or<DType>("dtype", DType::kUInt8);
+    if (decoded != DType::kUInt8) str_append(text, " ", dtype_name(decoded));
     bool channels_are_last = channels > 0;
     NodeId last = id;
     while (true) {
@@ -225,7 +227,7 @@ ImageInputs image_inputs(const Graph& graph, const std::vector<bool>& needed) {
     Shape shape = fact.shape;
     if (channels_are_last && shape.has_rank() && shape.rank() > 0 && shape.dim(-1) == kUnknownDim)
       shape.set_dim(shape.rank() - 1, channels);
-    DType dtype = last == id ? decoder.attrs.get_or<DType>("dtype", DType::kUInt8) : fact.dtype;
+    DType dtype = last == id ? decoded : fact.dtype;
     images.inputs.push_back({{last, 0}, graph.node(last).name, dtype, shape, text, id});
   }
   return images;

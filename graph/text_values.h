@@ -46,6 +46,8 @@ class ValueReader {
   int depth_ = 0;
 };
 
+// The line that holds a graph's model_info.
+std::string model_info_line(std::string_view model_info);
 // "f32[?,28]"; "?" if nothing is known.
 std::string type_text(const Fact& fact);
 // The elements of a constant: "{1, 2}" …

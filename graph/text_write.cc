@@ -135,6 +135,10 @@ std::string versions_text(const Versions& versions) {
 
 }  // namespace
 
+std::string model_info_line(std::string_view model_info) {
+  return str_cat("@model_info base64\"", base64_encode(model_info), "\"\n");
+}
+
 std::string node_to_text(const Graph& graph, NodeId id, const TextWriteOptions& options) {
   return NodeWriter(graph, graph.node(id), options).run();
 }
@@ -145,7 +149,7 @@ std::string graph_to_text(const Graph& graph, const TextWriteOptions& options) {
   if (versions.producer != 0 || versions.min_consumer != 0 || !versions.bad_consumers.empty())
     out += versions_text(versions);
   if (!graph.library.empty()) str_append(out, "@library base64\"", base64_encode(graph.library), "\"\n");
-  if (!graph.model_info.empty()) str_append(out, "@model_info base64\"", base64_encode(graph.model_info), "\"\n");
+  if (!graph.model_info.empty()) out += model_info_line(graph.model_info);
   for (NodeId id : graph.ids()) str_append(out, node_to_text(graph, id, options), "\n");
   return out;
 }

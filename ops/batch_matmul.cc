@@ -155,7 +155,7 @@ class BatchMatMulKernel : public Kernel {
     double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) / 8 + 1;
     auto least = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(kElementsPerRange) / work));
     c.threads().parallel_for(plan.batches, least, [&](int64_t begin, int64_t end, int thread) {
-      ThreadPool alone(1);  // starts no thread
+      ThreadPool alone(1, c.threads().stop());  // starts no thread
       char* memory = static_cast<char*>(scratch) + static_cast<size_t>(thread) * plan.bytes_per_thread;
       for (int64_t i = begin; i < end; ++i) multiply(alone, i, memory);
     });

@@ -461,7 +461,7 @@ class EinsumKernel : public Kernel {
       double cost = static_cast<double>(matrix.m) * static_cast<double>(matrix.n) * static_cast<double>(matrix.k) / 8;
       auto least = std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(kElementsPerRange) / (cost + 1)));
       pool.parallel_for(batches, least, [&](int64_t begin, int64_t end, int thread) {
-        ThreadPool alone(1);  // starts no thread
+        ThreadPool alone(1, pool.stop());  // starts no thread
         for (int64_t i = begin; i < end; ++i) one(alone, i, scratch + static_cast<size_t>(thread) * bytes_per_thread);
       });
     }

@@ -91,9 +91,9 @@ Status multiply(RunContext& c, const Product& p, int32_t a_zero, int32_t b_zero,
   kernels::pack_codes(p.transpose_b, p.k, p.n, b, p.transpose_b ? p.k : p.n, b_zero, packed);
   const int64_t depth = kernels::code_depth(p.k), rows = block_rows();
   const kernels::CodeDifferences write_differences = kernels::code_differences();
-  c.threads().parallel_for(p.m, kernels::code_tile_rows(), [&](int64_t begin, int64_t end, int thread) {
+  c.threads().parallel_for_whole(p.m, kernels::code_tile_rows(), [&](int64_t begin, int64_t end, int thread) {
     auto* differences = reinterpret_cast<int16_t*>(rows_of(thread));
-    for (int64_t first = begin; first < end; first += rows) {
+    for (int64_t first = begin; first < end && !c.threads().is_stopped(); first += rows) {
       const int64_t count = std::min(rows, end - first);
       for (int64_t i = 0; i < count; ++i) {
         int16_t* to = differences + i * depth;

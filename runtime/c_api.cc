@@ -1,219 +1,290 @@
 #include "runtime/c_api.h"
 
+#include <cstddef>
 #include <cstring>
 
-#include "runtime/engine.h"
-#include "runtime/self_test.h"
-
-struct tarn_engine {
-  explicit tarn_engine(std::shared_ptr<const tarn::Engine> model) : context(std::move(model)) {}
-  tarn::EngineContext context;
-};
+#include "core/file.h"
+#include "runtime/c_api_calls.h"
+#include "runtime/wire.h"
 
 namespace {
 
+using tarn::quoted;
+using tarn::Result;
 using tarn::Status;
+using tarn::c_api::EngineState;
+using tarn::c_api::find;
+using tarn::c_api::kNoText;
+using tarn::c_api::look;
+using tarn::c_api::ModelState;
+using tarn::c_api::new_handle;
+using tarn::c_api::null_argument;
+using tarn::c_api::report;
+using tarn::c_api::write_shape;
 
-std::string& last_error() {
-  thread_local std::string text;
-  return text;
+// --- loading ---
+
+Result<std::shared_ptr<ModelState>> make_model(std::string_view bytes, std::shared_ptr<const void> owner,
+                                               bool is_mapped, std::string name) {
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<tarn::WireGraph> graph, tarn::WireGraph::parse(bytes, std::move(owner), name));
+  if (is_mapped) graph->set_mapped();
+  return std::make_shared<ModelState>(std::shared_ptr<const tarn::NodeSource>(std::move(graph)), std::move(name),
+                                      bytes.size());
 }
 
-tarn_code report(const Status& status) {
-  if (status.ok()) return TARN_OK;
-  last_error() = status.message();
-  return static_cast<tarn_code>(status.code());
+Result<std::shared_ptr<ModelState>> model_of_file(const char* path) {
+  if (path == nullptr) return null_argument("path");
+  TARN_ASSIGN_OR_RETURN(tarn::MappedFile file, tarn::map_file(path));
+  return make_model(file.bytes(), file.owner(), true, path);
 }
 
-tarn_code null_handle(const char* what) {
-  return report(tarn::invalid_argument(what, " is NULL"));
+Result<std::shared_ptr<ModelState>> model_of_descriptor(int fd, int64_t offset, int64_t length) {
+  if (offset < 0 || length < -1) {
+    return tarn::invalid_argument(offset < 0 ? "offset is " : "length is ", offset < 0 ? offset : length,
+                                  offset < 0 ? "" : ", expected a number of bytes, or -1");
+  }
+  std::optional<uint64_t> bytes;
+  if (length >= 0) bytes = static_cast<uint64_t>(length);
+  TARN_ASSIGN_OR_RETURN(tarn::MappedFile file, tarn::map_descriptor(fd, static_cast<uint64_t>(offset), bytes));
+  return make_model(file.bytes(), file.owner(), true, tarn::str_cat("descriptor ", fd));
 }
 
-tarn::Result<tarn::EngineOptions> to_options(const tarn_options* options) {
+Result<std::shared_ptr<ModelState>> model_of_memory(const void* bytes, size_t size) {
+  if (bytes == nullptr) return null_argument("bytes");
+  static constexpr char kCallersMemory = 0;
+  return make_model({static_cast<const char*>(bytes), size},
+                    std::shared_ptr<const void>(&kCallersMemory, [](const void*) {}), false, "model in memory");
+}
+
+Status set_limit(const char* name, int64_t given, int64_t& limit) {
+  if (given < 0)
+    return tarn::invalid_argument("tarn_options.", name, " is ", given, ", expected 0 (the default) or more");
+  if (given > 0) limit = given;
+  return {};
+}
+
+Result<tarn::EngineOptions> to_options(const tarn_options* given) {
   tarn::EngineOptions result;
-  if (options == nullptr) return result;
-  if (options->struct_size < sizeof(tarn_options)) {
-    return tarn::invalid_argument("tarn_options.struct_size is ", options->struct_size, ", expected ",
+  if (given == nullptr) return result;
+  constexpr size_t kFirstSize = offsetof(tarn_options, most_nodes);  // of version 1
+  if (given->struct_size < kFirstSize) {
+    return tarn::invalid_argument("tarn_options.struct_size is ", given->struct_size, ", expected ",
                                   sizeof(tarn_options));
   }
-  constexpr int kMostThreads = 256;
-  if (options->threads < -1 || options->threads > kMostThreads) {
-    return tarn::invalid_argument("tarn_options.threads is ", options->threads, ", expected -1 to ", kMostThreads);
+  // What an older program has not is zero; what a newer one has must be.
+  tarn_options options = {};
+  std::memcpy(&options, given, std::min(given->struct_size, sizeof(options)));
+  const auto* bytes = reinterpret_cast<const char*>(given);
+  for (size_t i = sizeof(options); i < given->struct_size; ++i) {
+    if (bytes[i] == 0) continue;
+    return tarn::unimplemented("tarn_options has a field set at byte ", i, " that this library (version ",
+                               TARN_C_API_VERSION, " of the C API) does not know");
   }
-  result.threads = options->threads == -1 ? 0 : options->threads == 0 ? 1 : options->threads;
-  if (options->input_names != nullptr) result.inputs = tarn::str_split(options->input_names, ',', true);
-  if (options->output_names != nullptr) result.outputs = tarn::str_split(options->output_names, ',', true);
+  TARN_ASSIGN_OR_RETURN(result.custom_ops, tarn::c_api::make_custom_ops(options.custom_ops, options.custom_op_count));
+  TARN_ASSIGN_OR_RETURN(result.threads, tarn::c_api::engine_threads(options.threads));
+  if (options.input_names != nullptr) result.inputs = tarn::str_split(options.input_names, ',', true);
+  if (options.output_names != nullptr) result.outputs = tarn::str_split(options.output_names, ',', true);
+  TARN_RETURN_IF_ERROR(set_limit("most_nodes", options.most_nodes, result.limits.most_nodes));
+  TARN_RETURN_IF_ERROR(set_limit("most_bytes", options.most_bytes, result.limits.most_bytes));
+  TARN_RETURN_IF_ERROR(set_limit("most_value_bytes", options.most_value_bytes, result.limits.most_value_bytes));
+  TARN_RETURN_IF_ERROR(set_limit("most_iterations", options.most_iterations, result.limits.most_iterations));
+  TARN_RETURN_IF_ERROR(set_limit("deadline_ms", options.deadline_ms, result.limits.timeout_ms));
   return result;
 }
 
-tarn_engine* finish_load(tarn::Result<std::shared_ptr<const tarn::Engine>> engine) {
-  if (!engine.ok()) {
-    report(engine.status());
-    return nullptr;
-  }
-  return new tarn_engine(*std::move(engine));
+tarn_model* give(Result<std::shared_ptr<ModelState>> model) {
+  return model.ok() ? new_handle<tarn_model>(*std::move(model)) : (report(model.status()), nullptr);
+}
+
+// The options are made first: what they bring along is released also where the model is bad.
+tarn_engine* give(Result<tarn::EngineOptions> options, Result<std::shared_ptr<ModelState>> model) {
+  if (!options.ok() || !model.ok()) return report(options.ok() ? model.status() : options.status()), nullptr;
+  auto engine = tarn::Engine::load_source((*model)->graph(), (*model)->name(), *std::move(options));
+  if (!engine.ok()) return report(engine.status()), nullptr;
+  return new_handle<tarn_engine>(std::make_shared<EngineState>(*std::move(model), *std::move(engine)));
 }
 
 const tarn::EngineTensorInfo* info_of(const std::vector<tarn::EngineTensorInfo>& tensors, int index) {
-  if (index < 0 || index >= static_cast<int>(tensors.size())) {
-    report(tarn::out_of_range("index ", index, " is out of range: there are ", tensors.size()));
-    return nullptr;
-  }
-  return &tensors[static_cast<size_t>(index)];
+  if (index >= 0 && index < static_cast<int>(tensors.size())) return &tensors[static_cast<size_t>(index)];
+  report(tarn::out_of_range("index ", index, " is out of range: there are ", tensors.size()));
+  return nullptr;
 }
 
-int write_shape(const tarn::Shape& shape, int64_t* dims, int capacity) {
-  for (int d = 0; d < shape.rank() && d < capacity && dims != nullptr; ++d) dims[d] = shape.dim(d);
-  return shape.rank();
-}
-
-const tarn::TensorView* output_of(const tarn_engine* engine, int index) {
-  if (engine == nullptr) {
-    null_handle("engine");
-    return nullptr;
-  }
-  auto view = engine->context.output(index);
-  if (!view.ok()) report(view.status());
-  return view.ok() ? *view : nullptr;
+const char* text_at(const std::vector<std::string>& texts, int index) {
+  if (index >= 0 && index < static_cast<int>(texts.size())) return texts[static_cast<size_t>(index)].c_str();
+  report(tarn::out_of_range("index ", index, " is out of range: there are ", texts.size()));
+  return nullptr;
 }
 
 }  // namespace
 
+// --- the library ---
+
 const char* tarn_version(void) {
-  return "0.1.0";
+  return TARN_VERSION;
 }
-const char* tarn_last_error(void) {
-  return last_error().c_str();
+int tarn_api_version(void) {
+  return TARN_C_API_VERSION;
+}
+const char* tarn_code_name(int code) {
+  bool is_code = code >= TARN_OK && code <= TARN_DATA_LOSS;
+  return tarn::code_name(is_code ? static_cast<tarn::Code>(code) : tarn::Code::kUnknown).data();
+}
+const char* tarn_dtype_name(int dtype) {
+  return tarn::dtype_is_known(dtype) ? tarn::dtype_name(static_cast<tarn::DType>(dtype)).data() : "unknown";
+}
+size_t tarn_dtype_size(int dtype) {
+  return tarn::dtype_is_known(dtype) ? tarn::dtype_size(static_cast<tarn::DType>(dtype)) : 0;
 }
 
+// --- models ---
+
+tarn_model* tarn_model_load(const char* path) {
+  return give(model_of_file(path));
+}
+tarn_model* tarn_model_load_fd(int fd, int64_t offset, int64_t length) {
+  return give(model_of_descriptor(fd, offset, length));
+}
+tarn_model* tarn_model_load_memory(const void* bytes, size_t size) {
+  return give(model_of_memory(bytes, size));
+}
+
+void tarn_model_free(tarn_model* model) {
+  auto state = model == nullptr ? nullptr : find(model).value_or(nullptr);
+  if (model != nullptr && !tarn::handles().remove(reinterpret_cast<uintptr_t>(model), ModelState::kKind))
+    report(find(model).status());
+}
+
+int tarn_model_producer(const tarn_model* model) {
+  return look(model, -1, [](const ModelState& state) { return state.graph()->producer(); });
+}
+int64_t tarn_model_bytes(const tarn_model* model) {
+  return look(model, int64_t{-1}, [](const ModelState& state) { return static_cast<int64_t>(state.bytes()); });
+}
+int tarn_model_node_count(const tarn_model* model) {
+  return look(model, -1, [](const ModelState& state) { return state.graph()->node_count(); });
+}
+int tarn_model_find_node(const tarn_model* model, const char* name) {
+  if (name == nullptr) return report(null_argument("name")), -1;
+  return look(model, -1, [&](const ModelState& state) {
+    int node = state.graph()->find(name);
+    if (node < 0)
+      report(tarn::not_found("the model has no node ", quoted(name), tarn::did_you_mean(name, state.texts().names)));
+    return node;
+  });
+}
+const char* tarn_model_node_name(const tarn_model* model, int node) {
+  return look(model, kNoText, [&](const ModelState& state) { return text_at(state.texts().names, node); });
+}
+const char* tarn_model_node_op(const tarn_model* model, int node) {
+  return look(model, kNoText, [&](const ModelState& state) { return text_at(state.texts().ops, node); });
+}
+int tarn_model_op_count(const tarn_model* model) {
+  return look(model, -1, [](const ModelState& state) { return static_cast<int>(state.texts().distinct_ops.size()); });
+}
+const char* tarn_model_op_name(const tarn_model* model, int index) {
+  return look(model, kNoText, [&](const ModelState& state) { return text_at(state.texts().distinct_ops, index); });
+}
+
+int tarn_model_metadata_count(const tarn_model* model) {
+  return look(model, -1, [](const ModelState& state) {
+    auto keys = state.metadata_keys();
+    return keys.ok() ? static_cast<int>((*keys)->size()) : (report(keys.status()), -1);
+  });
+}
+const char* tarn_model_metadata_key(const tarn_model* model, int index) {
+  return look(model, kNoText, [&](const ModelState& state) {
+    auto keys = state.metadata_keys();
+    return keys.ok() ? text_at(**keys, index) : (report(keys.status()), kNoText);
+  });
+}
+const char* tarn_model_metadata(const tarn_model* model, const char* key) {
+  if (key == nullptr) return report(null_argument("key")), nullptr;
+  return look(model, kNoText, [&](const ModelState& state) {
+    auto text = state.metadata_text(key);
+    return text.ok() ? *text : (report(text.status()), kNoText);
+  });
+}
+
+// --- engines ---
+
+tarn_engine* tarn_engine_new(const tarn_model* model, const tarn_options* options) {
+  return give(to_options(options), find(model));
+}
 tarn_engine* tarn_engine_load(const char* path, const tarn_options* options) {
-  if (path == nullptr) return null_handle("path"), nullptr;
-  auto parsed = to_options(options);
-  if (!parsed.ok()) return report(parsed.status()), nullptr;
-  return finish_load(tarn::Engine::load_file(path, *std::move(parsed)));
+  return give(to_options(options), model_of_file(path));
 }
-
+tarn_engine* tarn_engine_load_fd(int fd, int64_t offset, int64_t length, const tarn_options* options) {
+  return give(to_options(options), model_of_descriptor(fd, offset, length));
+}
 tarn_engine* tarn_engine_load_memory(const void* bytes, size_t size, const tarn_options* options) {
-  if (bytes == nullptr) return null_handle("bytes"), nullptr;
-  auto parsed = to_options(options);
-  if (!parsed.ok()) return report(parsed.status()), nullptr;
-  return finish_load(tarn::Engine::load_bytes({static_cast<const char*>(bytes), size}, nullptr, "model in memory",
-                                              *std::move(parsed)));
+  return give(to_options(options), model_of_memory(bytes, size));
 }
 
 tarn_engine* tarn_engine_clone(const tarn_engine* engine) {
-  if (engine == nullptr) return null_handle("engine"), nullptr;
-  return new tarn_engine(engine->context.engine().shared_from_this());
+  return look(engine, static_cast<tarn_engine*>(nullptr), [](const EngineState& state) {
+    return new_handle<tarn_engine>(
+        std::make_shared<EngineState>(state.model, state.context.engine().shared_from_this()));
+  });
+}
+
+tarn_model* tarn_engine_model(const tarn_engine* engine) {
+  return look(engine, static_cast<tarn_model*>(nullptr), [](const EngineState& state) {
+    return new_handle<tarn_model>(
+        std::make_shared<ModelState>(state.model->graph(), state.model->name(), state.model->bytes()));
+  });
 }
 
 void tarn_engine_free(tarn_engine* engine) {
-  delete engine;
+  if (engine == nullptr) return;
+  auto state = find(engine);
+  Status status = state.ok() ? (*state)->turn.close([&] { (*state)->context.cancel(); }) : state.status();
+  if (status.ok() && !tarn::handles().remove(reinterpret_cast<uintptr_t>(engine), EngineState::kKind))
+    status = find(engine).status();
+  report(status);
 }
 
 int tarn_input_count(const tarn_engine* engine) {
-  if (engine == nullptr) return null_handle("engine"), -1;
-  return static_cast<int>(engine->context.engine().inputs().size());
+  return look(engine, -1, [](const EngineState& s) { return static_cast<int>(s.context.engine().inputs().size()); });
 }
-
 int tarn_output_count(const tarn_engine* engine) {
-  if (engine == nullptr) return null_handle("engine"), -1;
-  return static_cast<int>(engine->context.engine().outputs().size());
+  return look(engine, -1, [](const EngineState& s) { return static_cast<int>(s.context.engine().outputs().size()); });
 }
-
 const char* tarn_input_name(const tarn_engine* engine, int index) {
-  if (engine == nullptr) return null_handle("engine"), nullptr;
-  const auto* info = info_of(engine->context.engine().inputs(), index);
-  return info == nullptr ? nullptr : info->name.c_str();
+  return look(engine, kNoText, [&](const EngineState& state) {
+    const auto* info = info_of(state.context.engine().inputs(), index);
+    return info == nullptr ? nullptr : info->name.c_str();
+  });
 }
-
 const char* tarn_output_name(const tarn_engine* engine, int index) {
-  if (engine == nullptr) return null_handle("engine"), nullptr;
-  const auto* info = info_of(engine->context.engine().outputs(), index);
-  return info == nullptr ? nullptr : info->name.c_str();
+  return look(engine, kNoText, [&](const EngineState& state) {
+    const auto* info = info_of(state.context.engine().outputs(), index);
+    return info == nullptr ? nullptr : info->name.c_str();
+  });
 }
-
+int tarn_find_input(const tarn_engine* engine, const char* name) {
+  if (name == nullptr) return report(null_argument("name")), -1;
+  return look(engine, -1, [&](const EngineState& state) {
+    Result<int> index = state.context.engine().find_input(name);
+    return index.ok() ? *index : (report(index.status()), -1);
+  });
+}
+int tarn_find_output(const tarn_engine* engine, const char* name) {
+  if (name == nullptr) return report(null_argument("name")), -1;
+  return look(engine, -1, [&](const EngineState& state) {
+    Result<int> index = state.context.engine().find_output(name);
+    return index.ok() ? *index : (report(index.status()), -1);
+  });
+}
 int tarn_input_dtype(const tarn_engine* engine, int index) {
-  if (engine == nullptr) return null_handle("engine"), 0;
-  const auto* info = info_of(engine->context.engine().inputs(), index);
-  return info == nullptr ? 0 : static_cast<int>(info->dtype);
-}
-
-int tarn_input_shape(const tarn_engine* engine, int index, int64_t* dims, int capacity) {
-  if (engine == nullptr) return null_handle("engine"), -1;
-  const auto* info = info_of(engine->context.engine().inputs(), index);
-  return info == nullptr ? -1 : write_shape(info->shape, dims, capacity);
-}
-
-tarn_code tarn_set_input(tarn_engine* engine, const char* name, int dtype, const int64_t* dims, int rank,
-                         const void* data, size_t bytes) {
-  if (engine == nullptr) return null_handle("engine");
-  if (name == nullptr) return null_handle("name");
-  if (rank < 0 || rank > tarn::kMaxRank || (dims == nullptr && rank > 0)) {
-    return report(tarn::invalid_argument("input ", tarn::quoted(name), ": rank ", rank, " or its dims are not usable"));
-  }
-  auto index = engine->context.engine().find_input(name);
-  if (!index.ok()) return report(index.status());
-  const tarn::EngineTensorInfo& info = engine->context.engine().inputs()[static_cast<size_t>(*index)];
-  if (static_cast<int>(info.dtype) != dtype) {
-    std::string_view given =
-        tarn::dtype_is_known(dtype) ? tarn::dtype_name(static_cast<tarn::DType>(dtype)) : "an unknown dtype";
-    return report(tarn::invalid_argument("input ", tarn::quoted(name), ": expects ", tarn::dtype_name(info.dtype),
-                                         ", got ", given));
-  }
-  auto shape = tarn::Shape::make({dims, static_cast<size_t>(rank)});
-  if (!shape.ok()) return report(shape.status().with_context(tarn::str_cat("input ", tarn::quoted(name))));
-  return report(engine->context.set_input_memory(*index, *shape, data, bytes));
-}
-
-tarn_code tarn_prepare(tarn_engine* engine) {
-  return engine == nullptr ? null_handle("engine") : report(engine->context.prepare());
-}
-tarn_code tarn_run(tarn_engine* engine) {
-  return engine == nullptr ? null_handle("engine") : report(engine->context.run());
-}
-
-tarn_code tarn_self_test(const tarn_engine* engine) {
-  if (engine == nullptr) return null_handle("engine");
-  return report(tarn::run_self_test(engine->context.engine().shared_from_this()).status());
-}
-
-const void* tarn_output_data(const tarn_engine* engine, int index, size_t* bytes) {
-  const tarn::TensorView* view = output_of(engine, index);
-  if (view == nullptr) return nullptr;
-  if (bytes != nullptr) *bytes = static_cast<size_t>(view->count) * tarn::dtype_size(view->dtype);
-  return view->data;
-}
-
-int tarn_output_dtype(const tarn_engine* engine, int index) {
-  if (engine != nullptr && !engine->context.has_run()) {
-    const auto* info = info_of(engine->context.engine().outputs(), index);
+  return look(engine, 0, [&](const EngineState& state) {
+    const auto* info = info_of(state.context.engine().inputs(), index);
     return info == nullptr ? 0 : static_cast<int>(info->dtype);
-  }
-  const tarn::TensorView* view = output_of(engine, index);
-  return view == nullptr ? 0 : static_cast<int>(view->dtype);
+  });
 }
-
-int tarn_output_shape(const tarn_engine* engine, int index, int64_t* dims, int capacity) {
-  if (engine != nullptr && !engine->context.has_run()) {
-    const auto* info = info_of(engine->context.engine().outputs(), index);
+int tarn_input_shape(const tarn_engine* engine, int index, int64_t* dims, int capacity) {
+  return look(engine, -1, [&](const EngineState& state) {
+    const auto* info = info_of(state.context.engine().inputs(), index);
     return info == nullptr ? -1 : write_shape(info->shape, dims, capacity);
-  }
-  const tarn::TensorView* view = output_of(engine, index);
-  return view == nullptr ? -1 : write_shape(*view->shape, dims, capacity);
-}
-
-tarn_code tarn_get_output(const tarn_engine* engine, const char* name, void* data, size_t bytes) {
-  if (engine == nullptr) return null_handle("engine");
-  if (name == nullptr || data == nullptr) return null_handle(name == nullptr ? "name" : "data");
-  auto index = engine->context.engine().find_output(name);
-  if (!index.ok()) return report(index.status());
-  const tarn::TensorView* view = output_of(engine, *index);
-  if (view == nullptr) return TARN_FAILED_PRECONDITION;
-  size_t size = static_cast<size_t>(view->count) * tarn::dtype_size(view->dtype);
-  if (bytes != size) {
-    return report(
-        tarn::invalid_argument("output ", tarn::quoted(name), " has ", size, " bytes, the buffer has ", bytes));
-  }
-  if (size > 0) std::memcpy(data, view->data, size);
-  return TARN_OK;
+  });
 }

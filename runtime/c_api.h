@@ -131,8 +131,9 @@ TARN_API const char* tarn_model_node_op(const tarn_model* model, int node);
 /* The ops in use, sorted: each once. */
 TARN_API int tarn_model_op_count(const tarn_model* model);
 TARN_API const char* tarn_model_op_name(const tarn_model* model, int index);
-/* What is told of the model in the file (model_info --set): "author", "license", "labels" (one a line) … NULL if
- * nothing is told of `key`, which is an error only in the text of tarn_last_error(). */
+/* What is told of the model in its file (model_info --set), as text: "author", "license", "labels" (one a line),
+ * "mean" ("123.7,116.8,103.9"), "inputs/NAME/FIELD" … or "json", all of it (runtime/metadata.h has the keys). NULL
+ * where nothing is told of `key`; the error says what there is. Counted are the full keys that have something. */
 TARN_API int tarn_model_metadata_count(const tarn_model* model);
 TARN_API const char* tarn_model_metadata_key(const tarn_model* model, int index);
 TARN_API const char* tarn_model_metadata(const tarn_model* model, const char* key);
@@ -148,8 +149,8 @@ TARN_API tarn_engine* tarn_engine_load_fd(int fd, int64_t offset, int64_t length
 TARN_API tarn_engine* tarn_engine_load_memory(const void* bytes, size_t size, const tarn_options* options);
 /* Another engine on the same model, options, compiled programs and packed weights, with memory of its own. */
 TARN_API tarn_engine* tarn_engine_clone(const tarn_engine* engine);
-/* NULL is fine. A run that is under way in another thread is cancelled and waited for, so that afterwards nothing looks
- * at memory of yours. From within a run (a custom op) it is an error and frees nothing. */
+/* NULL is fine. A run that is under way in another thread is cancelled (a self-test is not) and waited for, so that
+ * afterwards nothing looks at memory of yours. From within a run (a custom op) it is an error and frees nothing. */
 TARN_API void tarn_engine_free(tarn_engine* engine);
 /* The model of an engine, as one more handle: free it. */
 TARN_API tarn_model* tarn_engine_model(const tarn_engine* engine);

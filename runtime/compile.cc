@@ -42,7 +42,10 @@ class Lowering {
     find_copies();
     check_sizes();
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
-    for (size_t s = 0; s < program_->steps.size(); ++s) prepare(s);
+    for (size_t s = 0; s < program_->steps.size(); ++s) {
+      if (state_.is_stopped()) return state_.stopped();
+      prepare(s);
+    }
     TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
     std::vector<int> kept;
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
@@ -377,7 +380,7 @@ class Lowering {
       state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
       return;
     }
-    step.kernel = (*def)->make();
+    step.kernel = make_kernel(*node.op->def, **def);
     PrepareContext asked = context();
     Status status = step.kernel->prepare(asked);
     for (const Fact& input : inputs) {
@@ -478,18 +481,26 @@ Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileR
   return facts;
 }
 
+Result<std::unique_ptr<InlinedGraph>> written_out(const NodeSource& source, const CompileRequest& request,
+                                                  const CompileOptions& options) {
+  int64_t most = options.limits.most_nodes;
+  if (source.node_count() > most)
+    return resource_exhausted("the graph has ", source.node_count(), " nodes, more than the ", most, " it may have");
+  return inline_calls(source, request, *options.ops, {.max_nodes = most});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Program>> compile(const NodeSource& source, const CompileRequest& request,
                                          const CompileOptions& options) {
-  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, inline_calls(source, request, *options.ops));
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, written_out(source, request, options));
   if (inlined == nullptr) return compile_inlined(source, request, options);
   return compile_inlined(inlined->source(), inlined->request(), options);
 }
 
 Result<std::vector<Fact>> check(const NodeSource& source, const CompileRequest& request, CompileOptions options) {
   options.most_folded_growth = 0;
-  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, inline_calls(source, request, *options.ops));
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<InlinedGraph> inlined, written_out(source, request, options));
   if (inlined == nullptr) return check_inlined(source, request, options);
   return check_inlined(inlined->source(), inlined->request(), options);
 }

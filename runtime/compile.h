@@ -41,7 +41,8 @@ struct CompileOptions {
   // from (dequantized weights).
   size_t most_folded_bytes = 1 << 16;
   size_t most_folded_growth = 4;
-  RunLimits limits = {};  // of the runs to come: what is known to be too large is refused now
+  RunLimits limits = {};             // of the runs to come: what is known to be too large is refused now
+  const StopSignal* stop = nullptr;  // of the run that this is done for: asked at each node
 };
 
 // Errors list every node that has no op or kernel here, all at once. Schedules writers of a variable after every reader

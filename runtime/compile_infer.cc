@@ -275,7 +275,7 @@ bool operator==(const Contents& a, const Contents& b) {
 
 // Infers what is marked in `again` and all that follows from it.
 void infer_pass(State& state, std::vector<char>& again) {
-  for (size_t n = 0; n < state.nodes.size(); ++n) {
+  for (size_t n = 0; n < state.nodes.size() && !state.is_stopped(); ++n) {
     WorkNode& node = state.nodes[n];
     auto changed = [&](int before) {
       return before >= 0 && static_cast<size_t>(before) < n && again[static_cast<size_t>(before)] != 0;
@@ -328,7 +328,7 @@ void infer_all(State& state) {
     std::map<int, Contents> contents = state.containers;
     infer_pass(state, again);
     if (state.frames.empty() && state.containers.empty()) return;
-    if (!find_changes(state, contents, again)) return;
+    if (state.is_stopped() || !find_changes(state, contents, again)) return;
     if (pass < kMostPasses) continue;
     for (const LoopFrame& frame : state.frames) {
       for (int merge : frame.merges) {
@@ -345,6 +345,7 @@ void infer_all(State& state) {
 
 void infer_and_fold(State& state) {
   infer_all(state);
+  if (state.is_stopped()) return state.problems.add(state.stopped());
   for (const WorkNode& node : state.nodes) {
     if (!node.problem.ok()) state.problems.add(node.problem);
   }

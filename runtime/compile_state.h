@@ -98,6 +98,11 @@ struct State {
   std::vector<int> targets;
   Problems problems;
 
+  bool is_stopped() const { return options.stop != nullptr && options.stop->is_stopped(); }
+  Status stopped() const {
+    return stopped_error(*options.stop, options.limits.timeout_ms, "it is being planned for the sizes of its inputs");
+  }
+
   const Fact& fact(Wire wire) const;
   std::vector<Fact> feed_facts;
   // Whether the wire is on a branch that is never taken.

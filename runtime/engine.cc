@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "core/file.h"
 #include "core/tensor_name.h"
@@ -54,6 +55,18 @@ DType dtype_by_use(const NodeSource& source, const OpRegistry& ops, Wire wire) {
   return DType::kInvalid;
 }
 
+bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
+  auto a_begin = reinterpret_cast<uintptr_t>(a), b_begin = reinterpret_cast<uintptr_t>(b);
+  return a_bytes > 0 && b_bytes > 0 && a_begin < b_begin + b_bytes && b_begin < a_begin + a_bytes;
+}
+
+Status judge_output_memory(std::string_view name, const Shape& shape, DType dtype, size_t bytes) {
+  auto needed = static_cast<size_t>(shape.elements()) * dtype_size(dtype);
+  if (needed == bytes) return {};
+  return invalid_argument("output ", quoted(name), ": ", dtype_name(dtype), shape.to_string(), " has ", needed,
+                          " bytes, its memory ", bytes);
+}
+
 // Seeds for random ops that have none of their own, other ones in every context: dropout that a model still has runs.
 class ContextSeeds : public RandomSeeds {
  public:
@@ -89,7 +102,7 @@ Result<std::shared_ptr<const Engine>> Engine::load_bytes(std::string_view bytes,
   return load_source(std::move(graph), std::move(name), std::move(options));
 }
 
-Result<std::shared_ptr<const Engine>> Engine::load_source(std::unique_ptr<NodeSource> graph, std::string name,
+Result<std::shared_ptr<const Engine>> Engine::load_source(std::shared_ptr<const NodeSource> graph, std::string name,
                                                           EngineOptions options) {
   std::shared_ptr<Engine> engine(new Engine);
   engine->name_ = std::move(name);
@@ -99,11 +112,26 @@ Result<std::shared_ptr<const Engine>> Engine::load_source(std::unique_ptr<NodeSo
   engine->offered_.set<ImageCodec>(engine->options_.images);
   engine->offered_.set<RegexCompiler>(engine->options_.regex);
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
-  Status status = engine->choose_inputs_and_outputs();
+  Status status = engine->add_custom_ops();
+  if (status.ok()) status = engine->choose_inputs_and_outputs();
   if (status.ok()) engine->find_table_initializers();
   if (status.ok()) status = engine->check_graph();
   if (!status.ok()) return status.with_context(quoted(engine->name_));
   return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::add_custom_ops() {
+  if (options_.custom_ops.empty()) return {};
+  std::vector<const OpDef*> defs;
+  for (const std::shared_ptr<const CustomOp>& op : options_.custom_ops) {
+    if (options_.ops->find(op->def().name) != nullptr)
+      return already_exists("op ", quoted(op->def().name), " is one that there is already: choose another name");
+    defs.push_back(&op->def());
+  }
+  own_ops_ = std::make_unique<OpRegistry>(*options_.ops, defs);
+  if (!own_ops_->errors().empty()) return invalid_argument(own_ops_->errors()[0]);
+  options_.ops = own_ops_.get();
+  return {};
 }
 
 Status Engine::choose_inputs_and_outputs() {
@@ -252,34 +280,41 @@ CompileOptions Engine::compile_options() const {
   return options;
 }
 
-Result<std::shared_ptr<const Program>> Engine::compile_for(std::span<const Shape> input_shapes) const {
-  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program,
-                        compile(*source_, request_for(input_shapes), compile_options()));
-  return std::shared_ptr<const Program>(std::move(program));
-}
-
-Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> input_shapes) const {
+Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> input_shapes, int threads,
+                                                       const RunLimits& limits, const StopSignal* stop) const {
   constexpr size_t kMostPrograms = 16;
-  std::lock_guard lock(mutex_);
+  CompileOptions options = compile_options();
+  options.threads = threads > 0 ? threads : ThreadPool(0).threads();
+  options.limits = limits;
+  options.stop = stop;
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  while (!lock.owns_lock() && stop != nullptr && !lock.try_lock()) {
+    // Another context's planning cannot be stopped from here, but waiting for it can.
+    if (stop->is_stopped()) return stopped_error(*stop, limits.timeout_ms, "it waits for another to be planned");
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  if (!lock.owns_lock()) lock.lock();
   for (const Compiled& compiled : programs_) {
-    if (std::equal(compiled.input_shapes.begin(), compiled.input_shapes.end(), input_shapes.begin(),
-                   input_shapes.end())) {
+    if (compiled.threads == options.threads && std::equal(compiled.input_shapes.begin(), compiled.input_shapes.end(),
+                                                          input_shapes.begin(), input_shapes.end())) {
       return compiled.program;
     }
   }
-  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, compile_for(input_shapes));
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> made, compile(*source_, request_for(input_shapes), options));
+  std::shared_ptr<const Program> program = std::move(made);
   if (programs_.size() == kMostPrograms) programs_.erase(programs_.begin());
-  programs_.push_back({{input_shapes.begin(), input_shapes.end()}, program});
+  programs_.push_back({{input_shapes.begin(), input_shapes.end()}, options.threads, program});
   return program;
 }
 
 EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
     : engine_(std::move(engine)),
-      pool_(engine_->options_.threads),
+      limits_(engine_->options_.limits),
       held_(engine_->inputs_.size()),
       shapes_(engine_->inputs_.size()),
       feeds_(engine_->inputs_.size()),
       is_set_(engine_->inputs_.size(), 0) {
+  set_threads(engine_->options_.threads);
   services_.set_resources(&resources_);
   seeds_ = std::make_unique<ContextSeeds>();
   services_.set<RandomSeeds>(seeds_.get());
@@ -289,10 +324,19 @@ EngineContext::EngineContext(std::shared_ptr<const Engine> engine)
 
 EngineContext::~EngineContext() = default;
 
-Status EngineContext::switch_program() {
-  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, engine_->program(shapes_));
-  if (context_ == nullptr || &context_->program() != program.get())
+void EngineContext::set_threads(int threads) {
+  if (pool_ != nullptr && threads == threads_) return;
+  threads_ = threads;
+  pool_ = std::make_unique<ThreadPool>(threads);
+  shapes_changed_ = true;
+}
+
+Status EngineContext::switch_program(const StopSignal* stop) {
+  TARN_ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, engine_->program(shapes_, threads_, limits_, stop));
+  if (context_ == nullptr || &context_->program() != program.get()) {
     context_ = std::make_unique<Context>(std::move(program));
+    has_run_ = false;  // what was put out went with the other
+  }
   shapes_changed_ = false;
   return context_->allocate();
 }
@@ -309,7 +353,7 @@ Status EngineContext::prepare() {
       if (shapes_[i].dim(d) < 0) shapes_[i].set_dim(d, 1);
     }
   }
-  return switch_program();
+  return switch_program(nullptr);
 }
 
 Status EngineContext::set_input(std::string_view name, const Tensor& tensor) {
@@ -335,11 +379,9 @@ Status EngineContext::set_input(int index, const Tensor& tensor) {
   for (int o = 0; has_run_ && o < static_cast<int>(engine_->outputs_.size()); ++o) {
     // What the last run put out lies where the next run writes.
     const TensorView& output = context_->fetched_view(o);
-    auto begin_of = [](const void* data) { return reinterpret_cast<uintptr_t>(data); };
     size_t bytes = static_cast<size_t>(output.count) * dtype_size(output.dtype);
-    if (tensor.byte_size() == 0 || bytes == 0 || begin_of(output.data) + bytes <= begin_of(tensor.data()) ||
-        begin_of(tensor.data()) + tensor.byte_size() <= begin_of(output.data))
-      continue;
+    bool is_callers = !output_memory_.empty() && output_memory_[static_cast<size_t>(o)].data == output.data;
+    if (is_callers || !overlap(output.data, bytes, tensor.data(), tensor.byte_size())) continue;
     TARN_ASSIGN_OR_RETURN(held_[i], Tensor::allocate(tensor.dtype(), tensor.shape()));
     std::memcpy(held_[i].mutable_data(), tensor.data(), tensor.byte_size());
     break;
@@ -381,12 +423,67 @@ Status EngineContext::set_input_memory(int index, const Shape& shape, const void
 Status EngineContext::fill_tables(const RunEnvironment& environment) {
   CompileRequest request;
   request.targets = engine_->table_initializers_;
-  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program,
-                        compile(*engine_->source_, request, engine_->compile_options()));
+  CompileOptions options = engine_->compile_options();
+  options.threads = pool_->threads();
+  TARN_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, compile(*engine_->source_, request, options));
   Context context(std::shared_ptr<const Program>{std::move(program)});
   TARN_RETURN_IF_ERROR(context.allocate());
   TARN_RETURN_IF_ERROR(context.run({}, {}, environment));
   tables_filled_ = true;
+  return {};
+}
+
+Status EngineContext::set_output_memory(int index, void* data, size_t bytes) {
+  if (index < 0 || index >= static_cast<int>(engine_->outputs_.size())) {
+    return out_of_range("output ", index, ": the model has ", engine_->outputs_.size(), " outputs");
+  }
+  const EngineTensorInfo& info = engine_->outputs_[static_cast<size_t>(index)];
+  if (data != nullptr && dtype_size(info.dtype) == 0)
+    return invalid_argument("output ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
+  output_memory_.resize(engine_->outputs_.size());
+  for (size_t o = 0; data != nullptr && o < output_memory_.size(); ++o) {
+    const OutputMemory& other = output_memory_[o];
+    if (static_cast<int>(o) != index && overlap(data, bytes, other.data, other.bytes)) {
+      return invalid_argument("output ", quoted(info.name), ": its memory overlaps that of output ",
+                              quoted(engine_->outputs_[o].name));
+    }
+  }
+  output_memory_[static_cast<size_t>(index)] = {data, data == nullptr ? 0 : bytes};
+  return {};
+}
+
+bool EngineContext::overlaps_an_input(const OutputMemory& memory) const {
+  for (const TensorView& feed : feeds_) {
+    size_t bytes = static_cast<size_t>(feed.count) * dtype_size(feed.dtype);
+    if (overlap(memory.data, memory.bytes, feed.data, bytes)) return true;
+  }
+  return false;
+}
+
+// Before a run: outputs whose size is known must have the size of their memory, and are made there where that can be.
+Status EngineContext::place_outputs() {
+  for (size_t o = 0; o < output_memory_.size(); ++o) {
+    const OutputMemory& memory = output_memory_[o];
+    const Fact& fact = context_->program().fetches[o];
+    bool is_known = memory.data != nullptr && fact.shape.is_fully_known();
+    if (is_known)
+      TARN_RETURN_IF_ERROR(judge_output_memory(engine_->outputs_[o].name, fact.shape, fact.dtype, memory.bytes));
+    bool is_aligned = reinterpret_cast<uintptr_t>(memory.data) % kTensorAlignment == 0;
+    bool may_be_made_there = is_known && memory.bytes > 0 && is_aligned && !overlaps_an_input(memory);
+    (void)context_->place_fetch(static_cast<int>(o), may_be_made_there ? memory.data : nullptr);
+  }
+  return {};
+}
+
+// After it: what was made elsewhere is copied.
+Status EngineContext::finish_outputs() {
+  for (size_t o = 0; o < output_memory_.size(); ++o) {
+    const OutputMemory& memory = output_memory_[o];
+    const TensorView& view = context_->fetched_view(static_cast<int>(o));
+    if (memory.data == nullptr || view.data == memory.data) continue;
+    TARN_RETURN_IF_ERROR(judge_output_memory(engine_->outputs_[o].name, *view.shape, view.dtype, memory.bytes));
+    if (memory.bytes > 0) std::memcpy(memory.data, view.data, memory.bytes);
+  }
   return {};
 }
 
@@ -397,17 +494,30 @@ Status EngineContext::run() {
     if (is_set_[i] == 0) problems.add(str_cat("input ", quoted(engine_->inputs_[i].name), " is not set"));
   }
   TARN_RETURN_IF_ERROR(problems.to_status(""));
-  if (context_ == nullptr || shapes_changed_) TARN_RETURN_IF_ERROR(switch_program());
+  stop_.begin(limits_.timeout_ms);
+  Status status = run_begun();
+  stop_.end();
+  has_run_ = status.ok();
+  return status;
+}
+
+Status EngineContext::run_begun() {
+  if (context_ == nullptr || shapes_changed_) TARN_RETURN_IF_ERROR(switch_program(&stop_));
   RunEnvironment environment;
-  environment.pool = &pool_;
+  environment.pool = pool_.get();
   environment.services = &services_;
-  environment.limits = engine_->options_.limits;
+  environment.limits = limits_;
+  environment.stop = &stop_;
   if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
+  TARN_RETURN_IF_ERROR(place_outputs());
   environment.on_step = on_step_;
   environment.user = on_step_user_;
-  TARN_RETURN_IF_ERROR(context_->run(feeds_, {}, environment));
-  has_run_ = true;
-  return {};
+  // A variable is written as a whole or not at all: then steps are stopped between, not within.
+  pool_->set_stop(context_->program().writes_variables ? nullptr : &stop_);
+  Status status = context_->run(feeds_, {}, environment);
+  pool_->set_stop(nullptr);
+  TARN_RETURN_IF_ERROR(status);
+  return finish_outputs();
 }
 
 Result<const TensorView*> EngineContext::output(int index) const {

@@ -31,6 +31,8 @@ struct EngineOptions {
   std::vector<std::string> inputs = {}, outputs = {};
   std::vector<Backend> backends = {Backend::kPortable};
   const OpRegistry* ops = nullptr;  // null: the ops linked into this binary
+  // Ops of the app's own beside those.
+  std::vector<std::shared_ptr<const CustomOp>> custom_ops = {};
   // Reads and writes pictures for DecodeJpeg and its like, which are refused without one: image_codec(), in an app that
   // links ops/images. It must outlive the engine's contexts.
   ImageCodec* images = nullptr;
@@ -53,8 +55,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // Uses `bytes` in place; `owner` keeps them alive (null: the caller does, for as long as the engine lives).
   static Result<std::shared_ptr<const Engine>> load_bytes(std::string_view bytes, std::shared_ptr<const void> owner,
                                                           std::string name, EngineOptions options = {});
-  // Of a graph at hand, in whatever form: it must outlive the engine.
-  static Result<std::shared_ptr<const Engine>> load_source(std::unique_ptr<NodeSource> graph, std::string name,
+  // Of a graph at hand, in whatever form, which several engines may share; what it looks at must outlive them.
+  static Result<std::shared_ptr<const Engine>> load_source(std::shared_ptr<const NodeSource> graph, std::string name,
                                                            EngineOptions options = {});
   ~Engine();
 
@@ -62,6 +64,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::vector<EngineTensorInfo>& outputs() const { return outputs_; }
   const std::string& name() const { return name_; }
   const NodeSource& graph() const { return *source_; }
+  const EngineOptions& options() const { return options_; }
   // What is stored with the model, for parse_model_info(); nothing: "". Lives as long as the engine.
   std::string_view model_info() const { return source_->model_info(); }
   // Index of an input or output by name ("x" or "x:0"); NotFound lists the names there are.
@@ -69,25 +72,32 @@ class Engine : public std::enable_shared_from_this<Engine> {
   Result<int> find_output(std::string_view name) const;
 
   // The program for these input shapes and outputs; compiled on first use, then kept.
-  Result<std::shared_ptr<const Program>> program(std::span<const Shape> input_shapes) const;
+  Result<std::shared_ptr<const Program>> program(std::span<const Shape> input_shapes) const {
+    return program(input_shapes, options_.threads, options_.limits, nullptr);
+  }
+  // The same for so many threads, and for a run that may be stopped meanwhile.
+  Result<std::shared_ptr<const Program>> program(std::span<const Shape> input_shapes, int threads,
+                                                 const RunLimits& limits, const StopSignal* stop) const;
 
  private:
   friend class EngineContext;
   Engine() = default;
+  Status add_custom_ops();
   Status choose_inputs_and_outputs();
   void find_table_initializers();
   Status check_graph();
   CompileOptions compile_options() const;
   CompileRequest request_for(std::span<const Shape> input_shapes) const;
-  Result<std::shared_ptr<const Program>> compile_for(std::span<const Shape> input_shapes) const;
 
   struct Compiled {
     std::vector<Shape> input_shapes;
+    int threads;
     std::shared_ptr<const Program> program;
   };
   std::string name_;
-  std::unique_ptr<NodeSource> source_;
+  std::shared_ptr<const NodeSource> source_;
   EngineOptions options_;
+  std::unique_ptr<OpRegistry> own_ops_;  // with custom ones
   std::vector<EngineTensorInfo> inputs_, outputs_;
   std::vector<Wire> input_wires_, output_wires_;
   std::vector<int> table_initializers_;  // nodes that fill the tables which the outputs need; run once a context
@@ -109,8 +119,17 @@ class EngineContext {
   // Looks at the caller's memory (aligned for the dtype) until it is set again. `bytes` must be what dtype and shape
   // need.
   Status set_input_memory(int index, const Shape& shape, const void* data, size_t bytes);
+  // From now on runs leave output `index` in this memory, of exactly its size: made there where that can be, else
+  // copied. Null: where it lies in the context.
+  Status set_output_memory(int index, void* data, size_t bytes);
   // Every input must be set. Errors name inputs and nodes.
   Status run();
+  // Any thread, at any time: a run that is under way ends within milliseconds, as Cancelled.
+  void cancel() const { stop_.cancel(); }
+  // Of the runs from now on.
+  void set_timeout(int64_t timeout_ms) { limits_.timeout_ms = timeout_ms; }
+  void set_threads(int threads);  // as in EngineOptions
+  int threads() const { return pool_->threads(); }
   bool has_run() const { return has_run_; }  // and ended well
   // From now on `on_step` is called after each step of the program with its index and time (see RunEnvironment); null:
   // no more. For profiles.
@@ -124,14 +143,27 @@ class EngineContext {
   const Engine& engine() const { return *engine_; }
   // Of the last program: arena, lower bound, steps.
   const Program* program() const { return context_ ? &context_->program() : nullptr; }
+  std::shared_ptr<const Program> shared_program() const { return context_ ? context_->shared_program() : nullptr; }
   size_t memory_bytes() const { return context_ ? context_->memory_bytes() : 0; }
 
  private:
-  Status switch_program();
+  struct OutputMemory {
+    void* data = nullptr;
+    size_t bytes = 0;
+  };
+
+  Status switch_program(const StopSignal* stop);
   Status fill_tables(const RunEnvironment& environment);
+  Status run_begun();
+  Status place_outputs();
+  Status finish_outputs();
+  bool overlaps_an_input(const OutputMemory& memory) const;
 
   std::shared_ptr<const Engine> engine_;
-  ThreadPool pool_;
+  RunLimits limits_;
+  mutable StopSignal stop_;
+  int threads_;  // as asked for
+  std::unique_ptr<ThreadPool> pool_;
   ResourceMap resources_;
   std::unique_ptr<RandomSeeds> seeds_;
   Services services_;
@@ -139,6 +171,7 @@ class EngineContext {
   std::vector<Shape> shapes_;
   std::vector<TensorView> feeds_;  // data == nullptr and count > 0: not set
   std::vector<char> is_set_;
+  std::vector<OutputMemory> output_memory_;  // the caller's, by output; empty: none
   bool shapes_changed_ = true;
   bool has_run_ = false;
   bool tables_filled_ = false;

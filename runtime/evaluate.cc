@@ -130,7 +130,7 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
       options.backends.empty() ? std::span<const Backend>(kPortableOnly) : options.backends;
   Result<const KernelDef*> kernel_def = find_kernel(op, attrs, backends);
   if (!kernel_def.ok()) return kernel_def.status().with_context(label);
-  std::unique_ptr<Kernel> kernel = (*kernel_def)->make();
+  std::unique_ptr<Kernel> kernel = make_kernel(*op.def, **kernel_def);
   if (!options.inputs_are_constant) {
     for (Fact& fact : input_facts) fact.value = Tensor();
   }

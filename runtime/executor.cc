@@ -12,6 +12,8 @@
 namespace tarn {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 // Denormals cost a hundred cycles each and mean nothing to a network; TensorFlow flushes them too. Restored afterwards.
 class FlushDenormals {
  public:
@@ -186,8 +188,42 @@ size_t Context::memory_bytes() const {
 
 void Context::place(int value) {
   const Value& planned = program_->values[static_cast<size_t>(value)];
-  slot(value).view = {planned.fact.dtype, &planned.fact.shape, static_cast<std::byte*>(arena_->data()) + planned.offset,
-                      planned.fact.shape.elements()};
+  void* memory = elsewhere_.empty() ? nullptr : elsewhere_[static_cast<size_t>(value)];
+  if (memory == nullptr) memory = static_cast<std::byte*>(arena_->data()) + planned.offset;
+  slot(value).view = {planned.fact.dtype, &planned.fact.shape, memory, planned.fact.shape.elements()};
+}
+
+// The planned value that each fetch is, perhaps through views; -1 if it is none, or another fetch's too.
+std::vector<int> Context::find_fetch_places() const {
+  std::vector<int> looks_at(program_->values.size(), -1), places(program_->fetches.size(), -1);
+  for (const Step& step : program_->steps) {
+    if (step.kind == StepKind::kView) looks_at[static_cast<size_t>(step.outputs[0])] = step.inputs[0];
+  }
+  std::vector<int> fetches_of(program_->values.size(), 0);
+  for (const Step& step : program_->steps) {
+    if (step.kind != StepKind::kFetch) continue;
+    int value = step.inputs[0];
+    while (looks_at[static_cast<size_t>(value)] >= 0) value = looks_at[static_cast<size_t>(value)];
+    places[static_cast<size_t>(step.fetch)] = value;
+    ++fetches_of[static_cast<size_t>(value)];
+  }
+  for (int& place : places) {
+    bool is_its_own = place >= 0 && fetches_of[static_cast<size_t>(place)] == 1 &&
+                      program_->values[static_cast<size_t>(place)].kind == ValueKind::kPlanned;
+    if (!is_its_own) place = -1;
+  }
+  return places;
+}
+
+bool Context::place_fetch(int i, void* memory) {
+  if (elsewhere_.empty()) {
+    elsewhere_.resize(slots_.size(), nullptr);
+    fetch_places_ = find_fetch_places();
+  }
+  int place = fetch_places_[static_cast<size_t>(i)];
+  if (place < 0) return false;
+  elsewhere_[static_cast<size_t>(place)] = memory;
+  return true;
 }
 
 Result<std::shared_ptr<Buffer>> Context::take_memory(DType dtype, const Shape& shape, std::shared_ptr<Buffer> old) {
@@ -444,26 +480,32 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
   limits_ = environment.limits;
-  auto start = limits_.timeout_ms > 0 ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point();
+  StopSignal own;
+  const StopSignal* stop = environment.stop;
+  if (stop == nullptr && limits_.timeout_ms > 0) {
+    own.begin(limits_.timeout_ms);
+    stop = &own;
+  }
+  auto stopped = [&](const Step& step) {
+    // Of a step that was stopped within, what it made and what it said of that does not count.
+    std::string where = str_cat("it is at ", node_label(step.op, step.node));
+    return stopped_error(*stop, limits_.timeout_ms, where).with_node(step.node);
+  };
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = steps[s];
-    if (limits_.timeout_ms > 0 &&
-        std::chrono::steady_clock::now() - start > std::chrono::milliseconds(limits_.timeout_ms)) {
-      return Status(Code::kDeadlineExceeded, str_cat("the run has not ended after ", limits_.timeout_ms,
-                                                     " ms; it is at ", node_label(step.op, step.node)))
-          .with_node(step.node);
-    }
+    if (stop != nullptr && stop->is_stopped()) return stopped(step);
     if (step.kind == StepKind::kLoopBegin) {
       begin_loop(step.loop);
     } else if (step.kind == StepKind::kLoopEnd) {
       TARN_ASSIGN_OR_RETURN(bool again, next_iteration(step.loop));
       if (again) s = static_cast<size_t>(program_->loops[static_cast<size_t>(step.loop)].begin);
-    } else if (environment.on_step == nullptr) {
-      TARN_RETURN_IF_ERROR(run_step(step, static_cast<int>(s), fetched, context));
     } else {
-      auto begin = std::chrono::steady_clock::now();
-      TARN_RETURN_IF_ERROR(run_step(step, static_cast<int>(s), fetched, context));
-      auto time = std::chrono::steady_clock::now() - begin;
+      auto begin = environment.on_step == nullptr ? Clock::time_point() : Clock::now();
+      Status status = run_step(step, static_cast<int>(s), fetched, context);
+      if (stop != nullptr && stop->state() >= StopSignal::State::kCancelled) return stopped(step);
+      TARN_RETURN_IF_ERROR(status);
+      if (environment.on_step == nullptr) continue;
+      auto time = Clock::now() - begin;
       environment.on_step(environment.user, static_cast<int>(s), std::chrono::nanoseconds(time).count());
     }
   }

@@ -21,6 +21,8 @@ struct RunEnvironment {
   ThreadPool* pool = nullptr;
   const Services* services = nullptr;
   RunLimits limits = {};
+  // If set, what stops the run; it has begun. Else limits.timeout_ms counts from here.
+  const StopSignal* stop = nullptr;
   // If set, called after each kernel step with its index and nanoseconds.
   void (*on_step)(void* user, int step, int64_t nanoseconds) = nullptr;
   void* user = nullptr;
@@ -34,6 +36,7 @@ class Context {
   Context& operator=(const Context&) = delete;
 
   const Program& program() const { return *program_; }
+  const std::shared_ptr<const Program>& shared_program() const { return program_; }
   // Takes the arena, so that the first run is like the others. run() does it if this was not called.
   Status allocate();
   // Runs with feeds as the program was compiled for (dtype and exact shape are checked). fetched[i] is reused if it
@@ -41,6 +44,9 @@ class Context {
   Status run(std::span<const TensorView> feeds, std::span<Tensor> fetched, const RunEnvironment& environment);
   // After a run of a program compiled with keep_fetches: where fetch i lies. Good until the next run.
   const TensorView& fetched_view(int i) const { return fetch_views_[static_cast<size_t>(i)]; }
+  // From now on the value of fetch i is made in this memory (aligned as an arena is, of the value's size), where it
+  // would be in the arena. False: its place is not the program's to choose, and stays. Null: in the arena again.
+  bool place_fetch(int i, void* memory);
   // Bytes this context holds: arena, scratch and data-dependent values.
   size_t memory_bytes() const;
 
@@ -73,7 +79,8 @@ class Context {
   Status check_count(const Step& step, const TensorView& from, const Shape& planned) const;
   Status refresh_refs(const Step& step, bool uninitialized_ok);
   bool mark_dead(const Step& step, int index);
-  void place(int value);  // points a planned slot at its place in the arena
+  void place(int value);  // points a planned slot at its place
+  std::vector<int> find_fetch_places() const;
   Result<TensorView> dynamic_output(int value, const Shape& shape);
   // Memory beside the arena, under the run's limits; what `old` has is given back.
   Result<std::shared_ptr<Buffer>> take_memory(DType dtype, const Shape& shape, std::shared_ptr<Buffer> old);
@@ -83,6 +90,8 @@ class Context {
   std::shared_ptr<Buffer> arena_;
   std::shared_ptr<Buffer> extra_scratch_;
   std::vector<Slot> slots_;
+  std::vector<void*> elsewhere_;      // by value: memory that is the caller's; empty: all is in the arena
+  std::vector<int> fetch_places_;     // by fetch, made with elsewhere_: the planned value that it is, or -1
   std::vector<TensorView> gathered_;  // the running step's inputs
   std::vector<TensorView> fetch_views_;
   std::vector<char> step_dead_;

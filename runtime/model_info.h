@@ -13,6 +13,7 @@
 #include "core/dtype.h"
 #include "core/shape.h"
 #include "core/status.h"
+#include "runtime/metadata.h"
 
 namespace tarn {
 
@@ -40,9 +41,10 @@ struct SelfTest {
 
 struct ModelInfo {
   std::optional<SelfTest> self_test = {};
+  std::optional<Metadata> metadata = {};
 };
 
-// DataLoss says what is wrong with the bytes. Nothing: an empty ModelInfo.
+// DataLoss says what is wrong with the bytes; metadata passed check_metadata(). Nothing: an empty ModelInfo.
 Result<ModelInfo> parse_model_info(std::string_view bytes);
 
 }  // namespace tarn

@@ -24,6 +24,8 @@ class NodeSource : public ConstantMemory {
   // Its functions: a serialized FunctionDefLibrary, or nothing. The owner keeps it alive; null: it lives as this does.
   virtual std::string_view function_library() const { return {}; }
   virtual std::shared_ptr<const void> function_library_owner() const { return nullptr; }
+  // TensorFlow's versions.producer: what wrote the graph; 0: it does not say.
+  virtual int producer() const { return 0; }
   // A serialized ModelInfo (runtime/model_info.h), or nothing.
   virtual std::string_view model_info() const { return {}; }
 };

@@ -39,6 +39,7 @@ class WireGraph : public NodeSource {
   int find(std::string_view name) const override;
   std::string_view function_library() const override { return library_; }
   std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
+  int producer() const override { return producer_; }
   std::string_view model_info() const override { return model_info_; }
   void let_go(const void* data, size_t bytes) const override;
 

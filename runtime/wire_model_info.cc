@@ -10,8 +10,10 @@ namespace {
 using protozero::pbf_reader;
 using protozero::pbf_wire_type;
 
-// Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto.
-enum InfoField : uint32_t { kSelfTest = 1 };
+// Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto. Those of Metadata are
+// metadata_fields()'.
+enum InfoField : uint32_t { kSelfTest = 1, kMetadata = 2 };
+enum MetadataTensorsField : uint32_t { kInputs = 6, kOutputs = 7 };
 enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3, kConstantsCrc32c = 4 };
 enum TensorField : uint32_t { kName = 1, kDType = 2, kShape = 3, kSeedOrStep = 4, kValues = 5, kRange = 6 };
 enum ShapeField : uint32_t { kDim = 2 };
@@ -106,6 +108,61 @@ Result<SelfTest> read_self_test(pbf_reader reader) {
   return test;
 }
 
+// Each takes a byte or two of the file and hundreds of memory.
+constexpr size_t kMostTensors = 10'000, kMostLines = 1'000'000;
+
+// Takes the field that the reader is at, if it is one of these and of its type.
+Result<bool> read_field(pbf_reader& reader, const std::vector<MetadataField>& fields) {
+  for (const MetadataField& field : fields) {
+    if (field.number != reader.tag()) continue;
+    if (field.text != nullptr && is_bytes(reader)) {
+      *field.text = text_of(reader);
+    } else if (field.lines != nullptr && is_bytes(reader)) {
+      if (field.lines->size() == kMostLines) return data_loss(field.name, ": more than ", kMostLines);
+      field.lines->push_back(text_of(reader));
+    } else if (field.numbers != nullptr && is_bytes(reader)) {
+      for (double number : reader.get_packed_double()) field.numbers->push_back(number);
+    } else if (field.numbers != nullptr && reader.wire_type() == pbf_wire_type::fixed64) {
+      field.numbers->push_back(reader.get_double());
+    } else if (field.count != nullptr && is_number(reader)) {
+      *field.count = reader.get_uint32();
+    } else {
+      return false;
+    }
+    return true;
+  }
+  return false;
+}
+
+template <class Record>
+Status read_record(pbf_reader reader, std::vector<Record>& records) {
+  if (records.size() == kMostTensors) return data_loss("more than ", kMostTensors, " inputs or outputs");
+  std::vector<MetadataField> fields = metadata_fields(records.emplace_back());
+  while (next_field(reader)) {
+    TARN_ASSIGN_OR_RETURN(bool is_read, read_field(reader, fields));
+    if (!is_read) reader.skip();
+  }
+  return {};
+}
+
+Result<Metadata> read_metadata(pbf_reader reader) {
+  Metadata metadata;
+  std::vector<MetadataField> fields = metadata_fields(metadata);
+  while (next_field(reader)) {
+    if (reader.tag() == kInputs && is_bytes(reader)) {
+      TARN_RETURN_IF_ERROR(read_record(reader.get_message(), metadata.inputs));
+    } else if (reader.tag() == kOutputs && is_bytes(reader)) {
+      TARN_RETURN_IF_ERROR(read_record(reader.get_message(), metadata.outputs));
+    } else {
+      TARN_ASSIGN_OR_RETURN(bool is_read, read_field(reader, fields));
+      if (!is_read) reader.skip();
+    }
+  }
+  Status status = check_metadata(metadata);
+  if (!status.ok()) return data_loss(status.message());
+  return metadata;
+}
+
 Result<ModelInfo> read_model_info(std::string_view bytes) {
   ModelInfo info;
   try {
@@ -113,6 +170,8 @@ Result<ModelInfo> read_model_info(std::string_view bytes) {
     while (next_field(reader)) {
       if (reader.tag() == kSelfTest && is_bytes(reader)) {
         TARN_ASSIGN_OR_RETURN(info.self_test, read_self_test(reader.get_message()));
+      } else if (reader.tag() == kMetadata && is_bytes(reader)) {
+        TARN_ASSIGN_OR_RETURN(info.metadata, read_metadata(reader.get_message()));
       } else {
         reader.skip();
       }

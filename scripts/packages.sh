@@ -14,7 +14,7 @@ readonly kPackages=(
   # faster kernels for sessions, measured beside ours; benchmarks
   libdnnl-dev ocl-icd-opencl-dev libbenchmark-dev
   # tests and pictures
-  libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-venv graphviz
+  libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-numpy python3-venv graphviz
 )
 
 # For tests/java/setup.sh alone: the tests of the Java API and the Android app.

@@ -9,7 +9,7 @@
 #include "tools/support/benchmark_inputs.h"
 #include "tools/support/benchmark_timing.h"
 #include "tools/support/main.h"
-#include "tools/support/step_stats.h"
+#include "runtime/step_stats.h"
 
 DEFINE_string(graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
 DEFINE_string(init_ops, "", "Nodes to run once at first, comma-separated (--executor=session)");

@@ -7,6 +7,7 @@
 #include "tools/support/graph_file.h"
 #include "tools/support/graphviz.h"
 #include "tools/support/main.h"
+#include "tools/support/metadata_flags.h"
 
 DEFINE_string(input, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content; .gz is unpacked");
 DEFINE_string(output, "", "File to write; its ending says in which form, unless --output_format does");
@@ -57,6 +58,9 @@ tarn::Status run() {
   TARN_RETURN_IF_ERROR(tarn::check_output_path("output", FLAGS_output, tarn::files_of(input)));
   TARN_ASSIGN_OR_RETURN(std::string bytes, converted(input.graph, form));
   TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_output, bytes));
+  auto format = form == "pbtxt" ? tarn::GraphFormat::kPbtxt : tarn::GraphFormat::kBinary;
+  for (const std::string& lost : tarn::drop_untrue_metadata(input.graph, FLAGS_output, format))
+    tarn::warn("convert_graph", lost);
   int nodes = input.graph.node_count();
   tarn::print(FLAGS_output, ": ", form, ", ", nodes, nodes == 1 ? " node, " : " nodes, ", bytes.size(), " bytes\n");
   return {};

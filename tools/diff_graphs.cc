@@ -7,7 +7,7 @@
 #include "graph/compare.h"
 #include "graph/text.h"
 #include "tools/support/graph_file.h"
-#include "tools/support/json_text.h"
+#include "core/json_text.h"
 #include "tools/support/main.h"
 
 DEFINE_bool(names, false, "Names of inner nodes count too; those of inputs and outputs always do");

@@ -2,12 +2,15 @@
 #include <gflags/gflags.h>
 
 #include "core/file.h"
+#include "graph/image_metadata.h"
+#include "graph/model_info.h"
 #include "passes/support/mobile.h"
 #include "passes/support/modes.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
 #include "tools/support/main.h"
+#include "tools/support/metadata_flags.h"
 #include "tools/support/pass_run.h"
 #include "tools/support/report_page.h"
 
@@ -32,6 +35,12 @@ DEFINE_string(verify_feed, "", "Inputs for --verify, NAME=FILE.npy,…; by defau
 DEFINE_bool(print_passes, false, "Print the pipeline and each change of each pass");
 DEFINE_bool(self_test, true,
             "Store with the model what it gives for made-up inputs, for model_info --self_test and for apps");
+DEFINE_string(labels, "", "Text file with a label a line, in the order of the scores, to tell with the model");
+DEFINE_string(mean, "", "To tell with the model: value fed = (pixel - mean) / std of pixels from 0 to 255…");
+DEFINE_string(std, "", "…numbers a channel, comma-separated, or one for all");
+DEFINE_string(author, "", "To tell with the model: who made it");
+DEFINE_string(license, "", "To tell with the model: how it may be used");
+DEFINE_string(metadata, "", "JSON file with what else is to be told, as model_info --json prints it");
 DEFINE_string(report, "",
               "HTML page to write: both graphs, what each pass did, sizes, costs, memory plan, time per op");
 
@@ -78,6 +87,33 @@ tarn::Result<tarn::MobileOptions> options_of_flags() {
   return options;
 }
 
+tarn::Result<tarn::MetadataChanges> metadata_of_flags() {
+  tarn::MetadataChanges changes{.json = FLAGS_metadata, .labels = FLAGS_labels};
+  const std::pair<std::string_view, const std::string&> kTexts[] = {
+      {"mean", FLAGS_mean}, {"std", FLAGS_std}, {"author", FLAGS_author}, {"license", FLAGS_license}};
+  for (const auto& [key, value] : kTexts) {
+    if (!value.empty()) changes.set.emplace_back(key, value);
+  }
+  if (!changes.empty() && tarn::graph_format_of(FLAGS_output) == tarn::GraphFormat::kPbtxt)
+    return tarn::invalid_argument("--output: text for TensorFlow has no place for metadata; name a .pb file");
+  TARN_RETURN_IF_ERROR(changes.check_files());
+  return changes;
+}
+
+// What the graph's file told stays, but where flags say otherwise.
+tarn::Status tell_metadata(tarn::Graph& graph, const tarn::MetadataChanges& changes,
+                           const tarn::MobileOptions& options) {
+  if (!changes.empty()) {
+    TARN_ASSIGN_OR_RETURN(tarn::Metadata metadata, tarn::metadata_of(graph));
+    TARN_RETURN_IF_ERROR(tarn::change_metadata(metadata, changes, graph, FLAGS_output, options.outputs));
+    TARN_RETURN_IF_ERROR(tarn::store_metadata(graph, std::move(metadata)));
+  }
+  tarn::Result<tarn::Metadata> told = tarn::metadata_of(graph);
+  std::vector<std::string> keys = told.ok() ? tarn::metadata_keys(*told) : std::vector<std::string>();
+  if (!keys.empty()) tarn::print("metadata: ", tarn::str_join(keys), "\n");
+  return {};
+}
+
 void print_tensor(std::string_view what, const tarn::Graph& graph, const std::string& name) {
   tarn::Result<tarn::Wire> wire = graph.find_wire(name);
   if (!wire.ok()) return;
@@ -94,7 +130,9 @@ void print_ends(const tarn::Graph& graph, const tarn::MobileOptions& options) {
 
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::MobileOptions options, options_of_flags());
-  tarn::PassFiles files{.in_path = FLAGS_input,
+  TARN_ASSIGN_OR_RETURN(tarn::MetadataChanges changes, metadata_of_flags());
+  tarn::PassFiles files{.tool = kTool,
+                        .in_path = FLAGS_input,
                         .out_path = FLAGS_output,
                         .out_flag = "output",
                         .inputs_flag = "input_names",
@@ -107,6 +145,7 @@ tarn::Status run() {
                         tarn::load_for_passes(files, options.inputs, options.outputs, options.feeds));
   tarn::Graph graph = std::move(before.graph);
   if (!FLAGS_report.empty()) before.graph = graph;
+  for (const std::string& note : tarn::take_metadata_of_preparations(graph)) tarn::print("input found: ", note, "\n");
   tarn::Result<std::vector<tarn::OutputCandidate>> outputs = tarn::find_outputs(graph, options);
   // The flag settles it.
   if (!outputs.ok()) return tarn::invalid_argument("--output_names: ", outputs.status().message());
@@ -127,6 +166,7 @@ tarn::Status run() {
   if (!reports.ok()) return tarn::ask_for_feeds(reports.status());
   tarn::warn_of_inputs(kTool, "input_names", graph, options.inputs, options.outputs);
   print_ends(graph, options);
+  TARN_RETURN_IF_ERROR(tell_metadata(graph, changes, options));
   if (FLAGS_self_test) {
     tarn::Status stored = tarn::graph_format_of(FLAGS_output) == tarn::GraphFormat::kPbtxt
                               ? tarn::failed_precondition("text for TensorFlow has no place for it")

@@ -147,7 +147,8 @@ tarn::Status run() {
   if (!parsed.ok()) return parsed.status().with_context("--transforms");
   const std::vector<tarn::PipelineStep>& pipeline = *parsed;
   bool bisects = tarn::flag_was_given("bisect");
-  tarn::PassFiles files{.in_path = expand_home(FLAGS_in_graph),
+  tarn::PassFiles files{.tool = kTool,
+                        .in_path = expand_home(FLAGS_in_graph),
                         .out_path = expand_home(FLAGS_out_graph),
                         .out_flag = "out_graph",
                         .inputs_flag = "inputs",

@@ -129,9 +129,9 @@ void pack_phases(ThreadPool& pool, const Conv2DGeometry& g, const TileKernels<T>
 
 // Rows [first, first + rows) of one image of dx; `strip` holds dy from row plan.first_row(first) on.
 template <class T>
-void backward_input_block(const Conv2DGeometry& g, const BackwardInputPlan<T>& plan, const TileKernels<T>& kernels,
-                          const T* packed, const int64_t* offsets, const T* strip, int64_t first, int64_t rows,
-                          T* dx_image) {
+void backward_input_block(const ThreadPool& pool, const Conv2DGeometry& g, const BackwardInputPlan<T>& plan,
+                          const TileKernels<T>& kernels, const T* packed, const int64_t* offsets, const T* strip,
+                          int64_t first, int64_t rows, T* dx_image) {
   const int64_t strip_row = plan.first_row(g, first);
   int64_t taps_before = 0;
   for (int64_t phase_h = 0; phase_h < g.stride_h; ++phase_h) {
@@ -157,7 +157,7 @@ void backward_input_block(const Conv2DGeometry& g, const BackwardInputPlan<T>& p
         block.run_length = g.out_c;
         block.b = packed + packed_elements(taps_before * g.out_c, g.in_c);
         block.n = g.in_c;
-        multiply_windows(kernels, block);
+        multiply_windows(pool, kernels, block);
       }
       taps_before += taps;
     }
@@ -200,9 +200,10 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
   for (int64_t run = 0; run < plan.window.runs; ++run) offsets[run] = plan.window.run_offset(g, run);
 
   const int64_t rows = g.batch * g.out_h;
-  pool.parallel_for(rows, min_range(rows, g.multiply_adds()), [&](int64_t begin, int64_t end, int thread) {
+  pool.parallel_for_whole(rows, min_range(rows, g.multiply_adds()), [&](int64_t begin, int64_t end, int thread) {
     T* strip = strips + thread * plan.strip_elements;
     for_each_block(begin, end, g.out_h, plan.block_rows, [&](int64_t image, int64_t first, int64_t block_rows) {
+      if (pool.is_stopped()) return;
       const T* a = x + image * g.in_h * g.in_w * g.in_c;
       if (plan.window.copies) {
         copy_strip(a, g.in_h, g.in_w, g.in_c, first * g.stride_h - g.pad_top, plan.window.strip_rows(g, block_rows),
@@ -211,20 +212,21 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
       } else {
         a += first * g.stride_h * plan.window.pitch;
       }
-      multiply_windows<T>(kernels, {.a = a,
-                                    .a_row = g.stride_h * plan.window.pitch,
-                                    .a_pixel = g.stride_w * g.in_c,
-                                    .c = y + (image * g.out_h + first) * g.out_w * g.out_c,
-                                    .c_row = g.out_w * g.out_c,
-                                    .c_pixel = g.out_c,
-                                    .rows = block_rows,
-                                    .pixels = g.out_w,
-                                    .offsets = offsets,
-                                    .runs = plan.window.runs,
-                                    .run_length = plan.window.run_length,
-                                    .b = filter.data,
-                                    .n = g.out_c,
-                                    .epilogue = epilogue});
+      multiply_windows<T>(pool, kernels,
+                          {.a = a,
+                           .a_row = g.stride_h * plan.window.pitch,
+                           .a_pixel = g.stride_w * g.in_c,
+                           .c = y + (image * g.out_h + first) * g.out_w * g.out_c,
+                           .c_row = g.out_w * g.out_c,
+                           .c_pixel = g.out_c,
+                           .rows = block_rows,
+                           .pixels = g.out_w,
+                           .offsets = offsets,
+                           .runs = plan.window.runs,
+                           .run_length = plan.window.run_length,
+                           .b = filter.data,
+                           .n = g.out_c,
+                           .epilogue = epilogue});
     });
   });
 }
@@ -278,14 +280,15 @@ void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* f
   pack_phases(pool, g, kernels, plan.pitch, filter, packed, offsets);
 
   const int64_t rows = g.batch * g.in_h;
-  pool.parallel_for(rows, min_range(rows, g.multiply_adds()), [&](int64_t begin, int64_t end, int thread) {
+  pool.parallel_for_whole(rows, min_range(rows, g.multiply_adds()), [&](int64_t begin, int64_t end, int thread) {
     T* strip = strips + thread * plan.strip_elements;
     for_each_block(begin, end, g.in_h, plan.block_rows, [&](int64_t image, int64_t first, int64_t block_rows) {
+      if (pool.is_stopped()) return;
       const int64_t strip_row = plan.first_row(g, first);
       const int64_t last_row = (first + block_rows - 1 + g.pad_top) / g.stride_h;
       copy_strip(dy + image * g.out_h * g.out_w * g.out_c, g.out_h, g.out_w, g.out_c, strip_row,
                  last_row - strip_row + 1, plan.first_column, plan.width, strip);
-      backward_input_block(g, plan, kernels, packed, offsets, strip, first, block_rows,
+      backward_input_block(pool, g, plan, kernels, packed, offsets, strip, first, block_rows,
                            dx + image * g.in_h * g.in_w * g.in_c);
     });
   });

@@ -101,7 +101,7 @@ struct WindowBlock {
 };
 
 template <class T>
-void multiply_windows(const TileKernels<T>& kernels, const WindowBlock<T>& block) {
+void multiply_windows(const ThreadPool& pool, const TileKernels<T>& kernels, const WindowBlock<T>& block) {
   Tile<T> tile{};
   tile.a_stride = block.a_pixel;
   tile.offsets = block.offsets;
@@ -110,6 +110,10 @@ void multiply_windows(const TileKernels<T>& kernels, const WindowBlock<T>& block
   tile.ldc = block.c_pixel;
   tile.activation = block.epilogue.activation;
   const int64_t tiles = ceil_div(block.pixels, kernels.tile_rows);
+  // Stopping is asked about after some ten microseconds' work: rows may be of any width.
+  const int64_t tile_work = kernels.tile_rows * kernels.panel_width * block.runs * block.run_length;
+  const int64_t tiles_per_ask = std::max<int64_t>(1, kMinWorkPerThread / std::max<int64_t>(1, tile_work));
+  int64_t tiles_left = tiles_per_ask;
   for (int64_t column = 0; column < block.n; column += kernels.panel_width) {
     tile.columns = std::min<int64_t>(kernels.panel_width, block.n - column);
     tile.b = block.b + column * block.runs * block.run_length;
@@ -121,6 +125,9 @@ void multiply_windows(const TileKernels<T>& kernels, const WindowBlock<T>& block
         tile.a = block.a + row * block.a_row + pixel * block.a_pixel;
         tile.c = block.c + row * block.c_row + pixel * block.c_pixel + column;
         kernels.rows_tile(pixels, tile.columns)(tile);
+        if (--tiles_left > 0) continue;
+        if (pool.is_stopped()) return;
+        tiles_left = tiles_per_ask;
       }
     }
   }

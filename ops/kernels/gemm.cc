@@ -50,8 +50,8 @@ bool strides_collide(int64_t stride) {
 template <class T>
 class Worker {
  public:
-  Worker(const TileKernels<T>& kernels, const Problem<T>& problem, T* scratch)
-      : kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
+  Worker(const ThreadPool& pool, const TileKernels<T>& kernels, const Problem<T>& problem, T* scratch)
+      : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
     return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
@@ -66,6 +66,7 @@ class Worker {
         for (int64_t block = 0; block < depth_blocks; ++block) {
           const int64_t k = p_.k * block / depth_blocks;
           const int64_t depth = p_.k * (block + 1) / depth_blocks - k;
+          if (pool_.is_stopped()) return;
           const bool repack = !p_.packed && (depth_blocks > 1 || m == m0);
           if (repack) pack_b(k, depth, n, columns);
           multiply(m, std::min(m + kRowsPerBPack, m1), n, columns, k, depth);
@@ -87,7 +88,7 @@ class Worker {
 
   void multiply(int64_t m0, int64_t m1, int64_t n, int64_t columns, int64_t k, int64_t depth) {
     const int64_t blocks = ceil_div(m1 - m0, kRowBlock);
-    for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t block = 0; block < blocks && !pool_.is_stopped(); ++block) {
       const int64_t m = m0 + (m1 - m0) * block / blocks;
       multiply_rows(m, m0 + (m1 - m0) * (block + 1) / blocks - m, n, columns, k, depth);
     }
@@ -145,6 +146,7 @@ class Worker {
     return p_.b + column * p_.k + k * stored;
   }
 
+  const ThreadPool& pool_;
   const TileKernels<T>& kernels_;
   const Problem<T>& p_;
   T* a_block_;
@@ -165,15 +167,15 @@ void run_problem(ThreadPool& pool, const TileKernels<T>& kernels, const Problem<
   const int64_t units = by_rows ? row_tiles : panels;
   const int64_t unit = by_rows ? kernels.tile_rows : kernels.panel_width;
   const int64_t per_thread = Worker<T>::scratch_elements(p.m, p.n, p.k, p.packed);
-  pool.parallel_for(units, min_range(units, p.m * p.n * std::max<int64_t>(1, p.k)),
-                    [&](int64_t begin, int64_t end, int thread) {
-                      Worker<T> worker(kernels, p, static_cast<T*>(scratch) + thread * per_thread);
-                      if (by_rows) {
-                        worker.run(begin * unit, std::min(end * unit, p.m), 0, p.n);
-                      } else {
-                        worker.run(0, p.m, begin * unit, std::min(end * unit, p.n));
-                      }
-                    });
+  pool.parallel_for_whole(units, min_range(units, p.m * p.n * std::max<int64_t>(1, p.k)),
+                          [&](int64_t begin, int64_t end, int thread) {
+                            Worker<T> worker(pool, kernels, p, static_cast<T*>(scratch) + thread * per_thread);
+                            if (by_rows) {
+                              worker.run(begin * unit, std::min(end * unit, p.m), 0, p.n);
+                            } else {
+                              worker.run(0, p.m, begin * unit, std::min(end * unit, p.n));
+                            }
+                          });
 }
 
 }  // namespace

@@ -101,8 +101,10 @@ void transform_turned_filter(ThreadPool& pool, const Conv2DGeometry& g, const T*
 template <class T>
 class ForwardWorker {
  public:
-  ForwardWorker(const Conv2DGeometry& g, const ForwardPlan<T>& plan, Isa isa, const T* filter, void* scratch)
-      : g_(g),
+  ForwardWorker(const ThreadPool& pool, const Conv2DGeometry& g, const ForwardPlan<T>& plan, Isa isa, const T* filter,
+                void* scratch)
+      : pool_(pool),
+        g_(g),
         plan_(plan),
         transforms_(winograd_kernels<T>(isa, g.filter_h)),
         kernels_(tile_kernels<T>(isa)),
@@ -119,7 +121,10 @@ class ForwardWorker {
       const int64_t first = begin + (end - begin) * block / blocks;
       const int64_t tiles = begin + (end - begin) * (block + 1) / blocks - first;
       for (int64_t tile = 0; tile < tiles; ++tile) transform_input(x, first + tile, tile);
-      for (int64_t point = 0; point < kWinogradPoints; ++point) multiply(point, tiles);
+      for (int64_t point = 0; point < kWinogradPoints; ++point) {
+        if (pool_.is_stopped()) return;
+        multiply(point, tiles);
+      }
       for (int64_t tile = 0; tile < tiles; ++tile) transform_output(y, epilogue, first + tile, tile);
     }
   }
@@ -167,6 +172,7 @@ class ForwardWorker {
                         .epilogue = epilogue});
   }
 
+  const ThreadPool& pool_;
   const Conv2DGeometry& g_;
   const ForwardPlan<T>& plan_;
   const WinogradKernels<T>& transforms_;
@@ -181,9 +187,11 @@ template <class T>
 void run_tiles(ThreadPool& pool, const Conv2DGeometry& g, const ForwardPlan<T>& plan, const T* filter, const T* x, T* y,
                const Epilogue<T>& epilogue, char* thread_scratch, Isa isa) {
   const int64_t work = plan.tiling.count * kWinogradPoints * g.in_c * g.out_c;
-  pool.parallel_for(plan.tiling.count, min_range(plan.tiling.count, work), [&](int64_t begin, int64_t end, int thread) {
-    ForwardWorker<T>(g, plan, isa, filter, thread_scratch + thread * plan.thread_bytes).run(x, y, epilogue, begin, end);
-  });
+  pool.parallel_for_whole(plan.tiling.count, min_range(plan.tiling.count, work),
+                          [&](int64_t begin, int64_t end, int thread) {
+                            ForwardWorker<T>(pool, g, plan, isa, filter, thread_scratch + thread * plan.thread_bytes)
+                                .run(x, y, epilogue, begin, end);
+                          });
 }
 
 // dx as a forward convolution of dy, with the filter turned around:  dx[r] = sum over h of dy[r + pad - h] * filter[h]

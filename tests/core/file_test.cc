@@ -76,6 +76,37 @@ TEST(File, RefusesWhatIsNoRegularFileNamingIt) {
   }
 }
 
+TEST(File, MapsPartsOfOpenFilesFromAnyOffset) {
+  TempDir dir;
+  std::string bytes;
+  for (int i = 0; i < 20000; ++i) bytes += static_cast<char>(i * 7 + i / 256);
+  ASSERT_TRUE(write_file_atomically(dir.file("a"), bytes).ok());
+  int fd = open(dir.file("a").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  std::vector<MappedFile> kept;
+  for (size_t offset : {0, 1, 4095, 4096, 4097, 19999, 20000}) {
+    Result<MappedFile> rest = map_descriptor(fd, offset, std::nullopt);
+    ASSERT_TRUE(rest.ok()) << rest.status().to_string();
+    kept.push_back(*rest);
+    EXPECT_EQ(rest->bytes(), bytes.substr(offset));
+    EXPECT_EQ(map_descriptor(fd, offset, 0)->size(), 0u);
+    if (offset < bytes.size()) {
+      EXPECT_EQ(map_descriptor(fd, offset, 1)->bytes(), bytes.substr(offset, 1));
+    }
+  }
+  EXPECT_TRUE(contains(map_descriptor(fd, 20001, std::nullopt).status(), "20000"));
+  EXPECT_TRUE(contains(map_descriptor(fd, 19000, 1001).status(), "1001 bytes from byte 19000"));
+  EXPECT_TRUE(contains(map_descriptor(fd, 1, UINT64_MAX).status(), "the file has 20000"));
+  close(fd);
+  EXPECT_EQ(kept[1].bytes(), bytes.substr(1));  // the descriptor is not needed any more
+  EXPECT_TRUE(contains(map_descriptor(fd, 0, std::nullopt).status(), "Bad file descriptor"));
+  int pipes[2];
+  ASSERT_EQ(pipe(pipes), 0);
+  EXPECT_TRUE(contains(map_descriptor(pipes[0], 0, std::nullopt).status(), "a FIFO"));
+  close(pipes[0]);
+  close(pipes[1]);
+}
+
 TEST(File, WritingRefusesDirectoriesAndDevices) {
   TempDir dir;
   EXPECT_TRUE(contains(write_file_atomically(dir.path(), "x"), "Is a directory"));

@@ -12,8 +12,8 @@
 
 namespace tarn::testing {
 
-std::string model_bytes(std::string_view text) {
-  Result<Graph> graph = graph_from_text(text, {});
+std::string model_bytes(std::string_view text, bool allow_unknown_ops) {
+  Result<Graph> graph = graph_from_text(text, {.allow_unknown_ops = allow_unknown_ops});
   EXPECT_TRUE(graph.ok()) << graph.status().to_string();
   if (!graph.ok()) return {};
   return *graph_bytes(*graph, GraphFormat::kBinary);

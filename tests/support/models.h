@@ -11,8 +11,8 @@
 
 namespace tarn::testing {
 
-// From Tarn's text form; a mistake in it fails the test.
-std::string model_bytes(std::string_view text);
+// From Tarn's text form; a mistake in it fails the test. With ops of an app's own, of which nothing is known here.
+std::string model_bytes(std::string_view text, bool allow_unknown_ops = false);
 
 // A frozen network with random weights: [conv, batch norm, relu, max pool, conv, bias, relu, avg pool, dense, softmax],
 // in inference form. Input `input_node` f32[?,side,side,channels], output `output_node` f32[?,classes].

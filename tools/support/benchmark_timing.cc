@@ -8,7 +8,7 @@
 
 #include "core/file.h"
 #include "graph/cost.h"
-#include "tools/support/json_text.h"
+#include "core/json_text.h"
 #include "tools/support/progress.h"
 
 namespace tarn {

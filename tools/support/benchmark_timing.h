@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tools/support/benchmark_runner.h"
-#include "tools/support/step_stats.h"
+#include "runtime/step_stats.h"
 
 namespace tarn {
 

@@ -11,6 +11,7 @@
 #include "proto/meta_graph.pb.h"
 #include "tools/support/frozen_check.h"
 #include "tools/support/graph_file.h"
+#include "tools/support/metadata_flags.h"
 
 namespace tarn {
 namespace {
@@ -234,6 +235,8 @@ Result<FrozenGraph> freeze_files(const FreezeFiles& files) {
     frozen.warnings.push_back("no --output_graph: nothing is written");
     return frozen;
   }
+  for (std::string& lost : drop_untrue_metadata(frozen.graph, files.output, GraphFormat::kByExtension))
+    frozen.warnings.push_back(std::move(lost));
   // The disk is given time while the graph runs.
   auto writing = std::async(std::launch::async, [&]() -> Result<AtomicFile> {
     TARN_ASSIGN_OR_RETURN(AtomicFile file, write_graph_aside(frozen.graph, files.output));

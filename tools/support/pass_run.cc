@@ -8,6 +8,7 @@
 #include "core/file.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
+#include "tools/support/metadata_flags.h"
 #include "tools/support/progress.h"
 
 namespace tarn {
@@ -27,7 +28,8 @@ Status check_different(std::string_view flag, const std::vector<std::string>& na
   for (const std::string& name : names) {
     auto [other, is_new] = seen.emplace(name.ends_with(":0") ? name.substr(0, name.size() - 2) : name, name);
     if (!is_new)
-      problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name), " are one tensor"));
+      problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name),
+                                    " are one tensor"));
   }
   return problems.to_status("");
 }
@@ -99,8 +101,8 @@ Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std:
   return PassGraph{std::move(input.graph), input.bytes, nodes};
 }
 
-Result<uint64_t> write_after_passes(const Graph& graph, const PassGraph& before, const PassFiles& files,
-                                    GraphFormat format) {
+Result<uint64_t> write_after_passes(Graph& graph, const PassGraph& before, const PassFiles& files, GraphFormat format) {
+  for (const std::string& lost : drop_untrue_metadata(graph, files.out_path, format)) warn(files.tool, lost);
   TARN_RETURN_IF_ERROR(write_graph(graph, files.out_path, format));
   TARN_ASSIGN_OR_RETURN(uint64_t bytes, file_size(files.out_path));
   print(files.out_path, ": ", nodes_text(before.nodes, graph.node_count()), ", ", before.bytes, " -> ", bytes,

@@ -15,6 +15,7 @@ namespace tarn {
 
 // The files of a run, and what the flags that name them and the graph's ends are called.
 struct PassFiles {
+  std::string_view tool;
   std::string in_path, out_path;
   std::string_view out_flag, inputs_flag, outputs_flag;
   bool writes = true;
@@ -32,7 +33,8 @@ Status check_folder_of(const std::string& path);
 Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std::string>& inputs,
                                   const std::vector<std::string>& outputs, const std::vector<Session::Feed>& feeds);
 // Writes the result and prints what became of it: "mobile.pb: 15 -> 7 nodes, 616 -> 392 bytes". Returns its bytes.
-Result<uint64_t> write_after_passes(const Graph& graph, const PassGraph& before, const PassFiles& files,
+// Warns of metadata that is no more true, or has no place in the file.
+Result<uint64_t> write_after_passes(Graph& graph, const PassGraph& before, const PassFiles& files,
                                     GraphFormat format = GraphFormat::kByExtension);
 
 // "15 -> 7 nodes".

@@ -6,6 +6,7 @@
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
+#include "tools/support/metadata_flags.h"
 #include "tools/support/pass_run.h"
 
 namespace tarn {
@@ -85,6 +86,8 @@ Result<StripRun> strip_file(const StripOptions& options) {
   TARN_RETURN_IF_ERROR(tell_types(pipeline[0], named, types));
   TARN_RETURN_IF_ERROR(blame_types(PassManager(passes).run(run.graph, pipeline).status()));
   warn_of_inputs(options.tool, options.inputs.flag, run.graph, passes.inputs, passes.outputs);
+  for (const std::string& lost : drop_untrue_metadata(run.graph, options.output.value, options.format))
+    warn(options.tool, lost);
   TARN_RETURN_IF_ERROR(write_graph(run.graph, options.output.value, options.format));
   TARN_ASSIGN_OR_RETURN(run.bytes_after, file_size(options.output.value));
   return run;

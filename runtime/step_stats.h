@@ -1,4 +1,4 @@
-// What a program's steps cost, in the lines of TensorFlow's benchmark_model (its StatSummarizer).
+// What a program's steps cost, in the lines of TensorFlow's StatSummarizer (its benchmark_model's, getStatString's).
 //
 //   StepStats stats(program);
 //   stats.add_run(nanoseconds_of_each_step);
@@ -21,6 +21,8 @@ class RunningStat {
   void add(int64_t value);
   int64_t count() const { return count_; }
   int64_t first() const { return first_; }
+  int64_t min() const { return min_; }
+  int64_t max() const { return max_; }
   double sum() const { return sum_; }
   double average() const { return count_ > 0 ? sum_ / static_cast<double>(count_) : 0; }
   std::string to_string() const;
@@ -42,6 +44,11 @@ class StepStats {
   std::string table_by_type() const;
   // Time and memory of whole runs.
   std::string summary() const;
+  // All of them, as TensorFlow's GetOutputString.
+  std::string text() const;
+  // {"runs": 3, "total_us": {…}, "nodes": [{"name": …, "op": …, "mean_us": …}], "ops": [{"op": …, "count": …,
+  // "mean_us": …}]}
+  std::string json() const;
 
  private:
   struct Detail {
@@ -50,6 +57,13 @@ class StepStats {
     double start_sum = 0;  // microseconds
     RunningStat nanoseconds;
   };
+  struct Type {
+    std::string name;
+    int count = 0;
+    double milliseconds = 0;
+    int64_t bytes = 0;
+  };
+  std::vector<Type> types() const;  // most time first
   std::vector<Detail> details_;
   RunningStat run_time_, memory_;
 };

@@ -1,4 +1,4 @@
-#include "tools/support/step_stats.h"
+#include "runtime/step_stats.h"
 
 #include <gtest/gtest.h>
 
@@ -75,6 +75,26 @@ TEST(StepStats, HasTensorFlowsTables) {
             "Timings (microseconds): count=2 first=3000 curr=5000 min=3000 max=5000 avg=4000 std=1000\n"
             "Memory (bytes): count=2 curr=440(all same)\n"
             "4 nodes observed\n\n");
+}
+
+TEST(StepStats, AsOneTextAndAsJson) {
+  StepStats stats(small_program());
+  stats.add_run(std::vector<int64_t>{2'000'000, 0, 1'000'500, 0});
+  stats.add_run(std::vector<int64_t>{4'000'000, 0, 1'000'500, 0});
+
+  EXPECT_EQ(stats.text(), stats.table("Run Order", StepStats::Order::kRun, 0) +
+                              stats.table("Top by Computation Time", StepStats::Order::kTime, 10) +
+                              stats.table("Top by Memory Use", StepStats::Order::kMemory, 10) + stats.table_by_type() +
+                              stats.summary());
+  EXPECT_EQ(stats.json(), R"({"runs": 2, "total_us": {"mean": 4001, "min": 3001, "max": 5001}, "nodes": [)"
+                          R"({"name": "conv", "op": "Conv2D", "mean_us": 3000, "bytes": 400}, )"
+                          R"({"name": "flat", "op": "Reshape", "mean_us": 0, "bytes": 0}, )"
+                          R"({"name": "y", "op": "MatMul", "mean_us": 1000.5, "bytes": 40}, )"
+                          R"({"name": "y", "op": "_Retval", "mean_us": 0, "bytes": 0}], "ops": [)"
+                          R"({"op": "Conv2D", "count": 1, "mean_us": 3000, "bytes": 400}, )"
+                          R"({"op": "MatMul", "count": 1, "mean_us": 1000.5, "bytes": 40}, )"
+                          R"({"op": "Reshape", "count": 1, "mean_us": 0, "bytes": 0}, )"
+                          R"({"op": "_Retval", "count": 1, "mean_us": 0, "bytes": 0}]})");
 }
 
 TEST(StepStats, OrdersByRunTimeAndMemory) {

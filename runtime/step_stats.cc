@@ -1,12 +1,25 @@
-#include "tools/support/step_stats.h"
+#include "runtime/step_stats.h"
 
 #include <algorithm>
+#include <clocale>
 #include <cmath>
 #include <cstdio>
 #include <map>
 
+#include "core/json_text.h"
+
 namespace tarn {
 namespace {
+
+// As snprintf, with a point whatever the app's locale has.
+std::string number_text(const char* format, double value) {
+  char buffer[64];
+  std::snprintf(buffer, sizeof(buffer), format, value);
+  std::string text = buffer;
+  const std::string_view point = std::localeconv()->decimal_point;
+  if (size_t at = text.find(point); point != "." && at != std::string::npos) text.replace(at, point.size(), ".");
+  return text;
+}
 
 // A tab, then `text` to the right of `width` columns.
 std::string field(size_t width, std::string_view text) {
@@ -14,9 +27,7 @@ std::string field(size_t width, std::string_view text) {
 }
 
 std::string field(size_t width, double value, std::string_view unit = "") {
-  char text[64];
-  std::snprintf(text, sizeof(text), "%.3f", value);
-  return str_cat(field(width, text), unit);
+  return str_cat(field(width, number_text("%.3f", value)), unit);
 }
 
 std::string title_line(std::string_view title) {
@@ -107,27 +118,26 @@ std::string StepStats::table(std::string_view title, Order order, int limit) con
   return text + "\n";
 }
 
-std::string StepStats::table_by_type() const {
-  struct Type {
-    std::string name;
-    int count = 0;
-    double milliseconds = 0;
-    int64_t bytes = 0;
-  };
+std::vector<StepStats::Type> StepStats::types() const {
   std::map<std::string, Type> by_name;
-  double total = 0;
   for (const Detail& detail : details_) {
     Type& type = by_name[detail.type];
     type.name = detail.type;
     ++type.count;
     type.milliseconds += detail.nanoseconds.average() / 1e6;
     type.bytes += detail.bytes;
-    total += detail.nanoseconds.average() / 1e6;
   }
   std::vector<Type> sorted;
   for (auto& [name, type] : by_name) sorted.push_back(std::move(type));
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Type& a, const Type& b) { return a.milliseconds > b.milliseconds; });
+  return sorted;
+}
+
+std::string StepStats::table_by_type() const {
+  const std::vector<Type> sorted = types();
+  double total = 0;
+  for (const Type& type : sorted) total += type.milliseconds;
   std::string text = str_cat("Number of nodes executed: ", details_.size(), "\n", title_line("Summary by node type"));
   str_append(text, field(24, "[Node type]"), field(9, "[count]"), field(10, "[avg ms]"), field(11, "[avg %]"),
              field(11, "[cdf %]"), field(10, "[mem KB]"), field(10, "[times called]"), "\n");
@@ -146,10 +156,30 @@ std::string StepStats::summary() const {
                  details_.size(), " nodes observed\n\n");
 }
 
+std::string StepStats::text() const {
+  constexpr int kTop = 10;
+  return str_cat(table("Run Order", Order::kRun, 0), table("Top by Computation Time", Order::kTime, kTop),
+                 table("Top by Memory Use", Order::kMemory, kTop), table_by_type(), summary());
+}
+
+std::string StepStats::json() const {
+  std::vector<std::string> nodes, ops;
+  for (const Detail& detail : details_) {
+    nodes.push_back(str_cat("{\"name\": ", json_text(detail.name), ", \"op\": ", json_text(detail.type),
+                            ", \"mean_us\": ", detail.nanoseconds.average() / 1000, ", \"bytes\": ", detail.bytes,
+                            "}"));
+  }
+  for (const Type& type : types()) {
+    ops.push_back(str_cat("{\"op\": ", json_text(type.name), ", \"count\": ", type.count,
+                          ", \"mean_us\": ", type.milliseconds * 1000, ", \"bytes\": ", type.bytes, "}"));
+  }
+  return str_cat("{\"runs\": ", run_time_.count(), ", \"total_us\": {\"mean\": ", run_time_.average(),
+                 ", \"min\": ", run_time_.min(), ", \"max\": ", run_time_.max(), "}, \"nodes\": [", str_join(nodes),
+                 "], \"ops\": [", str_join(ops), "]}");
+}
+
 std::string stream_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%g", value);
-  return text;
+  return number_text("%g", value);
 }
 
 }  // namespace tarn

@@ -1,0 +1,51 @@
+#include "runtime/handle_table.h"
+
+namespace tarn {
+namespace {
+
+// The lowest bits are the kind, so that no handle is the address of anything that malloc gave, and a handle of another
+// kind is known as such after it was freed too.
+constexpr uintptr_t kKinds = 4;
+
+}  // namespace
+
+uintptr_t HandleTable::add(std::shared_ptr<Handled> object) {
+  auto kind = static_cast<uintptr_t>(object->kind());
+  std::lock_guard lock(mutex_);
+  uintptr_t handle = 0;
+  do {
+    handle = ++given_out_ * kKinds + kind;  // wraps after 2^30 handles where addresses have 32 bits
+  } while (handle < kKinds || objects_.contains(handle));
+  objects_.emplace(handle, std::move(object));
+  return handle;
+}
+
+std::shared_ptr<Handled> HandleTable::find(uintptr_t handle, Handled::Kind kind) const {
+  std::lock_guard lock(mutex_);
+  auto found = objects_.find(handle);
+  return found != objects_.end() && found->second->kind() == kind ? found->second : nullptr;
+}
+
+bool HandleTable::remove(uintptr_t handle, Handled::Kind kind) {
+  std::shared_ptr<Handled> object;  // destroyed after the lock
+  std::lock_guard lock(mutex_);
+  auto found = objects_.find(handle);
+  if (found == objects_.end() || found->second->kind() != kind) return false;
+  object = std::move(found->second);
+  objects_.erase(found);
+  return true;
+}
+
+bool HandleTable::is_of_other_kind(uintptr_t handle, Handled::Kind kind) {
+  uintptr_t other = handle % kKinds;
+  return other != static_cast<uintptr_t>(kind) && (other == static_cast<uintptr_t>(Handled::Kind::kModel) ||
+                                                   other == static_cast<uintptr_t>(Handled::Kind::kEngine));
+}
+
+HandleTable& handles() {
+  // Never destroyed: threads may still free engines while the process ends.
+  static HandleTable* const table = new HandleTable;
+  return *table;
+}
+
+}  // namespace tarn
