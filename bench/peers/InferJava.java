@@ -6,8 +6,8 @@ import java.util.Locale;
 import java.util.Random;
 
 /**
- * Times a frozen graph from Java, a batch of pictures as float[] in, scores as float[] out: Tarn's InferenceInterface, or
- * TensorFlow 1.15's Session as its Android class of the same methods used it. bench/java_peers.py starts it.
+ * Times a frozen graph from Java, a batch of pictures as float[] in, scores as float[] out: Tarn's InferenceInterface,
+ * or TensorFlow 1.15's Session as its Android class of the same methods used it. bench/java_peers.py starts it.
  *
  * <pre>java … InferJava tarn|tf GRAPH.pb THREADS SECONDS BATCH HEIGHT WIDTH CHANNELS</pre>
  *
@@ -42,8 +42,8 @@ public final class InferJava {
       float[] scores = new float[(int) dims[0] * classes];
       return pixels -> {
         try (org.tensorflow.Tensor<Float> input = org.tensorflow.Tensor.create(dims, FloatBuffer.wrap(pixels));
-            org.tensorflow.Tensor<?> output =
-                session.runner().feed("input_node", input).fetch("output_node").run().get(0)) {
+             org.tensorflow.Tensor<?> output =
+                 session.runner().feed("input_node", input).fetch("output_node").run().get(0)) {
           output.writeTo(FloatBuffer.wrap(scores));
           return scores;
         }
@@ -68,7 +68,7 @@ public final class InferJava {
     for (float score : runner.run(pixels)) sum += score;
     double first = (System.nanoTime() - begin) / 1e6;
 
-    for (long end = System.nanoTime() + (long) (seconds / 3 * 1e9); System.nanoTime() < end; ) runner.run(pixels);
+    for (long end = System.nanoTime() + (long) (seconds / 3 * 1e9); System.nanoTime() < end;) runner.run(pixels);
     double[] times = new double[1 << 20];
     int n = 0;
     long end = System.nanoTime() + (long) (seconds * 1e9);
@@ -79,16 +79,9 @@ public final class InferJava {
     }
     times = Arrays.copyOf(times, n);
     Arrays.sort(times);
-    System.out.printf(
-        Locale.ROOT,
+    System.out.printf(Locale.ROOT,
         "{\"peer\": \"%s\", \"threads\": %d, \"n\": %d, \"median_ms\": %.4f, \"min_ms\": %.4f, \"first_ms\": %.1f, \"sum\": %.6f}%n",
-        a[0],
-        threads,
-        n,
-        times[n / 2],
-        times[0],
-        first,
-        sum);
+        a[0], threads, n, times[n / 2], times[0], first, sum);
     System.exit(0);
   }
 }

@@ -33,8 +33,9 @@ import java.util.concurrent.atomic.AtomicLong;
  * stays valid after {@link #close}, only nobody writes to it any more. A closed engine throws TarnException
  * (FAILED_PRECONDITION).
  *
- * <p>Thread-safe: an engine does one thing at a time, calls of other threads wait; but {@link #cancel} and {@link #close}
- * stop a run that is under way in another thread. Engines of one {@link Model}, and {@link #copy}, run at the same time.
+ * <p>Thread-safe: an engine does one thing at a time, calls of other threads wait; but {@link #cancel} and {@link
+ * #close} stop a run that is under way in another thread. Engines of one {@link Model}, and {@link #copy}, run at the
+ * same time.
  *
  * <p>Native memory is freed by close() alone: there is no finalizer and no Cleaner.
  */
@@ -117,7 +118,8 @@ public final class Engine implements AutoCloseable {
     long boundBytes;
   }
 
-  private static final int ALIGNMENT = 64; // bytes; outputs are computed in place only where they begin at its multiples
+  private static final int ALIGNMENT =
+      64; // bytes; outputs are computed in place only where they begin at its multiples
 
   private final String name;
   private final ByteBuffer memory; // the model's, if it lies in a buffer
@@ -156,15 +158,10 @@ public final class Engine implements AutoCloseable {
   }
 
   Engine(Model model, Options options) {
-    this(
-        model.name(),
-        model.memory(),
-        Native.engineNew(
-            model.handle(),
+    this(model.name(), model.memory(),
+        Native.engineNew(model.handle(),
             options.threads == 0 ? -1 : options.threads, // -1 is C's word for one per core
-            Native.utf8(options.inputs),
-            Native.utf8(options.outputs),
-            options.limits));
+            Native.utf8(options.inputs), Native.utf8(options.outputs), options.limits));
   }
 
   private Engine(String name, ByteBuffer memory, long handle) {
@@ -175,20 +172,14 @@ public final class Engine implements AutoCloseable {
     inputs = new Input[Native.inputCount(handle)];
     for (int i = 0; i < inputs.length; ++i) {
       inputs[i] = new Input();
-      inputs[i].info =
-          new TensorInfo(
-              Native.text(Native.inputName(handle, i)),
-              DType.of(Native.inputDtype(handle, i)),
-              Native.inputShape(handle, i));
+      inputs[i].info = new TensorInfo(Native.text(Native.inputName(handle, i)), DType.of(Native.inputDtype(handle, i)),
+          Native.inputShape(handle, i));
     }
     outputs = new Output[Native.outputCount(handle)];
     for (int i = 0; i < outputs.length; ++i) {
       outputs[i] = new Output();
-      outputs[i].info =
-          new TensorInfo(
-              Native.text(Native.outputName(handle, i)),
-              DType.of(Native.outputDtype(handle, i)),
-              Native.outputShape(handle, i));
+      outputs[i].info = new TensorInfo(Native.text(Native.outputName(handle, i)),
+          DType.of(Native.outputDtype(handle, i)), Native.outputShape(handle, i));
     }
   }
 
@@ -248,13 +239,8 @@ public final class Engine implements AutoCloseable {
     long[] shape = dims.length > 0 ? dims : shapeFor(info, values.remaining() * (long) size);
     long bytes = byteCount(info, shape);
     if (bytes != values.remaining() * (long) size) {
-      throw invalid(
-          name,
-          "shape "
-              + TensorInfo.shapeText(shape)
-              + " is "
-              + bytes
-              + " bytes, the buffer has "
+      throw invalid(name,
+          "shape " + TensorInfo.shapeText(shape) + " is " + bytes + " bytes, the buffer has "
               + values.remaining() * (long) size);
     }
     if (values.isDirect() && isNativeOrder(values)) {
@@ -347,8 +333,8 @@ public final class Engine implements AutoCloseable {
 
   /**
    * What the last run made, in native byte order. It is the same buffer for as long as the size stays, and holds the
-   * new values after the next run and call. Outputs whose whole shape the model declares are written there by the engine
-   * itself; others are copied. {@link #bindOutput} spares that.
+   * new values after the next run and call. Outputs whose whole shape the model declares are written there by the
+   * engine itself; others are copied. {@link #bindOutput} spares that.
    */
   public synchronized ByteBuffer output(String name) {
     int index = findOutput(name);
@@ -427,7 +413,8 @@ public final class Engine implements AutoCloseable {
 
   /**
    * From now on runs leave this output between the position and limit of a direct buffer, of exactly the size it will
-   * have: written there by the op that makes it, without a copy, if it begins at a multiple of 64 bytes, as buffers from
+   * have: written there by the op that makes it, without a copy, if it begins at a multiple of 64 bytes, as buffers
+   * from
    * {@link #allocate} do. A run whose output has another size is an error. Null: no more.
    */
   public synchronized void bindOutput(String name, Buffer values) {
@@ -631,16 +618,11 @@ public final class Engine implements AutoCloseable {
   private int elementSize(Buffer values, TensorInfo info, String name) {
     if (values instanceof ByteBuffer) return 1;
     DType type = info.dtype();
-    boolean fits =
-        values instanceof FloatBuffer
-            ? type == DType.FLOAT
-            : values instanceof IntBuffer
-                ? type == DType.INT32 || type == DType.QINT32 || type == DType.UINT32
-                : values instanceof LongBuffer
-                    ? type == DType.INT64 || type == DType.UINT64
-                    : values instanceof DoubleBuffer
-                        ? type == DType.DOUBLE
-                        : values instanceof ShortBuffer && type.byteSize() == 2;
+    boolean fits = values instanceof FloatBuffer ? type == DType.FLOAT
+        : values instanceof IntBuffer            ? type == DType.INT32 || type == DType.QINT32 || type == DType.UINT32
+        : values instanceof LongBuffer           ? type == DType.INT64 || type == DType.UINT64
+        : values instanceof DoubleBuffer         ? type == DType.DOUBLE
+                                                 : values instanceof ShortBuffer && type.byteSize() == 2;
     if (!fits) throw invalid(name, "is " + type + ", got a " + kind(values));
     return type.byteSize();
   }
@@ -654,16 +636,12 @@ public final class Engine implements AutoCloseable {
   }
 
   private static boolean isNativeOrder(Buffer values) {
-    ByteOrder order =
-        values instanceof FloatBuffer
-            ? ((FloatBuffer) values).order()
-            : values instanceof IntBuffer
-                ? ((IntBuffer) values).order()
-                : values instanceof LongBuffer
-                    ? ((LongBuffer) values).order()
-                    : values instanceof DoubleBuffer
-                        ? ((DoubleBuffer) values).order()
-                        : values instanceof ShortBuffer ? ((ShortBuffer) values).order() : ByteOrder.nativeOrder();
+    ByteOrder order = values instanceof FloatBuffer ? ((FloatBuffer) values).order()
+        : values instanceof IntBuffer               ? ((IntBuffer) values).order()
+        : values instanceof LongBuffer              ? ((LongBuffer) values).order()
+        : values instanceof DoubleBuffer            ? ((DoubleBuffer) values).order()
+        : values instanceof ShortBuffer             ? ((ShortBuffer) values).order()
+                                                    : ByteOrder.nativeOrder();
     return order == ByteOrder.nativeOrder();
   }
 

@@ -28,8 +28,8 @@ import java.util.Map;
  * inference.fetch("output_node", scores);
  * }</pre>
  *
- * <p>Any tensors of the graph may be fed and fetched. What was fed is forgotten after the run, as in TensorFlow. An engine
- * is made for each set of fed and fetched names and kept, the last {@value #MOST_ENGINES} of them.
+ * <p>Any tensors of the graph may be fed and fetched. What was fed is forgotten after the run, as in TensorFlow. An
+ * engine is made for each set of fed and fetched names and kept, the last {@value #MOST_ENGINES} of them.
  *
  * <p>Thread-safe: calls wait for each other. Native memory is freed by close() alone.
  */
@@ -183,14 +183,8 @@ public class InferenceInterface implements AutoCloseable {
       count *= dim;
     }
     if (count > src.remaining()) {
-      throw invalid(
-          name,
-          "shape "
-              + TensorInfo.shapeText(dims)
-              + " has "
-              + count
-              + " elements, the source has "
-              + src.remaining());
+      throw invalid(name,
+          "shape " + TensorInfo.shapeText(dims) + " has " + count + " elements, the source has " + src.remaining());
     }
     Feed feed = feedOf(name);
     long bytes = count * dtype.byteSize();
@@ -333,11 +327,8 @@ public class InferenceInterface implements AutoCloseable {
   private Engine fetched(String name) {
     checkOpen();
     if (lastRun == null || !fetchable.contains(name)) {
-      throw new TarnException(
-          TarnException.Code.FAILED_PRECONDITION,
-          "Node '"
-              + name
-              + "' was not provided to run(), so it cannot be read"
+      throw new TarnException(TarnException.Code.FAILED_PRECONDITION,
+          "Node '" + name + "' was not provided to run(), so it cannot be read"
               + (fetchable.isEmpty() ? "" : " (the last run made " + fetchable + ")"));
     }
     return lastRun;
@@ -354,8 +345,7 @@ public class InferenceInterface implements AutoCloseable {
   public Operation graphOperation(String operationName) {
     Operation operation = graph().operation(operationName);
     if (operation == null) {
-      throw new TarnException(
-          TarnException.Code.NOT_FOUND,
+      throw new TarnException(TarnException.Code.NOT_FOUND,
           "Node '" + operationName + "' does not exist in model '" + model.name() + "': " + Native.lastErrorText());
     }
     return operation;

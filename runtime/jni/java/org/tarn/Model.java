@@ -75,10 +75,7 @@ public final class Model implements AutoCloseable {
     }
     try {
       return load(
-          name,
-          descriptor.getParcelFileDescriptor().getFd(),
-          descriptor.getStartOffset(),
-          descriptor.getLength());
+          name, descriptor.getParcelFileDescriptor().getFd(), descriptor.getStartOffset(), descriptor.getLength());
     } finally {
       descriptor.close();
     }
@@ -109,8 +106,8 @@ public final class Model implements AutoCloseable {
   }
 
   /**
-   * One thing that is told of the model in its file: "labels" (a line each), "mean", "std", "author" … or "json", all of
-   * it; null if that is not told. docs/tools.md lists the keys (model_info).
+   * One thing that is told of the model in its file: "labels" (a line each), "mean", "std", "author" … or "json", all
+   * of it; null if that is not told. docs/tools.md lists the keys (model_info).
    */
   public String metadata(String key) {
     return Native.text(Native.modelMetadata(handle(), Native.utf8(key)));

@@ -20,12 +20,9 @@ final class Native {
         System.loadLibrary("tarn_jni");
       }
     } catch (UnsatisfiedLinkError e) {
-      UnsatisfiedLinkError error =
-          new UnsatisfiedLinkError(
-              "Tarn's native library was not found: an Android app packs lib/<abi>/libtarn_jni.so; elsewhere"
-                  + " -Djava.library.path names its folder or -Dorg.tarn.library the file ("
-                  + e.getMessage()
-                  + ")");
+      UnsatisfiedLinkError error = new UnsatisfiedLinkError(
+          "Tarn's native library was not found: an Android app packs lib/<abi>/libtarn_jni.so; elsewhere"
+          + " -Djava.library.path names its folder or -Dorg.tarn.library the file (" + e.getMessage() + ")");
       error.initCause(e);
       throw error;
     }

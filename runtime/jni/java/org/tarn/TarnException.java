@@ -2,7 +2,8 @@ package org.tarn;
 
 /**
  * What went wrong, in words that name the model, the input or output, both values that disagree and the nearest right
- * name. Unchecked, as TensorFlow's are: an app that catches RuntimeException around TensorFlow's calls goes on doing so.
+ * name. Unchecked, as TensorFlow's are: an app that catches RuntimeException around TensorFlow's calls goes on doing
+ * so.
  */
 public class TarnException extends RuntimeException {
   private static final long serialVersionUID = 1;

@@ -8,10 +8,10 @@ import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 
 /**
- * {@link InferenceInterface} by the name that TensorFlow's class has, so that an old app changes its imports and nothing
- * else: {@code org.tensorflow.contrib.android.TensorFlowInferenceInterface}, {@code org.tensorflow.Graph}, {@code
- * org.tensorflow.Operation} become {@code org.tarn.…}. It also has the methods from before TensorFlow 1.2, which give 0
- * or -1 instead of throwing; {@link #lastError} then says why.
+ * {@link InferenceInterface} by the name that TensorFlow's class has, so that an old app changes its imports and
+ * nothing else: {@code org.tensorflow.contrib.android.TensorFlowInferenceInterface}, {@code org.tensorflow.Graph},
+ * {@code org.tensorflow.Operation} become {@code org.tarn.…}. It also has the methods from before TensorFlow 1.2, which
+ * give 0 or -1 instead of throwing; {@link #lastError} then says why.
  */
 public class TensorFlowInferenceInterface extends InferenceInterface {
   private String lastError = "";

@@ -43,16 +43,8 @@ public class TensorFlowImageClassifier {
   private final float[] outputs;
   private final TensorFlowInferenceInterface inferenceInterface;
 
-  public TensorFlowImageClassifier(
-      AssetManager assets,
-      String modelFilename,
-      String labelFilename,
-      int inputSize,
-      float mean,
-      float std,
-      String inputName,
-      String outputName)
-      throws IOException {
+  public TensorFlowImageClassifier(AssetManager assets, String modelFilename, String labelFilename, int inputSize,
+      float mean, float std, String inputName, String outputName) throws IOException {
     this.inputName = inputName;
     this.outputName = outputName;
     this.inputSize = inputSize;
@@ -86,15 +78,12 @@ public class TensorFlowImageClassifier {
     inferenceInterface.run(outputNames, logStats);
     inferenceInterface.fetch(outputName, outputs);
 
-    PriorityQueue<Recognition> queue =
-        new PriorityQueue<>(
-            MAX_RESULTS,
-            new Comparator<Recognition>() {
-              @Override
-              public int compare(Recognition a, Recognition b) {
-                return Float.compare(b.confidence, a.confidence);
-              }
-            });
+    PriorityQueue<Recognition> queue = new PriorityQueue<>(MAX_RESULTS, new Comparator<Recognition>() {
+      @Override
+      public int compare(Recognition a, Recognition b) {
+        return Float.compare(b.confidence, a.confidence);
+      }
+    });
     for (int i = 0; i < outputs.length; ++i) {
       if (outputs[i] > THRESHOLD) queue.add(new Recognition(labels.size() > i ? labels.get(i) : "unknown", outputs[i]));
     }

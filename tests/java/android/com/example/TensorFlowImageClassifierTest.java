@@ -27,16 +27,8 @@ public class TensorFlowImageClassifierTest {
     String data = System.getenv("TARN_DATA");
     assumeTrue("TARN_DATA is not there", data != null && new File(data, "images/grace_hopper.jpg").exists());
     AssetManager assets = RuntimeEnvironment.getApplication().getAssets();
-    TensorFlowImageClassifier classifier =
-        new TensorFlowImageClassifier(
-            assets,
-            "file:///android_asset/mobilenet.pb",
-            "file:///android_asset/labels.txt",
-            SIZE,
-            127.5f,
-            127.5f,
-            "input",
-            "MobilenetV1/Predictions/Reshape_1");
+    TensorFlowImageClassifier classifier = new TensorFlowImageClassifier(assets, "file:///android_asset/mobilenet.pb",
+        "file:///android_asset/labels.txt", SIZE, 127.5f, 127.5f, "input", "MobilenetV1/Predictions/Reshape_1");
     assertEquals(1001, classifier.classes());
 
     Bitmap photo = BitmapFactory.decodeFile(new File(data, "images/grace_hopper.jpg").getPath());

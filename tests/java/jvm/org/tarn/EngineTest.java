@@ -99,8 +99,7 @@ public class EngineTest {
 
   @Test
   public void buffersInAnotherByteOrderAreCopied() {
-    ByteOrder other =
-        ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
+    ByteOrder other = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? ByteOrder.LITTLE_ENDIAN : ByteOrder.BIG_ENDIAN;
     FloatBuffer values = ByteBuffer.allocateDirect(8).order(other).asFloatBuffer();
     values.put(0, 3).put(1, 4);
     try (Engine engine = Engine.load(SUMS)) {
@@ -307,8 +306,7 @@ public class EngineTest {
       assertEquals(2, engine.inputs().size());
       engine.close();
     }
-    try (Model model = Model.load(new ByteArrayInputStream(bytes));
-        Engine engine = model.newEngine()) {
+    try (Model model = Model.load(new ByteArrayInputStream(bytes)); Engine engine = model.newEngine()) {
       assertEquals(bytes.length, model.byteSize());
       assertEquals("Add", model.opOf("sum"));
       assertNull(model.opOf("none"));
@@ -324,8 +322,7 @@ public class EngineTest {
       engine.run();
       assertEquals(6, engine.output("halves:1").getFloat(0), 0);
     }
-    TarnException e =
-        assertThrows(TarnException.class, () -> Engine.load(SUMS, new Engine.Options().outputs("som")));
+    TarnException e = assertThrows(TarnException.class, () -> Engine.load(SUMS, new Engine.Options().outputs("som")));
     assertTrue(e.getMessage(), e.getMessage().contains("did you mean 'sum'"));
   }
 
@@ -356,8 +353,7 @@ public class EngineTest {
 
   @Test
   public void aCopyHasInputsAndOutputsOfItsOwn() {
-    try (Engine first = Engine.load(SUMS);
-        Engine second = first.copy()) {
+    try (Engine first = Engine.load(SUMS); Engine second = first.copy()) {
       for (Engine engine : new Engine[] {first, second}) {
         engine.setInput("a", new float[2]);
         engine.setInput("b", new float[] {engine == first ? 1 : 2, 0});
@@ -406,16 +402,14 @@ public class EngineTest {
     engine.setInput("n", new int[] {Integer.MAX_VALUE});
     AtomicReference<TarnException> thrown = new AtomicReference<>();
     CountDownLatch begun = new CountDownLatch(1);
-    Thread runner =
-        new Thread(
-            () -> {
-              begun.countDown();
-              try {
-                engine.run();
-              } catch (TarnException e) {
-                thrown.set(e);
-              }
-            });
+    Thread runner = new Thread(() -> {
+      begun.countDown();
+      try {
+        engine.run();
+      } catch (TarnException e) {
+        thrown.set(e);
+      }
+    });
     runner.start();
     begun.await();
     Thread.sleep(50);
@@ -468,22 +462,20 @@ public class EngineTest {
       Thread[] threads = new Thread[6];
       for (int t = 0; t < threads.length; ++t) {
         float own = t;
-        threads[t] =
-            new Thread(
-                () -> {
-                  try (Engine copy = shared.copy()) {
-                    copy.setInput("a", new float[] {own, own});
-                    copy.setInput("b", new float[2]);
-                    for (int i = 0; i < 300; ++i) {
-                      copy.run();
-                      assertEquals(own, copy.output("right").getFloat(0), 0);
-                      shared.run();
-                      assertEquals(10, shared.output("fixed").getFloat(0), 0);
-                    }
-                  } catch (Throwable e) {
-                    failure.set(e);
-                  }
-                });
+        threads[t] = new Thread(() -> {
+          try (Engine copy = shared.copy()) {
+            copy.setInput("a", new float[] {own, own});
+            copy.setInput("b", new float[2]);
+            for (int i = 0; i < 300; ++i) {
+              copy.run();
+              assertEquals(own, copy.output("right").getFloat(0), 0);
+              shared.run();
+              assertEquals(10, shared.output("fixed").getFloat(0), 0);
+            }
+          } catch (Throwable e) {
+            failure.set(e);
+          }
+        });
         threads[t].start();
       }
       for (Thread thread : threads) thread.join();
@@ -500,20 +492,18 @@ public class EngineTest {
       AtomicReference<Throwable> failure = new AtomicReference<>();
       Thread[] threads = new Thread[8];
       for (int t = 0; t < threads.length; ++t) {
-        threads[t] =
-            new Thread(
-                () -> {
-                  try {
-                    while (true) {
-                      engine.run();
-                      engine.output("fixed");
-                    }
-                  } catch (TarnException e) {
-                    if (e.getMessage().isEmpty()) failure.set(e);
-                  } catch (Throwable e) {
-                    failure.set(e);
-                  }
-                });
+        threads[t] = new Thread(() -> {
+          try {
+            while (true) {
+              engine.run();
+              engine.output("fixed");
+            }
+          } catch (TarnException e) {
+            if (e.getMessage().isEmpty()) failure.set(e);
+          } catch (Throwable e) {
+            failure.set(e);
+          }
+        });
         threads[t].start();
       }
       Thread.sleep(5);

@@ -14,8 +14,8 @@ import org.junit.Test;
 /** Opens and closes 1,000 times: the process has as much memory, as many mappings, files and threads as before. */
 public class LeakTest {
   private static final int CYCLES = 1000;
-  // Of all 1,000 cycles together: what the JVM's own compiler and collector take meanwhile. The Java heap is of fixed size
-  // (jvm.sh).
+  // Of all 1,000 cycles together: what the JVM's own compiler and collector take meanwhile. The Java heap is of fixed
+  // size (jvm.sh).
   private static final long MOST_GROWTH = 4 << 20;
   private static final int MOST_NEW = 20; // jars and mappings of the JVM's own
 
@@ -25,12 +25,11 @@ public class LeakTest {
 
   @Test
   public void enginesOfAFile() throws Exception {
-    check(
-        i -> {
-          try (Engine engine = Engine.load(Models.file("sums"), new Engine.Options().threads(1 + i % 2))) {
-            runOnce(engine);
-          }
-        });
+    check(i -> {
+      try (Engine engine = Engine.load(Models.file("sums"), new Engine.Options().threads(1 + i % 2))) {
+        runOnce(engine);
+      }
+    });
   }
 
   @Test
@@ -39,29 +38,26 @@ public class LeakTest {
     ByteBuffer direct = ByteBuffer.allocateDirect(bytes.length);
     direct.put(bytes);
     direct.flip();
-    check(
-        i -> {
-          try (Engine engine = Engine.load(direct);
-              Engine copy = engine.copy()) {
-            runOnce(copy);
-            runOnce(engine);
-          }
-        });
+    check(i -> {
+      try (Engine engine = Engine.load(direct); Engine copy = engine.copy()) {
+        runOnce(copy);
+        runOnce(engine);
+      }
+    });
   }
 
   @Test
   public void inferenceInterfaces() throws Exception {
-    check(
-        i -> {
-          try (InferenceInterface inference = new InferenceInterface(Models.file("sums"))) {
-            inference.setThreads(1);
-            inference.feed("b", new float[] {i, 2}, 1, 2);
-            inference.run(new String[] {"fixed"});
-            float[] fixed = new float[2];
-            inference.fetch("fixed", fixed);
-            assertEquals(10f * i, fixed[0], 0);
-          }
-        });
+    check(i -> {
+      try (InferenceInterface inference = new InferenceInterface(Models.file("sums"))) {
+        inference.setThreads(1);
+        inference.feed("b", new float[] {i, 2}, 1, 2);
+        inference.run(new String[] {"fixed"});
+        float[] fixed = new float[2];
+        inference.fetch("fixed", fixed);
+        assertEquals(10f * i, fixed[0], 0);
+      }
+    });
   }
 
   @Test
@@ -69,14 +65,13 @@ public class LeakTest {
     File bad = File.createTempFile("tarn", ".pb");
     byte[] bytes = Files.readAllBytes(Models.file("sums").toPath());
     Files.write(bad.toPath(), java.util.Arrays.copyOf(bytes, bytes.length / 2 + 1));
-    check(
-        i -> {
-          try (Engine engine = Engine.load(bad)) {
-            throw new AssertionError("half a model loads: " + engine);
-          } catch (TarnException e) {
-            assertTrue(e.getMessage().contains(bad.getName()));
-          }
-        });
+    check(i -> {
+      try (Engine engine = Engine.load(bad)) {
+        throw new AssertionError("half a model loads: " + engine);
+      } catch (TarnException e) {
+        assertTrue(e.getMessage().contains(bad.getName()));
+      }
+    });
     assertTrue(bad.delete());
   }
 

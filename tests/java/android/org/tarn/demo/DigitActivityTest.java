@@ -249,7 +249,7 @@ public class DigitActivityTest {
     long begin = SystemClock.uptimeMillis();
     long now = begin;
     touch(view, MotionEvent.obtain(begin, now, MotionEvent.ACTION_DOWN, side * parts[0], side * parts[1], 0));
-    for (int i = 2; i < parts.length; ) {
+    for (int i = 2; i < parts.length;) {
       now += 4;
       MotionEvent move =
           MotionEvent.obtain(begin, now, MotionEvent.ACTION_MOVE, side * parts[i], side * parts[i + 1], 0);
@@ -280,7 +280,8 @@ public class DigitActivityTest {
     where.getLocationInWindow(place);
     int changed = 0;
     for (int y = place[1]; y < Math.min(place[1] + where.getHeight(), a.getHeight()); ++y) {
-      for (int x = place[0]; x < place[0] + where.getWidth(); ++x) changed += a.getPixel(x, y) != b.getPixel(x, y) ? 1 : 0;
+      for (int x = place[0]; x < place[0] + where.getWidth(); ++x)
+        changed += a.getPixel(x, y) != b.getPixel(x, y) ? 1 : 0;
     }
     return changed;
   }

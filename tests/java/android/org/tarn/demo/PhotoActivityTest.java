@@ -88,7 +88,8 @@ public class PhotoActivityTest {
     for (int i = 0; i < 16; ++i) pixels[i] = 0xff000000 | i << 16 | 2 * i << 8 | 3 * i;
     float[] input = PhotoInput.of(pixels, 4, 4, 2, new Normalization("0", "1", null));
     // The upper left quarter has 0, 1, 4, 5.
-    assertArrayEquals(new float[] {3, 5, 8}, new float[] {input[0], input[1], input[2]}, 0); // 2.5 is rounded up, 7.5 too
+    assertArrayEquals(
+        new float[] {3, 5, 8}, new float[] {input[0], input[1], input[2]}, 0); // 2.5 is rounded up, 7.5 too
   }
 
   @Test

@@ -24,7 +24,7 @@ public final class Mnist {
     byte[][] images = new byte[count][28 * 28];
     int[] labels = new int[count];
     try (DataInputStream pixels = open(new File(folder, "t10k-images-idx3-ubyte.gz"), 16);
-        DataInputStream classes = open(new File(folder, "t10k-labels-idx1-ubyte.gz"), 8)) {
+         DataInputStream classes = open(new File(folder, "t10k-labels-idx1-ubyte.gz"), 8)) {
       for (int i = 0; i < count; ++i) {
         pixels.readFully(images[i]);
         labels[i] = classes.readUnsignedByte();

@@ -14,19 +14,18 @@ public final class RunTests {
   public static void main(String[] names) throws ClassNotFoundException {
     JUnitCore core = new JUnitCore();
     core.addListener(new TextListener(System.out));
-    core.addListener(
-        new RunListener() {
-          @Override
-          public void testAssumptionFailure(Failure failure) {
-            System.out.println("skipped: " + failure.getDescription() + ": " + failure.getMessage());
-          }
+    core.addListener(new RunListener() {
+      @Override
+      public void testAssumptionFailure(Failure failure) {
+        System.out.println("skipped: " + failure.getDescription() + ": " + failure.getMessage());
+      }
 
-          @Override
-          public void testStarted(Description test) {
-            System.out.println(" " + test);
-          }
-        });
-    Class<?>[] classes = new Class<?>[names.length];
+      @Override
+      public void testStarted(Description test) {
+        System.out.println(" " + test);
+      }
+    });
+    Class<?>[] classes = new Class<?>[ names.length ];
     for (int i = 0; i < names.length; ++i) classes[i] = Class.forName(names[i]);
     Result result = core.run(classes);
     System.exit(result.wasSuccessful() && result.getRunCount() > 0 ? 0 : 1);

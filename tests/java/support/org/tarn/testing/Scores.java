@@ -10,8 +10,8 @@ import org.tarn.Engine;
 import org.tarn.TensorInfo;
 
 /**
- * Runs a digit model on 100 MNIST digits: writes the scores to a file that is not there yet, else compares with those in
- * it, which another machine wrote.
+ * Runs a digit model on 100 MNIST digits: writes the scores to a file that is not there yet, else compares with those
+ * in it, which another machine wrote.
  */
 public final class Scores {
   private static final int DIGITS = 100;
@@ -36,13 +36,15 @@ public final class Scores {
     }
     if (!file.exists()) {
       try (DataOutputStream out = new DataOutputStream(new FileOutputStream(file))) {
-        for (float[] digit : scores) for (float score : digit) out.writeFloat(score);
+        for (float[] digit : scores)
+          for (float score : digit) out.writeFloat(score);
       }
       return;
     }
     float largest = 0;
     try (DataInputStream in = new DataInputStream(new FileInputStream(file))) {
-      for (float[] digit : scores) for (float score : digit) largest = Math.max(largest, Math.abs(score - in.readFloat()));
+      for (float[] digit : scores)
+        for (float score : digit) largest = Math.max(largest, Math.abs(score - in.readFloat()));
     }
     System.out.printf("largest difference of %d scores: %.3g%n", 10 * DIGITS, largest);
     if (!(largest <= MOST_DIFFERENCE)) System.exit(1);

@@ -46,9 +46,8 @@ public final class Strokes {
         float x = (column + 0.5f) / ZOOM - 0.5f;
         int y0 = (int) Math.floor(y);
         int x0 = (int) Math.floor(x);
-        float value =
-            (1 - (y - y0)) * ((1 - (x - x0)) * at(digit, y0, x0) + (x - x0) * at(digit, y0, x0 + 1))
-                + (y - y0) * ((1 - (x - x0)) * at(digit, y0 + 1, x0) + (x - x0) * at(digit, y0 + 1, x0 + 1));
+        float value = (1 - (y - y0)) * ((1 - (x - x0)) * at(digit, y0, x0) + (x - x0) * at(digit, y0, x0 + 1))
+            + (y - y0) * ((1 - (x - x0)) * at(digit, y0 + 1, x0) + (x - x0) * at(digit, y0 + 1, x0 + 1));
         ink[row * SIDE + column] = value > 110;
       }
     }
@@ -87,7 +86,7 @@ public final class Strokes {
           boolean down = get(ink, i, 4);
           boolean left = get(ink, i, 6);
           boolean goes = half == 0 ? !(up && right && down) && !(right && down && left)
-              : !(up && right && left) && !(up && down && left);
+                                   : !(up && right && left) && !(up && down && left);
           if (count >= 2 && count <= 6 && changes == 1 && goes) gone.add(i);
         }
         for (int i : gone) ink[i] = false;

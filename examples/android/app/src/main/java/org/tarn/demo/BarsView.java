@@ -39,10 +39,8 @@ public final class BarsView extends View {
   /** Null: nothing is known. */
   public void show(float[] probabilities) {
     this.probabilities = probabilities == null ? null : probabilities.clone();
-    setContentDescription(
-        probabilities == null
-            ? getResources().getString(R.string.nothing_drawn)
-            : labels.top(probabilities, 1).toString());
+    setContentDescription(probabilities == null ? getResources().getString(R.string.nothing_drawn)
+                                                : labels.top(probabilities, 1).toString());
     invalidate();
   }
 
@@ -72,7 +70,8 @@ public final class BarsView extends View {
       bar.setColor(i == winner ? best : plain);
       float length = Math.max(0, Math.min(1, probabilities[i])) * (right - left);
       float end = left + Math.max(length, density);
-      canvas.drawRoundRect(left, row * i + 3 * density, end, row * (i + 1) - 3 * density, 3 * density, 3 * density, bar);
+      canvas.drawRoundRect(
+          left, row * i + 3 * density, end, row * (i + 1) - 3 * density, 3 * density, 3 * density, bar);
       String percent = String.format(Locale.getDefault(), "%.1f %%", 100 * probabilities[i]);
       canvas.drawText(percent, right + 8 * density, baseline, text);
     }

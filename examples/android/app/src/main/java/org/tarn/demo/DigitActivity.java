@@ -25,41 +25,15 @@ public final class DigitActivity extends Activity {
   protected void onCreate(Bundle state) {
     super.onCreate(state);
     setContentView(R.layout.digits);
-    drawing = (DrawingView) findViewById(R.id.drawing);
-    bars = (BarsView) findViewById(R.id.bars);
-    answer = (TextView) findViewById(R.id.answer);
-    latency = (TextView) findViewById(R.id.latency);
-    drawing.setListener(
-        new DrawingView.Listener() {
-          @Override
-          public void onInkChanged(Ink ink) {
-            recognize(DigitImage.of(ink));
-          }
-        });
-    findViewById(R.id.clear)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View button) {
-                drawing.clear();
-              }
-            });
-    findViewById(R.id.photo)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View button) {
-                startActivity(new Intent(DigitActivity.this, PhotoActivity.class));
-              }
-            });
+    drawing = findViewById(R.id.drawing);
+    bars = findViewById(R.id.bars);
+    answer = findViewById(R.id.answer);
+    latency = findViewById(R.id.latency);
+    drawing.setListener(ink -> recognize(DigitImage.of(ink)));
+    findViewById(R.id.clear).setOnClickListener(button -> drawing.clear());
+    findViewById(R.id.photo).setOnClickListener(button -> startActivity(new Intent(this, PhotoActivity.class)));
     bars.show(null);
-    worker.run(
-        new Runnable() {
-          @Override
-          public void run() {
-            load();
-          }
-        });
+    worker.run(this::load);
   }
 
   private void load() {
@@ -70,25 +44,13 @@ public final class DigitActivity extends Activity {
     }
   }
 
-  private void say(final String text) {
-    runOnUiThread(
-        new Runnable() {
-          @Override
-          public void run() {
-            answer.setText(text);
-          }
-        });
+  private void say(String text) {
+    runOnUiThread(() -> answer.setText(text));
   }
 
   /** Null: nothing is drawn, so nothing is said. */
-  private void recognize(final float[] picture) {
-    worker.replace(
-        new Worker.Task() {
-          @Override
-          public Runnable run() {
-            return picture == null || recognizer == null ? shown(null, 0) : classified(picture);
-          }
-        });
+  private void recognize(float[] picture) {
+    worker.replace(() -> picture == null || recognizer == null ? shown(null, 0) : classified(picture));
   }
 
   private Runnable classified(float[] picture) {
@@ -101,31 +63,24 @@ public final class DigitActivity extends Activity {
     }
   }
 
-  private Runnable shown(final float[] probabilities, final double milliseconds) {
-    return new Runnable() {
-      @Override
-      public void run() {
-        bars.show(probabilities);
-        if (probabilities == null) {
-          answer.setText(drawing.ink().isEmpty() ? getString(R.string.draw_a_digit) : answer.getText());
-          latency.setText("");
-          return;
-        }
-        answer.setText(Labels.DIGITS.top(probabilities, 1).get(0).label);
-        latency.setText(String.format(Locale.getDefault(), getString(R.string.latency), milliseconds));
+  private Runnable shown(float[] probabilities, double milliseconds) {
+    return () -> {
+      bars.show(probabilities);
+      if (probabilities == null) {
+        answer.setText(drawing.ink().isEmpty() ? getString(R.string.draw_a_digit) : answer.getText());
+        latency.setText("");
+        return;
       }
+      answer.setText(Labels.DIGITS.top(probabilities, 1).get(0).label);
+      latency.setText(String.format(Locale.getDefault(), getString(R.string.latency), milliseconds));
     };
   }
 
   @Override
   protected void onDestroy() {
-    worker.stop(
-        new Runnable() {
-          @Override
-          public void run() {
-            if (recognizer != null) recognizer.close();
-          }
-        });
+    worker.stop(() -> {
+      if (recognizer != null) recognizer.close();
+    });
     super.onDestroy();
   }
 }

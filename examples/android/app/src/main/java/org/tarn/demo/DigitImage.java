@@ -1,8 +1,8 @@
 package org.tarn.demo;
 
 /**
- * The 28×28 picture of a drawn digit as MNIST's were made: the ink's box is scaled to fit 20×20 with its aspect kept, and
- * its centre of mass is put in the middle of 28×28. The pen has the same width in that picture however large the
+ * The 28×28 picture of a drawn digit as MNIST's were made: the ink's box is scaled to fit 20×20 with its aspect kept,
+ * and its centre of mass is put in the middle of 28×28. The pen has the same width in that picture however large the
  * digit was drawn, so a small digit is not a fat one.
  *
  * <p>Ink is 1, paper 0, rows from the top: what the network was trained on.
@@ -10,8 +10,8 @@ package org.tarn.demo;
 public final class DigitImage {
   public static final int SIZE = 28;
   private static final float BOX = 20;
-  // Half the pen's width and the width of its soft edge, in pixels of the picture: with these the drawn test digits have
-  // as much ink as MNIST's.
+  // Half the pen's width and the width of its soft edge, in pixels of the picture: with these the drawn test digits
+  // have as much ink as MNIST's.
   private static final float PEN_RADIUS = 1.2f;
   private static final float PEN_EDGE = 1.3f;
   private static final int CURVE_PARTS = 8; // lines that a curve is drawn with: points lie close together
@@ -38,8 +38,7 @@ public final class DigitImage {
       x += first.pixels[i] * (i % SIZE + 0.5);
       y += first.pixels[i] * (i / SIZE + 0.5);
     }
-    Canvas centred =
-        new Canvas(scale, left + (float) (SIZE / 2.0 - x / mass), top + (float) (SIZE / 2.0 - y / mass));
+    Canvas centred = new Canvas(scale, left + (float) (SIZE / 2.0 - x / mass), top + (float) (SIZE / 2.0 - y / mass));
     ink.draw(new Lines(centred));
     return centred.pixels;
   }
@@ -78,8 +77,7 @@ public final class DigitImage {
       for (int i = 1; i <= CURVE_PARTS; ++i) {
         float t = i / (float) CURVE_PARTS;
         float s = 1 - t;
-        lineTo(
-            s * s * fromX + 2 * s * t * controlX + t * t * toX, s * s * fromY + 2 * s * t * controlY + t * t * toY);
+        lineTo(s * s * fromX + 2 * s * t * controlX + t * t * toX, s * s * fromY + 2 * s * t * controlY + t * t * toY);
       }
     }
   }

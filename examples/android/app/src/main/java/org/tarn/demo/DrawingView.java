@@ -100,23 +100,22 @@ public final class DrawingView extends View {
 
   private void changed() {
     path.rewind();
-    ink.draw(
-        new Ink.Pen() {
-          @Override
-          public void moveTo(float x, float y) {
-            path.moveTo(x, y);
-          }
+    ink.draw(new Ink.Pen() {
+      @Override
+      public void moveTo(float x, float y) {
+        path.moveTo(x, y);
+      }
 
-          @Override
-          public void lineTo(float x, float y) {
-            path.lineTo(x, y);
-          }
+      @Override
+      public void lineTo(float x, float y) {
+        path.lineTo(x, y);
+      }
 
-          @Override
-          public void quadTo(float controlX, float controlY, float x, float y) {
-            path.quadTo(controlX, controlY, x, y);
-          }
-        });
+      @Override
+      public void quadTo(float controlX, float controlY, float x, float y) {
+        path.quadTo(controlX, controlY, x, y);
+      }
+    });
     invalidate();
     if (listener != null) listener.onInkChanged(ink);
   }

@@ -6,7 +6,8 @@ import java.util.List;
 
 /**
  * What a finger or pen drew: strokes of points, smoothed by quadratic curves from middle to middle with the points as
- * their control points. Plain Java: the view draws these curves, {@link DigitImage} makes the network's picture of them.
+ * their control points. Plain Java: the view draws these curves, {@link DigitImage} makes the network's picture of
+ * them.
  */
 public final class Ink {
   /** Takes the curves of the strokes, in order; android.graphics.Path has the same methods. */
@@ -96,7 +97,7 @@ public final class Ink {
 
   public void restore(float[] saved) {
     strokes.clear();
-    for (int at = 0; at < saved.length; ) {
+    for (int at = 0; at < saved.length;) {
       int length = (int) saved[at++];
       begin(saved[at], saved[at + 1]);
       for (int i = 2; i < length; i += 2) strokes.get(strokes.size() - 1).add(saved[at + i], saved[at + i + 1]);

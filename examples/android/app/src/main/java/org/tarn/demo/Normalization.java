@@ -1,6 +1,8 @@
 package org.tarn.demo;
 
-/** How a model wants its pixels: (pixel - mean) / std of values from 0 to 255, by channel or one for all. Plain Java. */
+/**
+ * How a model wants its pixels: (pixel - mean) / std of values from 0 to 255, by channel or one for all. Plain Java.
+ */
 public final class Normalization {
   private final float[] mean;
   private final float[] std;

@@ -29,38 +29,19 @@ public final class PhotoActivity extends Activity {
   protected void onCreate(Bundle state) {
     super.onCreate(state);
     setContentView(R.layout.photo);
-    photo = (ImageView) findViewById(R.id.picture);
-    labels = (TextView) findViewById(R.id.labels);
-    latency = (TextView) findViewById(R.id.latency);
-    findViewById(R.id.pick)
-        .setOnClickListener(
-            new View.OnClickListener() {
-              @Override
-              public void onClick(View button) {
-                startActivityForResult(Photos.pickIntent(), PICK);
-              }
-            });
-    worker.run(
-        new Runnable() {
-          @Override
-          public void run() {
-            load();
-          }
-        });
+    photo = findViewById(R.id.picture);
+    labels = findViewById(R.id.labels);
+    latency = findViewById(R.id.latency);
+    findViewById(R.id.pick).setOnClickListener(button -> startActivityForResult(Photos.pickIntent(), PICK));
+    worker.run(this::load);
   }
 
   private void load() {
     try (Model model = Model.load(getAssets(), MODEL)) {
       recognizer = new Recognizer(model, 0);
     } catch (IOException | RuntimeException e) {
-      final String text = getString(R.string.no_model, MODEL, e.getMessage());
-      runOnUiThread(
-          new Runnable() {
-            @Override
-            public void run() {
-              labels.setText(text);
-            }
-          });
+      String text = getString(R.string.no_model, MODEL, e.getMessage());
+      runOnUiThread(() -> labels.setText(text));
     }
   }
 
@@ -70,56 +51,42 @@ public final class PhotoActivity extends Activity {
     if (request == PICK && result == RESULT_OK && data != null && data.getData() != null) classify(data.getData());
   }
 
-  private void classify(final Uri uri) {
-    worker.replace(
-        new Worker.Task() {
-          @Override
-          public Runnable run() {
-            try {
-              return classified(Photos.load(PhotoActivity.this, uri));
-            } catch (IOException | RuntimeException e) {
-              return shown(null, getString(R.string.no_photo, e.getMessage()), "");
-            }
-          }
-        });
+  private void classify(Uri uri) {
+    worker.replace(() -> {
+      try {
+        return classified(Photos.load(PhotoActivity.this, uri));
+      } catch (IOException | RuntimeException e) {
+        return shown(null, getString(R.string.no_photo, e.getMessage()), "");
+      }
+    });
   }
 
   private Runnable classified(Bitmap bitmap) {
     if (recognizer == null) return shown(bitmap, labels.getText().toString(), "");
     int[] pixels = new int[bitmap.getWidth() * bitmap.getHeight()];
     bitmap.getPixels(pixels, 0, bitmap.getWidth(), 0, 0, bitmap.getWidth(), bitmap.getHeight());
-    float[] input =
-        PhotoInput.of(
-            pixels, bitmap.getWidth(), bitmap.getHeight(), recognizer.inputSize(), recognizer.normalization());
+    float[] input = PhotoInput.of(
+        pixels, bitmap.getWidth(), bitmap.getHeight(), recognizer.inputSize(), recognizer.normalization());
     List<Labels.Score> top = recognizer.labels().top(recognizer.classify(input), SHOWN_LABELS);
     StringBuilder text = new StringBuilder();
     for (Labels.Score score : top) text.append(text.length() == 0 ? "" : "\n").append(score);
-    return shown(
-        bitmap,
-        text.toString(),
+    return shown(bitmap, text.toString(),
         String.format(Locale.getDefault(), getString(R.string.latency), recognizer.milliseconds()));
   }
 
-  private Runnable shown(final Bitmap bitmap, final String text, final String time) {
-    return new Runnable() {
-      @Override
-      public void run() {
-        if (bitmap != null) photo.setImageBitmap(bitmap);
-        labels.setText(text);
-        latency.setText(time);
-      }
+  private Runnable shown(final Bitmap bitmap, String text, final String time) {
+    return () -> {
+      if (bitmap != null) photo.setImageBitmap(bitmap);
+      labels.setText(text);
+      latency.setText(time);
     };
   }
 
   @Override
   protected void onDestroy() {
-    worker.stop(
-        new Runnable() {
-          @Override
-          public void run() {
-            if (recognizer != null) recognizer.close();
-          }
-        });
+    worker.stop(() -> {
+      if (recognizer != null) recognizer.close();
+    });
     super.onDestroy();
   }
 }

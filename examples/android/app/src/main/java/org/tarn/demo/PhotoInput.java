@@ -35,8 +35,10 @@ public final class PhotoInput {
       int x0 = (int) x;
       int y1 = Math.min(y0 + 1, side - 1);
       int x1 = Math.min(x0 + 1, side - 1);
-      float upper = mix(at(argb, width, left + x0, top + y0, shift), at(argb, width, left + x1, top + y0, shift), x - x0);
-      float lower = mix(at(argb, width, left + x0, top + y1, shift), at(argb, width, left + x1, top + y1, shift), x - x0);
+      float upper =
+          mix(at(argb, width, left + x0, top + y0, shift), at(argb, width, left + x1, top + y0, shift), x - x0);
+      float lower =
+          mix(at(argb, width, left + x0, top + y1, shift), at(argb, width, left + x1, top + y1, shift), x - x0);
       return mix(upper, lower, y - y0);
     }
     float fromY = row * scale;

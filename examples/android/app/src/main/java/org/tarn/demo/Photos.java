@@ -32,15 +32,10 @@ final class Photos {
   static Bitmap load(Context context, Uri uri) throws IOException {
     byte[] bytes = read(context, uri); // providers give streams that may be read once
     if (Build.VERSION.SDK_INT >= 28) {
-      return ImageDecoder.decodeBitmap(
-          ImageDecoder.createSource(ByteBuffer.wrap(bytes)),
-          new ImageDecoder.OnHeaderDecodedListener() {
-            @Override
-            public void onHeaderDecoded(ImageDecoder decoder, ImageDecoder.ImageInfo info, ImageDecoder.Source source) {
-              decoder.setAllocator(ImageDecoder.ALLOCATOR_SOFTWARE); // getPixels() reads it
-              decoder.setTargetSampleSize(sampleSize(info.getSize().getWidth(), info.getSize().getHeight()));
-            }
-          });
+      return ImageDecoder.decodeBitmap(ImageDecoder.createSource(ByteBuffer.wrap(bytes)), (decoder, info, source) -> {
+        decoder.setAllocator(ImageDecoder.ALLOCATOR_SOFTWARE); // getPixels() reads it
+        decoder.setTargetSampleSize(sampleSize(info.getSize().getWidth(), info.getSize().getHeight()));
+      });
     }
     BitmapFactory.Options options = new BitmapFactory.Options();
     options.inJustDecodeBounds = true;

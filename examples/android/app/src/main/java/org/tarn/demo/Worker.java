@@ -7,8 +7,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * One thread for what takes time, so that the screen never waits. Of tasks that are asked for faster than done, the last
- * one counts: those that have not begun are dropped.
+ * One thread for what takes time, so that the screen never waits. Of tasks that are asked for faster than done, the
+ * last one counts: those that have not begun are dropped.
  */
 final class Worker {
   /** Runs on the worker's thread; what it gives runs on the main thread afterwards. */
@@ -22,25 +22,16 @@ final class Worker {
   private int latest; // main thread
 
   /** In place of tasks given before that have not begun; of those that have, the result is dropped. */
-  void replace(final Task task) {
+  void replace(Task task) {
     if (thread.isShutdown()) return;
     if (last != null) last.cancel(false);
-    final int number = ++latest;
-    last =
-        thread.submit(
-            new Runnable() {
-              @Override
-              public void run() {
-                final Runnable result = task.run();
-                main.post(
-                    new Runnable() {
-                      @Override
-                      public void run() {
-                        if (number == latest) result.run();
-                      }
-                    });
-              }
-            });
+    int number = ++latest;
+    last = thread.submit(() -> {
+      Runnable result = task.run();
+      main.post(() -> {
+        if (number == latest) result.run();
+      });
+    });
   }
 
   /** Runs in order, whatever else was asked for. */
