@@ -19,6 +19,9 @@ readonly kPackages=(
   libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-numpy python3-venv graphviz
 )
 
+# For tests/java/setup.sh alone: the tests of the Java API and the Android app.
+readonly kJavaPackages=(default-jdk-headless junit4 maven aapt zipalign apksigner dexdump zip unzip)
+
 package_is_installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }

@@ -59,6 +59,7 @@ constexpr LibraryRule kLibraryRules[] = {
     {"leptonica", "leptonica/.*", "tools/support/digit_sheet\\.cc"},
     {"libsamplerate", "samplerate\\.h", "tools/support/sound\\.cc"},
     {"RE2", "re2/.*", "ops/re2/.*\\.cc"},
+    {"JNI", "jni\\.h", "runtime/jni/.*"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc|graph/gzip\\.cc"},
 };
 
