@@ -510,14 +510,17 @@ Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& at
   DType dtype = attr.empty() ? DType::kInvalid : attrs.get_or<DType>(attr, DType::kInvalid);
   for (Backend backend : backends) {
     for (const KernelDef& kernel : op.def->kernels) {
+      if (kernel.make == nullptr) continue;
       if (kernel.backend == backend && (kernel.dtype == DType::kInvalid || kernel.dtype == dtype)) return &kernel;
     }
   }
   std::vector<DType> there;
-  for (const KernelDef& kernel : op.def->kernels) there.push_back(kernel.dtype);
-  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel");
+  for (const KernelDef& kernel : op.def->kernels) {
+    if (kernel.make != nullptr) there.push_back(kernel.dtype);
+  }
+  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel", kLeftOutAdvice);
   return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
-                       type_names(there), ")");
+                       type_names(there), ")", kLeftOutAdvice);
 }
 
 Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs, const NodeTypes& types,
