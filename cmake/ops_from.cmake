@@ -7,7 +7,8 @@
 # it takes a compiler of this machine; TARN_PRINT_REQUIRED_OPS names one that is there already.
 #
 # Sets TARN_LINKED_OPS (names; empty: all) and offers tarn_select_op_files(variable), which leaves the files of ops/ that
-# define one of these and tells each for which types. What becomes of that: core/linked_types.h.
+# define one of these and tells each for which types. What becomes of that: core/linked_types.h. tarn_select_parts(variable)
+# puts runtime/left_out/ in place of those parts of the compiler that no model needs.
 set(TARN_OPS_FROM "" CACHE STRING "Models (.pb), or their lists by print_required_ops, whose ops the engine has; empty: all ops")
 set(TARN_PRINT_REQUIRED_OPS "" CACHE FILEPATH "This machine's print_required_ops, for a GraphDef in TARN_OPS_FROM")
 option(TARN_SIGNATURES_ONLY "No kernels: for tools/host alone" OFF)
@@ -67,7 +68,7 @@ function(tarn_read_required_ops file lines)
     message(FATAL_ERROR "TARN_OPS_FROM: ${file}: no such file")
   endif()
   file(READ "${file}" first LIMIT 1 HEX)
-  if(NOT first MATCHES "^(23|4[1-9a-f]|5[0-9a]|5f)$")  # neither '#' nor a capital letter nor '_'
+  if(NOT first MATCHES "^(23|4[0-9a-f]|5[0-9a]|5f)$")  # neither '#' nor '@' nor a capital letter nor '_'
     tarn_host_print_required_ops(tool)
     get_filename_component(name "${file}" NAME)
     set(list ${PROJECT_BINARY_DIR}/gen/${name}.ops.txt)
@@ -86,6 +87,7 @@ function(tarn_read_required_ops file lines)
 endfunction()
 
 set(TARN_LINKED_OPS "")
+set(linked_parts "")
 if(TARN_OPS_FROM)
   if(TARN_TOOLS)
     message(FATAL_ERROR "TARN_OPS_FROM is for the engine alone: sessions and tools have every op. Set TARN_TOOLS=OFF, "
@@ -95,6 +97,10 @@ if(TARN_OPS_FROM)
     get_filename_component(file "${file}" ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR})
     tarn_read_required_ops("${file}" lines)
     foreach(line IN LISTS lines)
+      if(line MATCHES "^@(.+)")
+        list(APPEND linked_parts ${CMAKE_MATCH_1})
+        continue()
+      endif()
       # "Cast SrcT=uint8 DstT=float,int32": the first is the attr that chooses the kernel.
       string(REPLACE " " ";" words "${line}")
       list(POP_FRONT words op)
@@ -143,4 +149,24 @@ function(tarn_select_op_files variable)
     endif()
   endforeach()
   set(${variable} ${selected} PARENT_SCOPE)
+endfunction()
+
+set(files_of_functions inline_body inline_calls inline_control_flow function_calls wire_functions required_ops)
+set(files_of_control_flow compile_loops compile_conditions)
+
+function(tarn_select_parts variable)
+  if(NOT TARN_OPS_FROM)
+    return()
+  endif()
+  set(sources ${${variable}})
+  foreach(part IN ITEMS functions control_flow)
+    if(part IN_LIST linked_parts)
+      continue()
+    endif()
+    foreach(file IN LISTS files_of_${part})
+      list(FILTER sources EXCLUDE REGEX "/${file}\\.cc$")
+    endforeach()
+    list(APPEND sources ${PROJECT_SOURCE_DIR}/runtime/left_out/${part}.cc)
+  endforeach()
+  set(${variable} ${sources} PARENT_SCOPE)
 endfunction()

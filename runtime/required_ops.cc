@@ -94,6 +94,7 @@ class RequiredOpsFinder {
     auto follow = [&](std::string_view op, const AttrMap& attrs) -> Status {
       Call call = call_of(op, library, ops_);
       if (call == Call::kNone) return {};
+      found_.calls_functions_ = true;
       if (const OpRegistry::Op* known = ops_.find(op)) found_.entry(*known);
       TARN_ASSIGN_OR_RETURN(std::vector<FunctionAttr> functions, functions_of(call, op, attrs));
       for (const FunctionAttr& function : functions) {
@@ -123,6 +124,8 @@ class RequiredOpsFinder {
 
   Status take_node(const NodeSource& source, int node, const OpRegistry::Op& op) {
     RequiredOp& required = found_.entry(op);
+    constexpr uint32_t kContainer = kMakesContainer | kTakesContainer;
+    if (op.def->control != Control::kNone || (op.def->traits & kContainer) != 0) found_.has_control_flow_ = true;
     if (!taken_.emplace(&source, node).second) return {};
     ++required.nodes;
     TARN_ASSIGN_OR_RETURN(AttrMap attrs, source.attrs(node));
@@ -162,6 +165,8 @@ RequiredOp& RequiredOps::entry(const OpRegistry::Op& op) {
 }
 
 void RequiredOps::add(const RequiredOps& other) {
+  calls_functions_ = calls_functions_ || other.calls_functions_;
+  has_control_flow_ = has_control_flow_ || other.has_control_flow_;
   for (const RequiredOp& op : other.ops_) {
     auto at = std::lower_bound(ops_.begin(), ops_.end(), op.op,
                                [](const RequiredOp& a, const std::string& name) { return a.op < name; });
@@ -185,6 +190,8 @@ Result<RequiredOps> required_ops(const NodeSource& source, const OpRegistry& ops
 
 std::string list_text(const RequiredOps& ops) {
   std::string text;
+  if (ops.calls_functions()) text += "@functions\n";
+  if (ops.calls_functions() || ops.has_control_flow()) text += "@control_flow\n";  // which calls may become
   for (const RequiredOp& op : ops.ops()) {
     text += op.op;
     for (const RequiredOp::Types& types : op.types) {

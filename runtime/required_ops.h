@@ -32,11 +32,15 @@ class RequiredOps {
  public:
   void add(const RequiredOps& other);
   const std::vector<RequiredOp>& ops() const { return ops_; }  // by name
+  // Parts of the compiler that many models do without.
+  bool calls_functions() const { return calls_functions_; }
+  bool has_control_flow() const { return has_control_flow_; }  // branches, loops, TensorArrays and stacks
 
  private:
   friend class RequiredOpsFinder;
   RequiredOp& entry(const OpRegistry::Op& op);
   std::vector<RequiredOp> ops_;
+  bool calls_functions_ = false, has_control_flow_ = false;
 };
 
 struct RequiredOpsOptions {
@@ -47,7 +51,8 @@ struct RequiredOpsOptions {
 Result<RequiredOps> required_ops(const NodeSource& source, const OpRegistry& ops,
                                  const RequiredOpsOptions& options = {});
 
-// A line an op: its name, then each type attr and the types.  "Cast SrcT=uint8 DstT=float,int32"
+// A line an op: its name, then each type attr and the types.  "Cast SrcT=uint8 DstT=float,int32". Before those a line
+// for each part that is needed: "@functions", "@control_flow".
 std::string list_text(const RequiredOps& ops);
 
 }  // namespace tarn
