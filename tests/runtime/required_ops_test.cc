@@ -108,7 +108,7 @@ TEST(RequiredOps, AreEachNeeded) {
   for (const RequiredOp& op : required->ops()) {
     if (op.op == "Placeholder") continue;  // what is fed needs no op; its type shows by who takes it
     Status status = load(bytes, LeanTable(*required, op.op).registry());
-    EXPECT_NE(status.message().find(quoted(op.op)), std::string::npos) << op.op << ": " << status.to_string();
+    EXPECT_NE(status.message().find(tarn::quoted(op.op)), std::string::npos) << op.op << ": " << status.to_string();
   }
 }
 
