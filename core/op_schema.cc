@@ -464,37 +464,39 @@ std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::
 }
 
 OpRegistry::OpRegistry(std::span<const OpFile* const> files) {
+  std::vector<Row> rows;
   for (const OpFile* file : files) {
-    for (const OpEntry& entry : *file) add(*entry.def, &entry);
+    for (const OpEntry& entry : *file) rows.push_back({entry.def, &entry});
   }
-  sort();
+  add(rows);
 }
 
 OpRegistry::OpRegistry(std::span<const OpDef* const> defs) {
-  for (const OpDef* def : defs) add(*def, nullptr);
-  sort();
+  std::vector<Row> rows;
+  for (const OpDef* def : defs) rows.push_back({def, nullptr});
+  add(rows);
 }
 
-OpRegistry::OpRegistry(const OpRegistry& base, std::span<const OpDef* const> more)
-    : ops_(base.ops_), errors_(base.errors_) {
-  for (const OpDef* def : more) add(*def, nullptr);
-  sort();
+OpRegistry::OpRegistry(const OpRegistry& base, std::span<const OpDef* const> more) {
+  std::vector<Row> rows;
+  for (const Op& op : base.ops_) rows.push_back({op.def, op.entry});
+  for (const OpDef* def : more) rows.push_back({def, nullptr});
+  add(rows);
 }
 
-void OpRegistry::add(const OpDef& def, const OpEntry* entry) {
-  Result<OpSchema> schema = OpSchema::parse(def);
-  if (!schema.ok()) {
-    errors_.push_back(str_cat("op ", def.name, ": ", schema.status().message()));
-    return;
-  }
-  ops_.push_back({&def, entry, *std::move(schema)});
-}
-
-void OpRegistry::sort() {
-  std::sort(ops_.begin(), ops_.end(), [](const Op& a, const Op& b) { return a.def->name < b.def->name; });
-  for (size_t i = 1; i < ops_.size(); ++i) {
-    if (ops_[i].def->name == ops_[i - 1].def->name)
-      errors_.push_back(str_cat("op ", ops_[i].def->name, ": defined twice"));
+void OpRegistry::add(std::vector<Row>& rows) {
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
+  ops_.reserve(rows.size());
+  for (const Row& row : rows) {
+    Result<OpSchema> schema = OpSchema::parse(*row.def);
+    if (!schema.ok()) {
+      errors_.push_back(str_cat("op ", row.def->name, ": ", schema.status().message()));
+      continue;
+    }
+    if (!ops_.empty() && ops_.back().def->name == row.def->name) {
+      errors_.push_back(str_cat("op ", row.def->name, ": defined twice"));
+    }
+    ops_.push_back({row.def, row.entry, *std::move(schema)});
   }
 }
 
@@ -510,20 +512,32 @@ std::vector<std::string> OpRegistry::names() const {
   return names;
 }
 
+namespace {
+
+// Of the kernels that are linked (core/linked_types.h); an app's own ops make theirs.
+bool is_left_out(const OpDef& op, const KernelDef& kernel) {
+  return kernel.make == nullptr && op.custom == nullptr;
+}
+
+}  // namespace
+
 Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& attrs,
                                      std::span<const Backend> backends) {
   const std::string& attr = op.schema.kernel_attr();
   DType dtype = attr.empty() ? DType::kInvalid : attrs.get_or<DType>(attr, DType::kInvalid);
   for (Backend backend : backends) {
     for (const KernelDef& kernel : op.def->kernels) {
+      if (is_left_out(*op.def, kernel)) continue;
       if (kernel.backend == backend && (kernel.dtype == DType::kInvalid || kernel.dtype == dtype)) return &kernel;
     }
   }
   std::vector<DType> there;
-  for (const KernelDef& kernel : op.def->kernels) there.push_back(kernel.dtype);
-  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel");
+  for (const KernelDef& kernel : op.def->kernels) {
+    if (!is_left_out(*op.def, kernel)) there.push_back(kernel.dtype);
+  }
+  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel", kLeftOutAdvice);
   return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
-                       type_names(there), ")");
+                       type_names(there), ")", kLeftOutAdvice);
 }
 
 std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel) {
