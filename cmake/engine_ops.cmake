@@ -2,6 +2,7 @@
 #
 # Writes linked_ops() for binaries that run graphs and nothing else: a table of the core parts (`op_Conv2D`) only, so
 # that the linker drops docs and gradients. With OPS, just those ops; a name that no file defines is an error naming it.
+cmake_minimum_required(VERSION 3.25)
 set(found "")
 foreach(source IN LISTS SOURCES)
   file(STRINGS ${source} lines REGEX "^const OpDef op_[A-Za-z0-9_]+ = ")

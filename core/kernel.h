@@ -18,6 +18,7 @@
 
 #include "core/attr.h"
 #include "core/fact.h"
+#include "core/linked_types.h"
 #include "core/resource.h"
 #include "core/services.h"
 #include "core/status.h"
@@ -171,12 +172,17 @@ class Kernel {
 struct KernelDef {
   DType dtype;  // of the op's kernel attr; kInvalid: any dtype
   Backend backend;
-  std::unique_ptr<Kernel> (*make)();
+  std::unique_ptr<Kernel> (*make)();  // null: left out of this binary (core/linked_types.h)
 };
 
+// `static`: what is linked differs between files.
 template <class K>
-constexpr KernelDef portable_kernel(DType dtype = DType::kInvalid) {
-  return {dtype, Backend::kPortable, []() -> std::unique_ptr<Kernel> { return std::make_unique<K>(); }};
+static constexpr KernelDef portable_kernel(DType dtype = DType::kInvalid) {
+  KernelDef def{dtype, Backend::kPortable, nullptr};
+  if constexpr (kHasKernels) {
+    if (kernel_is_linked(dtype)) def.make = []() -> std::unique_ptr<Kernel> { return std::make_unique<K>(); };
+  }
+  return def;
 }
 
 }  // namespace tarn

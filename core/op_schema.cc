@@ -470,31 +470,32 @@ std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::
 }
 
 OpRegistry::OpRegistry(std::span<const OpFile* const> files) {
+  std::vector<Row> rows;
   for (const OpFile* file : files) {
-    for (const OpEntry& entry : *file) add(*entry.def, &entry);
+    for (const OpEntry& entry : *file) rows.push_back({entry.def, &entry});
   }
-  sort();
+  add(rows);
 }
 
 OpRegistry::OpRegistry(std::span<const OpDef* const> defs) {
-  for (const OpDef* def : defs) add(*def, nullptr);
-  sort();
+  std::vector<Row> rows;
+  for (const OpDef* def : defs) rows.push_back({def, nullptr});
+  add(rows);
 }
 
-void OpRegistry::add(const OpDef& def, const OpEntry* entry) {
-  Result<OpSchema> schema = OpSchema::parse(def);
-  if (!schema.ok()) {
-    errors_.push_back(str_cat("op ", def.name, ": ", schema.status().message()));
-    return;
-  }
-  ops_.push_back({&def, entry, *std::move(schema)});
-}
-
-void OpRegistry::sort() {
-  std::sort(ops_.begin(), ops_.end(), [](const Op& a, const Op& b) { return a.def->name < b.def->name; });
-  for (size_t i = 1; i < ops_.size(); ++i) {
-    if (ops_[i].def->name == ops_[i - 1].def->name)
-      errors_.push_back(str_cat("op ", ops_[i].def->name, ": defined twice"));
+void OpRegistry::add(std::vector<Row>& rows) {
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
+  ops_.reserve(rows.size());
+  for (const Row& row : rows) {
+    Result<OpSchema> schema = OpSchema::parse(*row.def);
+    if (!schema.ok()) {
+      errors_.push_back(str_cat("op ", row.def->name, ": ", schema.status().message()));
+      continue;
+    }
+    if (!ops_.empty() && ops_.back().def->name == row.def->name) {
+      errors_.push_back(str_cat("op ", row.def->name, ": defined twice"));
+    }
+    ops_.push_back({row.def, row.entry, *std::move(schema)});
   }
 }
 
@@ -516,14 +517,17 @@ Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& at
   DType dtype = attr.empty() ? DType::kInvalid : attrs.get_or<DType>(attr, DType::kInvalid);
   for (Backend backend : backends) {
     for (const KernelDef& kernel : op.def->kernels) {
+      if (kernel.make == nullptr) continue;
       if (kernel.backend == backend && (kernel.dtype == DType::kInvalid || kernel.dtype == dtype)) return &kernel;
     }
   }
   std::vector<DType> there;
-  for (const KernelDef& kernel : op.def->kernels) there.push_back(kernel.dtype);
-  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel");
+  for (const KernelDef& kernel : op.def->kernels) {
+    if (kernel.make != nullptr) there.push_back(kernel.dtype);
+  }
+  if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel", kLeftOutAdvice);
   return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
-                       type_names(there), ")");
+                       type_names(there), ")", kLeftOutAdvice);
 }
 
 Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs, const NodeTypes& types,

@@ -112,8 +112,11 @@ class OpRegistry {
   const std::vector<std::string>& errors() const { return errors_; }
 
  private:
-  void add(const OpDef& def, const OpEntry* entry);
-  void sort();
+  struct Row {
+    const OpDef* def;
+    const OpEntry* entry;
+  };
+  void add(std::vector<Row>& rows);
   std::vector<Op> ops_;
   std::vector<std::string> errors_;
 };

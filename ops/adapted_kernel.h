@@ -33,9 +33,12 @@ struct Layout {
 std::unique_ptr<Kernel> adapt(std::unique_ptr<Kernel> kernel, DType dtype, const Layout& layout);
 
 template <class K, DType dtype, Layout layout = Layout{}>
-constexpr KernelDef adapted_kernel() {
-  return {dtype, Backend::kPortable,
-          []() -> std::unique_ptr<Kernel> { return adapt(std::make_unique<K>(), dtype, layout); }};
+static constexpr KernelDef adapted_kernel() {
+  KernelDef def{dtype, Backend::kPortable, nullptr};
+  if constexpr (kHasKernels && kernel_is_linked(dtype)) {
+    def.make = []() -> std::unique_ptr<Kernel> { return adapt(std::make_unique<K>(), dtype, layout); };
+  }
+  return def;
 }
 
 // K<T>, through float for half and bfloat16. `static`, here and in the lists of other headers: what is given to them

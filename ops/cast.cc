@@ -81,7 +81,7 @@ void cast_elements(const void* in, void* out, int64_t n, bool truncate) {
 using CastFunction = void (*)(const void* in, void* out, int64_t n, bool truncate);
 
 // The storage type a quantized dtype is cast as.
-DType plain(DType dtype) {
+constexpr DType plain(DType dtype) {
   switch (dtype) {
     case DType::kQInt8: return DType::kInt8;
     case DType::kQUInt8: return DType::kUInt8;
@@ -92,22 +92,37 @@ DType plain(DType dtype) {
   }
 }
 
+// A quantized type's loops are those of its storage type.
+constexpr bool cast_is_linked(DType dtype) {
+  if (type_is_linked(dtype)) return true;
+  for (DType other : {DType::kQInt8, DType::kQUInt8, DType::kQInt16, DType::kQUInt16, DType::kQInt32}) {
+    if (plain(other) == dtype && type_is_linked(other)) return true;
+  }
+  return false;
+}
+
+template <DType from, DType to>
+CastFunction cast_of() {
+  if constexpr (cast_is_linked(from) && cast_is_linked(to)) return cast_elements<from, to>;
+  return nullptr;
+}
+
 template <DType from>
 CastFunction find_to(DType to) {
   switch (to) {
-    case DType::kFloat: return cast_elements<from, DType::kFloat>;
-    case DType::kDouble: return cast_elements<from, DType::kDouble>;
-    case DType::kInt8: return cast_elements<from, DType::kInt8>;
-    case DType::kInt16: return cast_elements<from, DType::kInt16>;
-    case DType::kInt32: return cast_elements<from, DType::kInt32>;
-    case DType::kInt64: return cast_elements<from, DType::kInt64>;
-    case DType::kUInt8: return cast_elements<from, DType::kUInt8>;
-    case DType::kUInt16: return cast_elements<from, DType::kUInt16>;
-    case DType::kUInt32: return cast_elements<from, DType::kUInt32>;
-    case DType::kUInt64: return cast_elements<from, DType::kUInt64>;
-    case DType::kBool: return cast_elements<from, DType::kBool>;
-    case DType::kHalf: return cast_elements<from, DType::kHalf>;
-    case DType::kBFloat16: return cast_elements<from, DType::kBFloat16>;
+    case DType::kFloat: return cast_of<from, DType::kFloat>();
+    case DType::kDouble: return cast_of<from, DType::kDouble>();
+    case DType::kInt8: return cast_of<from, DType::kInt8>();
+    case DType::kInt16: return cast_of<from, DType::kInt16>();
+    case DType::kInt32: return cast_of<from, DType::kInt32>();
+    case DType::kInt64: return cast_of<from, DType::kInt64>();
+    case DType::kUInt8: return cast_of<from, DType::kUInt8>();
+    case DType::kUInt16: return cast_of<from, DType::kUInt16>();
+    case DType::kUInt32: return cast_of<from, DType::kUInt32>();
+    case DType::kUInt64: return cast_of<from, DType::kUInt64>();
+    case DType::kBool: return cast_of<from, DType::kBool>();
+    case DType::kHalf: return cast_of<from, DType::kHalf>();
+    case DType::kBFloat16: return cast_of<from, DType::kBFloat16>();
     default: return nullptr;
   }
 }
@@ -141,7 +156,7 @@ class CastKernel : public Kernel {
     truncate_ = c.attr<bool>("Truncate");
     cast_ = find_cast(from, to);
     if (cast_ == nullptr && !same_) {
-      return unimplemented("there is no cast from ", dtype_name(from), " to ", dtype_name(to));
+      return unimplemented("there is no cast from ", dtype_name(from), " to ", dtype_name(to), kLeftOutAdvice);
     }
     if (same_ || dtype_size(from) == dtype_size(to)) c.may_reuse(0, 0);
     return {};

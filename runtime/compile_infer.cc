@@ -42,7 +42,8 @@ void report_unsupported(State& state) {
     for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
     std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
     state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
-                                     str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names())));
+                                     str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names()),
+                                     kLeftOutAdvice));
   }
 }
 

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "core/file.h"
-#include "core/tensor_name.h"
 #include "runtime/compile.h"
+#include "runtime/engine_ends.h"
 #include "runtime/table_initializers.h"
 #include "runtime/wire.h"
 
@@ -108,47 +108,10 @@ Result<std::shared_ptr<const Engine>> Engine::load_source(std::unique_ptr<NodeSo
 
 Status Engine::choose_inputs_and_outputs() {
   const NodeSource& source = *source_;
-  int count = source.node_count();
   Problems problems;
-  // Bytes of many kinds pass as a message of unknown fields alone.
-  if (count == 0) return invalid_argument("not a GraphDef, or an empty one: it has no node");
-  auto resolve = [&](std::string_view text, std::string_view what) -> Wire {
-    Result<TensorName> name = parse_tensor_name(text);
-    if (!name.ok() || name->is_control) {
-      problems.add(name.ok() ? invalid_argument(what, " ", quoted(text), " names a control input, not a tensor")
-                             : name.status().with_context(what));
-      return {};
-    }
-    int node = source.find(name->node);
-    if (node >= 0) return {node, name->slot};
-    std::vector<std::string> names;
-    for (int n = 0; n < count; ++n) names.emplace_back(source.name(n));
-    problems.add(not_found(what, " ", quoted(text), " is not in the graph", did_you_mean(name->node, names)));
-    return {};
-  };
-  if (options_.inputs.empty()) {
-    for (int n = 0; n < count; ++n) {
-      if (source.op(n) == "Placeholder") input_wires_.push_back({n, 0});
-    }
-  }
-  for (const std::string& name : options_.inputs) input_wires_.push_back(resolve(name, "input"));
-  if (options_.outputs.empty()) {
-    std::vector<char> used(static_cast<size_t>(count), 0);
-    for (int n = 0; n < count; ++n) {
-      for (Wire wire : source.inputs(n)) used[static_cast<size_t>(wire.node)] = 1;
-      for (int control : source.controls(n)) used[static_cast<size_t>(control)] = 1;
-    }
-    for (int n = 0; n < count; ++n) {
-      std::string_view op = source.op(n);
-      if (used[static_cast<size_t>(n)] == 0 && op != "Const" && op != "NoOp" && op != "Placeholder" && op != "Assert") {
-        output_wires_.push_back({n, 0});
-      }
-    }
-  }
-  for (const std::string& name : options_.outputs) output_wires_.push_back(resolve(name, "output"));
-  if (problems.empty() && output_wires_.empty())
-    problems.add("the graph has no output: every node is used by another, or is a constant");
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_ASSIGN_OR_RETURN(EngineEnds ends, choose_ends(source, options_.inputs, options_.outputs));
+  input_wires_ = std::move(ends.inputs);
+  output_wires_ = std::move(ends.outputs);
 
   auto label = [&](Wire wire) {
     std::string_view name = source.name(wire.node);

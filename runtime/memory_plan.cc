@@ -16,6 +16,21 @@ bool overlap_in_time(const Lifetime& a, const Lifetime& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
+// Sorts `order` by the keys of what it holds; equals stay as they are. One for all sorts here: each would be kilobytes.
+void sort_by(std::vector<int>& order, const std::vector<size_t>& keys) {
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)]; });
+}
+constexpr size_t largest_first(size_t key) {
+  return ~key;
+}
+
+std::vector<int> count_to(size_t n) {
+  std::vector<int> numbers(n);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
 // Places values in the given order, each into the smallest gap that fits among those placed already and alive with it.
 size_t place_in_order(const std::vector<Lifetime>& values, const std::vector<int>& order,
                       std::vector<size_t>& offsets) {
@@ -105,8 +120,9 @@ size_t lower_bound(const std::vector<Lifetime>& values) {
   return static_cast<size_t>(most);
 }
 
-// Largest first within the step that has most alive, then the next such step: Pisarchyk & Lee's greedy by breadth.
-std::vector<int> breadth_order(const std::vector<Lifetime>& values) {
+// `sizes`: largest first, as sort_by() has it. Largest first within the step that has most alive, then the next such
+// step: Pisarchyk & Lee's greedy by breadth.
+std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::vector<size_t>& sizes) {
   int steps = 0;
   for (const Lifetime& value : values) steps = std::max(steps, value.last + 1);
   std::vector<std::vector<int>> alive(static_cast<size_t>(steps));
@@ -117,17 +133,14 @@ std::vector<int> breadth_order(const std::vector<Lifetime>& values) {
       breadth[static_cast<size_t>(s)] += values[v].bytes;
     }
   }
-  std::vector<int> by_breadth(static_cast<size_t>(steps));
-  std::iota(by_breadth.begin(), by_breadth.end(), 0);
-  std::stable_sort(by_breadth.begin(), by_breadth.end(),
-                   [&](int a, int b) { return breadth[static_cast<size_t>(a)] > breadth[static_cast<size_t>(b)]; });
+  for (size_t& bytes : breadth) bytes = largest_first(bytes);
+  std::vector<int> by_breadth = count_to(breadth.size());
+  sort_by(by_breadth, breadth);
   std::vector<int> order;
   std::vector<bool> taken(values.size(), false);
   for (int s : by_breadth) {
     std::vector<int>& here = alive[static_cast<size_t>(s)];
-    std::stable_sort(here.begin(), here.end(), [&](int a, int b) {
-      return values[static_cast<size_t>(a)].bytes > values[static_cast<size_t>(b)].bytes;
-    });
+    sort_by(here, sizes);
     for (int v : here) {
       if (!taken[static_cast<size_t>(v)]) order.push_back(v);
       taken[static_cast<size_t>(v)] = true;
@@ -143,19 +156,19 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
   MemoryPlan plan;
   plan.offsets.assign(values.size(), 0);
   plan.lower_bound_bytes = lower_bound(values);
-  std::vector<int> order(values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-    return values[static_cast<size_t>(a)].first < values[static_cast<size_t>(b)].first;
-  });
+  std::vector<size_t> starts, sizes;
+  for (const Lifetime& value : values) {
+    starts.push_back(static_cast<size_t>(value.first));
+    sizes.push_back(largest_first(value.bytes));
+  }
+  std::vector<int> order = count_to(values.size());
+  sort_by(order, starts);
   plan.arena_bytes = place_by_time(values, order, plan.offsets);
   if (values.size() > kQuadraticLimit) return plan;
 
   std::vector<int> by_size = order;
-  std::stable_sort(by_size.begin(), by_size.end(), [&](int a, int b) {
-    return values[static_cast<size_t>(a)].bytes > values[static_cast<size_t>(b)].bytes;
-  });
-  for (const std::vector<int>& candidate : {by_size, breadth_order(values)}) {
+  sort_by(by_size, sizes);
+  for (const std::vector<int>& candidate : {by_size, breadth_order(values, sizes)}) {
     std::vector<size_t> offsets(values.size(), 0);
     size_t arena = place_in_order(values, candidate, offsets);
     if (arena < plan.arena_bytes) {

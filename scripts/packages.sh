@@ -3,6 +3,7 @@
 #
 #   source scripts/packages.sh
 #   install_packages            # what is missing, as root or through sudo; says what it installs
+#   install_packages "${kCrossTools[@]}"       # of these too
 
 readonly kPackages=(
   # compiler and build
@@ -17,18 +18,26 @@ readonly kPackages=(
   libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-venv graphviz
 )
 
+# For ./run_tests --preset=aarch64 alone: compiler and emulator, and what is linked, of that architecture
+# (scripts/cross_sysroot.sh).
+readonly kCrossTools=(g++-aarch64-linux-gnu qemu-user)
+readonly kCrossPackages=(
+  libc6-dev libstdc++6 libgcc-s1 libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev
+  libjpeg62-turbo-dev zlib1g-dev libeigen3-dev libprotozero-dev libre2-dev libgtest-dev libgmock-dev nlohmann-json3-dev
+)
+
 package_is_installed() {
   [[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" == installed ]]
 }
 
-# Installs what is missing of kPackages. Silent when nothing is. Returns 1, saying what to do, when it can't.
+# Installs what is missing of kPackages and of the packages given. Silent when nothing is. Returns 1, saying what to do, when it can't.
 install_packages() {
   if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "packages: not a Debian system; these have to be there: ${kPackages[*]}" >&2
+    echo "packages: not a Debian system; these have to be there: ${kPackages[*]} $*" >&2
     return 0
   fi
   local package missing=() as_root=()
-  for package in "${kPackages[@]}"; do
+  for package in "${kPackages[@]}" "$@"; do
     package_is_installed "${package}" || missing+=("${package}")
   done
   if ((${#missing[@]} == 0)); then

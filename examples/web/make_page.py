@@ -13,6 +13,7 @@ import argparse
 import base64
 import hashlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -37,6 +38,9 @@ def build_engine(preset, folder, models):
           file=sys.stderr, flush=True)
     configure = ['cmake', '--preset', preset, '-B', str(folder), '--log-level=WARNING',
                  f'-DTARN_OPS_FROM={";".join(str(m) for m in models)}']
+    tool = pathlib.Path(os.environ.get('TARN_BIN_DIR', kRepository / 'build/release/bin')) / 'print_required_ops'
+    if models and tool.is_file():  # else it is built for that
+        configure.append(f'-DTARN_PRINT_REQUIRED_OPS={tool}')
     for command in (configure, ['cmake', '--build', str(folder), '--target', 'tarn_wasm']):
         done = subprocess.run(command, cwd=kRepository, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:

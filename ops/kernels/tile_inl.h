@@ -237,12 +237,52 @@ TARN_TARGET void pack_transposed(const T* b, int64_t ldb, int64_t k, int64_t n, 
   }
 }
 
+// A build for size has bodies for a few numbers of rows, half as many again and again, and makes the others of them:
+// slower by the times that B is read, and the same bits. Columns are for transposed operands, which few models have.
+#ifdef __OPTIMIZE_SIZE__
+constexpr int body_rows(int rows, int most) {
+  int body = most;
+  while (body > rows) body = (body + 1) / 2;
+  return body;
+}
+inline constexpr int kMostColumnRows = 4;
+#else
+constexpr int body_rows(int rows, int) {
+  return rows;
+}
+inline constexpr int kMostColumnRows = kTileRows;
+#endif
+
+template <int kRows, int kVectors>
+TARN_TARGET void rows_tiles(const Tile<T>& tile) {
+  constexpr int kBody = body_rows(kRows, kTileRows);
+  rows_tile<kBody, kVectors>(tile);
+  if constexpr (kBody < kRows) {
+    Tile<T> rest = tile;
+    rest.a += kBody * tile.a_stride;
+    rest.c += kBody * tile.ldc;
+    rows_tiles<kRows - kBody, kVectors>(rest);
+  }
+}
+
+template <int kRows, int kVectors>
+TARN_TARGET void columns_tiles(const Tile<T>& tile) {
+  constexpr int kBody = body_rows(kRows, kMostColumnRows);
+  columns_tile<kBody, kVectors>(tile);
+  if constexpr (kBody < kRows) {
+    Tile<T> rest = tile;
+    rest.a += kBody;
+    rest.c += kBody * tile.ldc;
+    columns_tiles<kRows - kBody, kVectors>(rest);
+  }
+}
+
 template <int kRows>
 constexpr void fill_tiles(TileKernels<T>& kernels) {
-  kernels.rows_form[0][kRows - 1] = rows_tile<kRows, 2>;
-  kernels.rows_form[1][kRows - 1] = rows_tile<kRows, 1>;
-  kernels.columns_form[0][kRows - 1] = columns_tile<kRows, 2>;
-  kernels.columns_form[1][kRows - 1] = columns_tile<kRows, 1>;
+  kernels.rows_form[0][kRows - 1] = rows_tiles<kRows, 2>;
+  kernels.rows_form[1][kRows - 1] = rows_tiles<kRows, 1>;
+  kernels.columns_form[0][kRows - 1] = columns_tiles<kRows, 2>;
+  kernels.columns_form[1][kRows - 1] = columns_tiles<kRows, 1>;
   if constexpr (kRows > 1) fill_tiles<kRows - 1>(kernels);
 }
 

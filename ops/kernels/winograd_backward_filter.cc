@@ -50,7 +50,11 @@ template <class T>
 class FilterGradientWorker {
  public:
   FilterGradientWorker(const Conv2DGeometry& g, const FilterGradientPlan<T>& plan, Isa isa, void* scratch)
-      : g_(g), plan_(plan), transforms_(winograd_kernels<T>(isa, g.filter_h)), kernels_(tile_kernels<T>(isa)) {
+      : g_(g),
+        plan_(plan),
+        transforms_(winograd_kernels<T>(isa, g.filter_h)),
+        gradients_(winograd_gradient_kernels<T>(isa, g.filter_h)),
+        kernels_(tile_kernels<T>(isa)) {
     ScratchCarver<T> carver(scratch);
     input_ = carver.take(kWinogradPoints * plan.input_point);
     gradient_ = carver.take(kWinogradPoints * plan.gradient_point);
@@ -81,8 +85,8 @@ class FilterGradientWorker {
     for (int64_t column = 0; column < g_.out_c; column += width) {  // written as packed panels, [tiles, out_c]
       const int64_t columns = std::min(width, g_.out_c - column);
       const int64_t stored = kernels_.half_panel(columns) ? width / 2 : width;
-      transforms_.gradient(gradient.data + column, gradient.row_stride, g_.out_c, columns,
-                           gradient_ + column * tiles + slot * stored, plan_.gradient_point);
+      gradients_.gradient(gradient.data + column, gradient.row_stride, g_.out_c, columns,
+                          gradient_ + column * tiles + slot * stored, plan_.gradient_point);
     }
   }
 
@@ -112,6 +116,7 @@ class FilterGradientWorker {
   const Conv2DGeometry& g_;
   const FilterGradientPlan<T>& plan_;
   const WinogradKernels<T>& transforms_;
+  const WinogradGradientKernels<T>& gradients_;
   const TileKernels<T>& kernels_;
   T* input_;
   T* gradient_;
@@ -154,7 +159,7 @@ void winograd_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T
                     [&](int64_t begin, int64_t end, int) {
                       const int64_t first = begin * kLine;
                       const int64_t count = std::min(end * kLine, elements) - first;
-                      winograd_kernels<T>(isa, g.filter_h)
+                      winograd_gradient_kernels<T>(isa, g.filter_h)
                           .filter_gradient(partials + first, plan.partial_point, plan.groups, plan.partial_elements,
                                            count, dfilter + first, elements);
                     });

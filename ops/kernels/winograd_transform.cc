@@ -19,4 +19,18 @@ const WinogradKernels<double>& winograd_kernels<double>(Isa, int64_t filter) {
   return f64::winograd_kernels_of(filter);
 }
 
+template <>
+const WinogradGradientKernels<float>& winograd_gradient_kernels<float>([[maybe_unused]] Isa isa, int64_t filter) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) return avx512::winograd_gradient_kernels_of(filter);
+  if (isa == Isa::kAvx2) return avx2::winograd_gradient_kernels_of(filter);
+#endif
+  return portable::winograd_gradient_kernels_of(filter);
+}
+
+template <>
+const WinogradGradientKernels<double>& winograd_gradient_kernels<double>(Isa, int64_t filter) {
+  return f64::winograd_gradient_kernels_of(filter);
+}
+
 }  // namespace tarn::kernels

@@ -36,17 +36,24 @@ struct WinogradOutput {
   Epilogue<T> epilogue;
 };
 
+// Cells at row and pixel strides (elements), `channels` neighbouring values each, to 36 points `point_stride` apart.
+// Writes whole vectors: zeros up to the next multiple of the vector's width.
+template <class T>
+using WinogradTransform = void (*)(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels,
+                                   T* points, int64_t point_stride);
+
 template <class T>
 struct WinogradKernels {
-  // Cells at row and pixel strides (elements), `channels` neighbouring values each, to 36 points `point_stride` apart.
-  // Writes whole vectors: zeros up to the next multiple of the vector's width.
-  using Transform = void (*)(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* points,
-                             int64_t point_stride);
-  Transform input;     // 6x6 cells of x
-  Transform filter;    // the taps
-  Transform gradient;  // a block of dy
+  WinogradTransform<T> input;   // 6x6 cells of x
+  WinogradTransform<T> filter;  // the taps
   // Reads whole vectors of the points.
   void (*output)(const T* points, int64_t point_stride, const WinogradOutput<T>& to);
+};
+
+// A table of its own, which programs that do not train need not link.
+template <class T>
+struct WinogradGradientKernels {
+  WinogradTransform<T> gradient;  // a block of dy
   // Adds the partial sums of `groups` in order, then transforms `count` values to taps.
   void (*filter_gradient)(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride, int64_t count,
                           T* dfilter, int64_t tap_stride);
@@ -55,5 +62,7 @@ struct WinogradKernels {
 // For a filter of 3x3 or 5x5.
 template <class T>
 const WinogradKernels<T>& winograd_kernels(Isa isa, int64_t filter);
+template <class T>
+const WinogradGradientKernels<T>& winograd_gradient_kernels(Isa isa, int64_t filter);
 
 }  // namespace tarn::kernels

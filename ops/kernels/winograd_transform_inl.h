@@ -97,9 +97,8 @@ TARN_INLINE void step(PowersStep<N>, const V (&m)[6], V (&out)[N]) {
 }
 
 // One vector of channels: [kIn][kIn] cells at row and pixel strides to the 36 points.
-template <class Step, bool kTail>
-TARN_INLINE void to_points(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t lanes, T* out,
-                           int64_t point_stride) {
+template <class Step>
+TARN_TARGET void to_points(const T* in, int64_t row_stride, int64_t pixel_stride, T* out, int64_t point_stride) {
   forget(row_stride);
   forget(pixel_stride);
   forget(point_stride);
@@ -110,7 +109,7 @@ TARN_INLINE void to_points(const T* in, int64_t row_stride, int64_t pixel_stride
     const T* cell = in;
     TARN_UNROLL
     for (int i = 0; i < Step::kIn; ++i) {
-      cells[i] = load_lanes<kTail>(cell, lanes);
+      cells[i] = load(cell);
       cell += row_stride;
     }
     in += pixel_stride;
@@ -135,15 +134,26 @@ TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride
                            int64_t point_stride) {
   int64_t c = 0;
   for (; c + kWidth <= channels; c += kWidth) {
-    to_points<Step, false>(in + c, row_stride, pixel_stride, kWidth, out + c, point_stride);
+    to_points<Step>(in + c, row_stride, pixel_stride, out + c, point_stride);
   }
-  if (c < channels) to_points<Step, true>(in + c, row_stride, pixel_stride, channels - c, out + c, point_stride);
+  if (c == channels) return;
+  // The last channels and zeros beside them.
+  T cells[Step::kIn * Step::kIn * kWidth];
+  T* cell = cells;
+  for (int i = 0; i < Step::kIn; ++i) {
+    for (int j = 0; j < Step::kIn; ++j) {
+      store(cell, load_partial(in + c + i * row_stride + j * pixel_stride, channels - c));
+      cell += kWidth;
+    }
+  }
+  to_points<Step>(cells, Step::kIn * kWidth, kWidth, out + c, point_stride);
 }
 
-template <int kBlock, bool kTail>
-TARN_INLINE void output_vector(const T* points, int64_t point_stride, const WinogradOutput<T>& to, int64_t c,
-                               int64_t lanes) {
-  int64_t row_stride = to.row_stride, pixel_stride = to.pixel_stride, column_stride = 6 * point_stride;
+// A vector of channels of the block; `bias` is null or that many values.
+template <int kBlock>
+TARN_TARGET void output_vector(const T* points, int64_t point_stride, T* y, int64_t row_stride, int64_t pixel_stride,
+                               const T* bias, const WinogradOutput<T>& to) {
+  int64_t column_stride = 6 * point_stride;
   forget(row_stride);
   forget(pixel_stride);
   forget(point_stride);
@@ -163,10 +173,9 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
     TARN_UNROLL
     for (int i = 0; i < kBlock; ++i) half[i][j] = column[i];
   }
-  const bool has_bias = to.epilogue.bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
-  const V bias = has_bias ? load_lanes<kTail>(to.epilogue.bias + c, lanes) : zero();
+  const bool has_bias = bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
+  const V added = has_bias ? load(bias) : zero();
   const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
-  T* y = to.y + c;
   TARN_UNROLL
   for (int i = 0; i < kBlock; ++i) {
     if (i == to.rows) break;
@@ -175,9 +184,9 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
     T* pixel = y;
     TARN_UNROLL
     for (int j = 0; j < kBlock; ++j) {
-      if (has_bias) row[j] = row[j] + bias;
+      if (has_bias) row[j] = row[j] + added;
       if (activates) row[j] = min(ceiling, max(zero(), row[j]));
-      if (j < to.columns) store_lanes<kTail>(pixel, row[j], lanes);
+      if (j < to.columns) store(pixel, row[j]);
       pixel += pixel_stride;
     }
     y += row_stride;
@@ -186,9 +195,24 @@ TARN_INLINE void output_vector(const T* points, int64_t point_stride, const Wino
 
 template <int kBlock>
 TARN_TARGET void output(const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
+  const T* bias = to.epilogue.bias;
   int64_t c = 0;
-  for (; c + kWidth <= to.channels; c += kWidth) output_vector<kBlock, false>(points + c, point_stride, to, c, kWidth);
-  if (c < to.channels) output_vector<kBlock, true>(points + c, point_stride, to, c, to.channels - c);
+  for (; c + kWidth <= to.channels; c += kWidth) {
+    output_vector<kBlock>(points + c, point_stride, to.y + c, to.row_stride, to.pixel_stride,
+                          bias != nullptr ? bias + c : nullptr, to);
+  }
+  if (c == to.channels) return;
+  // The last channels by way of whole vectors.
+  const int64_t lanes = to.channels - c;
+  T last_bias[kWidth], block[kBlock * kBlock * kWidth];
+  if (bias != nullptr) store(last_bias, load_partial(bias + c, lanes));
+  output_vector<kBlock>(points + c, point_stride, block, kBlock * kWidth, kWidth, bias != nullptr ? last_bias : nullptr,
+                        to);
+  for (int64_t i = 0; i < to.rows; ++i) {
+    for (int64_t j = 0; j < to.columns; ++j) {
+      store_partial(to.y + c + i * to.row_stride + j * to.pixel_stride, load(block + (i * kBlock + j) * kWidth), lanes);
+    }
+  }
 }
 
 template <int kTaps, bool kTail>
@@ -234,11 +258,14 @@ TARN_TARGET void filter_gradient(const T* partials, int64_t point_stride, int64_
 }
 
 template <int kTaps>
-inline constexpr WinogradKernels<T> kWinogradKernels = {.input = transform<InputStep>,
-                                                        .filter = transform<EvaluateStep<kTaps>>,
-                                                        .gradient = transform<EvaluateStep<7 - kTaps>>,
-                                                        .output = output<7 - kTaps>,
-                                                        .filter_gradient = filter_gradient<kTaps>};
+inline constexpr WinogradKernels<T> kWinogradKernels = {
+    .input = transform<InputStep>, .filter = transform<EvaluateStep<kTaps>>, .output = output<7 - kTaps>};
 inline constexpr const WinogradKernels<T>& winograd_kernels_of(int64_t filter) {
   return filter == 5 ? kWinogradKernels<5> : kWinogradKernels<3>;
+}
+template <int kTaps>
+inline constexpr WinogradGradientKernels<T> kWinogradGradientKernels = {.gradient = transform<EvaluateStep<7 - kTaps>>,
+                                                                        .filter_gradient = filter_gradient<kTaps>};
+inline constexpr const WinogradGradientKernels<T>& winograd_gradient_kernels_of(int64_t filter) {
+  return filter == 5 ? kWinogradGradientKernels<5> : kWinogradGradientKernels<3>;
 }

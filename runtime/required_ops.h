@@ -1,0 +1,58 @@
+// Which ops an engine must have to run a model, and for which element types: what a lean build links.
+//
+//   TARN_ASSIGN_OR_RETURN(RequiredOps ops, required_ops(*graph, linked_ops()));
+//   ops.add(required_ops of another model);
+//   std::string list = list_text(ops);      // "Conv2D T=float\n…", for cmake -DTARN_OPS_FROM=
+//
+// That is every op which the engine looks up when it loads and runs the model: of the nodes its outputs need, as they
+// are in the file and as the compiler writes them out (Switch, Merge, Enter for control flow and calls of functions),
+// of all nodes of functions that are called, and of what fills its tables.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/op_schema.h"
+#include "runtime/node_source.h"
+
+namespace tarn {
+
+struct RequiredOp {
+  struct Types {
+    std::string attr;           // "T"
+    std::vector<DType> dtypes;  // without repeats, in the order of their numbers
+  };
+  std::string op;
+  int nodes = 0;             // as the compiler has them; 0: calls that are written out
+  std::vector<Types> types;  // a type attr each, the one that chooses the kernel first if there is one
+};
+
+class RequiredOps {
+ public:
+  void add(const RequiredOps& other);
+  const std::vector<RequiredOp>& ops() const { return ops_; }  // by name
+  // Parts of the compiler that many models do without.
+  bool calls_functions() const { return calls_functions_; }
+  bool has_control_flow() const { return has_control_flow_; }  // branches, loops, TensorArrays and stacks
+
+ private:
+  friend class RequiredOpsFinder;
+  RequiredOp& entry(const OpRegistry::Op& op);
+  std::vector<RequiredOp> ops_;
+  bool calls_functions_ = false, has_control_flow_ = false;
+};
+
+struct RequiredOpsOptions {
+  std::vector<std::string> inputs = {}, outputs = {};  // as EngineOptions has them
+};
+
+// Errors: names every op that `ops` lacks; an input or output that is not there; functions that cannot be written out.
+Result<RequiredOps> required_ops(const NodeSource& source, const OpRegistry& ops,
+                                 const RequiredOpsOptions& options = {});
+
+// A line an op: its name, then each type attr and the types.  "Cast SrcT=uint8 DstT=float,int32". Before those a line
+// for each part that is needed: "@functions", "@control_flow".
+std::string list_text(const RequiredOps& ops);
+
+}  // namespace tarn
