@@ -1,7 +1,8 @@
 #include "core/attr.h"
 
 #include <algorithm>
-#include <bit>
+
+#include "core/bit_cast.h"
 
 namespace tarn {
 namespace {
@@ -98,7 +99,7 @@ bool same(const Tensor& a, const Tensor& b) {
 }
 // Bit by bit: a NaN equals itself, -0 is not 0.
 bool same(const float& a, const float& b) {
-  return std::bit_cast<uint32_t>(a) == std::bit_cast<uint32_t>(b);
+  return bit_cast<uint32_t>(a) == bit_cast<uint32_t>(b);
 }
 bool same(const FunctionAttr& a, const FunctionAttr& b) {
   if (a.name != b.name) return false;

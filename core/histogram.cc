@@ -1,9 +1,10 @@
 #include "core/histogram.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
+
+#include "core/bit_cast.h"
 
 namespace tarn {
 namespace {
@@ -18,7 +19,7 @@ float from_half(uint16_t half) {
   return (half & 0x8000) != 0 ? -magnitude : magnitude;
 }
 float from_bfloat16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  return bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
 template <class T>

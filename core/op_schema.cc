@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/charconv.h"
 #include "core/newer_attrs.h"
 
 namespace tarn {
@@ -101,7 +102,12 @@ Status parse_args(std::string_view text, const std::vector<AttrSpec>& attrs, std
 template <class T>
 T number_of(const std::string& text) {
   T value{};
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  const char* end = text.data() + text.size();
+  if constexpr (std::is_floating_point_v<T>) {
+    read_number(text.data(), end, value);
+  } else {
+    std::from_chars(text.data(), end, value);
+  }
   return value;
 }
 

@@ -1,9 +1,9 @@
 #include "core/strings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
+#include "core/charconv.h"
 #include "core/utf8.h"
 
 namespace tarn {
@@ -11,9 +11,12 @@ namespace {
 
 template <class T>
 void append_number(std::string& out, T value) {
-  char buffer[40];
-  auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
-  out.append(buffer, error == std::errc() ? end : buffer);
+  char buffer[kNumberText];
+  if constexpr (std::is_floating_point_v<T>) {
+    out.append(buffer, shortest_text(buffer, value));
+  } else {
+    out.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
+  }
 }
 
 // Levenshtein distance with a swap of neighbours as one edit, or more than `limit` as soon as it must exceed it.

@@ -9,8 +9,8 @@ namespace tarn {
 Result<std::shared_ptr<Buffer>> Buffer::allocate(DType dtype, int64_t count) {
   size_t element = dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype);
   if (element == 0) return unimplemented("tensors of ", dtype_name(dtype), " have no storage");
-  constexpr size_t kMost = size_t{1} << 62;
-  if (count < 0 || static_cast<size_t>(count) > kMost / element) {
+  constexpr uint64_t kMost = SIZE_MAX / 4;
+  if (count < 0 || static_cast<uint64_t>(count) > kMost / element) {
     return resource_exhausted(count, " elements of ", dtype_name(dtype), " do not fit in memory");
   }
   // A whole number of vectors, and never 0: kernels may load a full vector at the end.

@@ -21,11 +21,11 @@ using RowMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMaj
 // Matrices where a tensor has them.
 template <class T>
 Eigen::Map<const RowMatrix<T>> row_matrix(const T* data, int64_t rows, int64_t columns) {
-  return {data, rows, columns};
+  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns)};
 }
 template <class T>
 Eigen::Map<RowMatrix<T>> mutable_row_matrix(T* data, int64_t rows, int64_t columns) {
-  return {data, rows, columns};
+  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns)};
 }
 
 }  // namespace tarn

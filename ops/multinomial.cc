@@ -1,8 +1,8 @@
 // Multinomial: TensorFlow's draws for the same seeds.
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
+#include "core/bit_cast.h"
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
@@ -45,7 +45,7 @@ double uniform_at(const RandomState::Position& start, uint64_t i) {
   random.skip(i / 2);
   Philox::Block words = random.next();
   uint64_t high = words[i % 2 * 2], low = words[i % 2 * 2 + 1];
-  return std::bit_cast<double>(uint64_t{1023} << 52 | (high & 0xFFFFFu) << 32 | low) - 1.0;
+  return bit_cast<double>(uint64_t{1023} << 52 | (high & 0xFFFFFu) << 32 | low) - 1.0;
 }
 
 template <class T>

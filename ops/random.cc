@@ -1,9 +1,9 @@
 // RandomUniform, RandomUniformInt, RandomStandardNormal, TruncatedNormal: TensorFlow's numbers for the same seeds. How
 // they are drawn is told in tests/goldens/README.md.
-#include <bit>
 #include <cmath>
 #include <numbers>
 
+#include "core/bit_cast.h"
 #include "core/op.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/random_uniform.h"
@@ -17,7 +17,7 @@ namespace {
 
 // The low 23 bits are the mantissa of a number in [1, 2).
 float uniform_float(uint32_t word) {
-  return std::bit_cast<float>(0x3F800000u | (word & 0x7FFFFFu)) - 1.0f;
+  return bit_cast<float>(0x3F800000u | (word & 0x7FFFFFu)) - 1.0f;
 }
 
 // Likewise of the low 10 or 7 bits.
@@ -30,7 +30,7 @@ float uniform_narrow(uint32_t word, BFloat16) {
 
 double uniform_double(uint32_t high, uint32_t low) {
   uint64_t mantissa = uint64_t{high & 0xFFFFFu} << 32 | low;
-  return std::bit_cast<double>(uint64_t{1023} << 52 | mantissa) - 1.0;
+  return bit_cast<double>(uint64_t{1023} << 52 | mantissa) - 1.0;
 }
 
 // Box-Muller: r = sqrt(-2 log u1), angle 2 pi u2; the sine first. 1e-7 keeps the logarithm finite.

@@ -232,8 +232,8 @@ Result<std::shared_ptr<Buffer>> Context::take_memory(DType dtype, const Shape& s
   old.reset();
   int64_t count = shape.elements();
   size_t bytes = static_cast<size_t>(count) * (dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype));
-  size_t held = dynamic_bytes_ + program_->stats.arena_bytes;
-  if (held + bytes > static_cast<size_t>(limits_.most_bytes)) {
+  uint64_t held = uint64_t{dynamic_bytes_} + program_->stats.arena_bytes;
+  if (held + bytes > static_cast<uint64_t>(limits_.most_bytes)) {
     return resource_exhausted("an output of ", dtype_short_name(dtype), shape.to_string(), " needs ", bytes,
                               " bytes; the run has ", held, " already and may have ", limits_.most_bytes);
   }

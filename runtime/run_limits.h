@@ -34,7 +34,7 @@ inline Status stopped_error(const StopSignal& stop, int64_t timeout_ms, std::str
 }
 
 // Beyond all limits, which are cut to it: no sum of a program's sizes overflows.
-constexpr int64_t kMostValueBytes = int64_t{1} << 40;
+constexpr int64_t kMostValueBytes = sizeof(void*) == 4 ? int64_t{1} << 30 : int64_t{1} << 40;
 
 // ResourceExhausted if a value of this dtype and (fully known) shape has more than `most` bytes: of strings the
 // objects, not the text.

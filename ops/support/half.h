@@ -3,21 +3,21 @@
 //   half_to_float(0x3C00) == 1.0f;   float_to_bfloat16(1.0f) == 0x3F80
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <type_traits>
 
+#include "core/bit_cast.h"
 #include "core/dtype.h"
 
 namespace tarn {
 
 inline float bfloat16_to_float(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+  return bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
 // To the nearest, ties to even; or, with `truncate`, the upper half of the bits. NaN stays NaN.
 inline uint16_t float_to_bfloat16(float x, bool truncate = false) {
-  auto bits = std::bit_cast<uint32_t>(x);
+  auto bits = bit_cast<uint32_t>(x);
   if (x != x) return static_cast<uint16_t>(bits >> 16 | 0x40);  // quiet, and not cut to infinity
   if (!truncate) bits += 0x7FFF + (bits >> 16 & 1);
   return static_cast<uint16_t>(bits >> 16);
@@ -26,23 +26,23 @@ inline uint16_t float_to_bfloat16(float x, bool truncate = false) {
 inline float half_to_float(uint16_t bits) {
   uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16;
   uint32_t exponent = bits >> 10 & 0x1F, mantissa = bits & 0x3FF;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000 | mantissa << 13);
+  if (exponent == 31) return bit_cast<float>(sign | 0x7F800000 | mantissa << 13);
   if (exponent == 0) {  // zero or subnormal: mantissa * 2^-24, exact in float
     float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
+    return bit_cast<float>(bit_cast<uint32_t>(magnitude) | sign);
   }
-  return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
+  return bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
 // To the nearest, ties to even; or, with `truncate`, towards zero. NaN stays NaN; too large is infinity.
 inline uint16_t float_to_half(float x, bool truncate = false) {
-  auto bits = std::bit_cast<uint32_t>(x);
+  auto bits = bit_cast<uint32_t>(x);
   auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
   uint32_t magnitude = bits & 0x7FFFFFFF;
   if (magnitude > 0x7F800000) return static_cast<uint16_t>(sign | 0x7E00);
   if (magnitude == 0x7F800000) return static_cast<uint16_t>(sign | 0x7C00);
-  if (magnitude < 0x38800000) {                                // below 2^-14: a multiple of 2^-24
-    float scaled = std::bit_cast<float>(magnitude) * 0x1p24f;  // exact
+  if (magnitude < 0x38800000) {                           // below 2^-14: a multiple of 2^-24
+    float scaled = bit_cast<float>(magnitude) * 0x1p24f;  // exact
     auto units = static_cast<uint32_t>(scaled);
     float rest = scaled - static_cast<float>(units);
     if (!truncate && (rest > 0.5f || (rest == 0.5f && (units & 1) != 0))) ++units;

@@ -5,6 +5,8 @@
 #include <limits>
 #include <string>
 
+#include "core/charconv.h"
+
 namespace tarn {
 namespace {
 
@@ -62,7 +64,7 @@ bool floating(std::string_view text, T& value) {
     magnitude = static_cast<T>(whole);
   } else {
     if (text.empty() || (text[0] != '.' && !(text[0] >= '0' && text[0] <= '9'))) return false;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), magnitude);
+    auto [end, error] = read_number(text.data(), text.data() + text.size(), magnitude);
     if (end != text.data() + text.size()) return false;
     if (error == std::errc::result_out_of_range) {
       magnitude = is_small(text) ? T(0) : std::numeric_limits<T>::infinity();

@@ -1,9 +1,9 @@
 #include "ops/support/summarize.h"
 
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 
+#include "core/charconv.h"
 #include "ops/support/half.h"
 
 namespace tarn {
@@ -13,12 +13,11 @@ namespace {
 template <class T>
 std::string number_text(T value, int few, int enough) {
   if (std::isnan(value)) return std::signbit(value) ? "-nan" : "nan";
-  char room[40];
+  char room[kNumberText];
   for (int digits : {few, enough}) {
-    auto [end, error] = std::to_chars(room, room + sizeof(room), value, std::chars_format::general, digits);
-    (void)error;
+    char* end = general_text(room, value, digits);
     T back = 0;
-    std::from_chars(room, end, back);
+    read_number(room, end, back);
     if (back == value || digits == enough) return {room, end};
   }
   return {};
