@@ -84,9 +84,10 @@ class Description {
         text_ += "to be told: ";
       }
       text_ += mode.reason;
-      if (!mode.decides.empty())
+      if (!mode.decides.empty()) {
         str_append(text_, ": ", mode.decides.size(),
                    mode.decides.size() == 1 ? " node: " : " nodes: ", names(mode.decides));
+      }
       text_ += '\n';
     }
   }
@@ -111,9 +112,10 @@ class Description {
     for (const DecodedInput& input : decoded) {
       const Node& node = graph_.node(input.decoder);
       str_append(text_, "  ", printable(node.name), " (", printable(node.op), ")");
-      if (!input.feed.is_none())
+      if (!input.feed.is_none()) {
         str_append(text_, ": to be fed behind it: ", printable(graph_.wire_name(input.feed)), " ",
                    graph_.fact(input.feed).to_string());
+      }
       if (!input.preparation.empty()) str_append(text_, " (", printable(input.preparation), ")");
       text_ += '\n';
     }
@@ -148,6 +150,7 @@ class Description {
     std::vector<std::pair<std::string_view, int>> sorted(counts.begin(), counts.end());
     std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> words;
+    words.reserve(sorted.size());
     for (const auto& [name, count] : sorted) words.push_back(str_cat(count, " ", name));
     if (!words.empty()) str_append(text_, "Types of values: ", str_join(words), "\n");
   }
@@ -172,6 +175,7 @@ class Description {
     std::vector<std::pair<std::string, int64_t>> sorted(by_op.begin(), by_op.end());
     std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
     std::vector<std::string> words;
+    words.reserve(sorted.size());
     for (const auto& [op, macs] : sorted) words.push_back(str_cat(human_readable_number(macs), " ", printable(op)));
     if (words.size() > 1) str_append(text_, "  of these ", str_join(words), "\n");
   }

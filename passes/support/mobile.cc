@@ -88,9 +88,10 @@ Status cut_at(Graph& graph, Wire wire, const std::string& name) {
   for (const ModelInput& source : queue_inputs(graph, all, {})) {
     if (source.wire == wire) input.dtype = source.dtype, input.shape = source.shape;
   }
-  if (input.dtype == DType::kInvalid)
+  if (input.dtype == DType::kInvalid) {
     return invalid_argument("nothing is known of what ", node_label(node.op, node.name), " gives as its output ",
                             wire.slot);
+  }
   return make_placeholder(graph, input);
 }
 

@@ -341,7 +341,7 @@ std::string Verifier::first_difference(const PassDef& pass, const Graph& before,
   for (NodeId id : *order) {
     const Node& node = before.node(id);
     std::optional<NodeId> other = after.find(node.name);
-    bool has_value = node.outputs.size() >= 1 && dtype_is_floating(node.outputs[0].dtype) && !node.outputs[0].is_ref;
+    bool has_value = !node.outputs.empty() && dtype_is_floating(node.outputs[0].dtype) && !node.outputs[0].is_ref;
     if (!other || !has_value || after.node(*other).outputs.empty()) continue;
     ids.push_back(id);
     names.push_back(node.name);

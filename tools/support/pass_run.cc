@@ -23,9 +23,10 @@ Status check_different(std::string_view flag, const std::vector<std::string>& na
   Problems problems;
   for (const std::string& name : names) {
     auto [other, is_new] = seen.emplace(name.ends_with(":0") ? name.substr(0, name.size() - 2) : name, name);
-    if (!is_new)
+    if (!is_new) {
       problems.add(invalid_argument("--", flag, ": ", tarn::quoted(other->second), " and ", tarn::quoted(name),
                                     " are one tensor"));
+    }
   }
   return problems.to_status("");
 }
