@@ -39,7 +39,10 @@ Result<std::vector<Extent>> model_info_fields(std::string_view bytes) {
   while (true) {
     Extent field{.begin = here()};
     uint32_t key = stream.ReadTag();
-    if (key == 0) break;
+    if (key == 0) {
+      if (stream.ConsumedEntireMessage() && here() == bytes.size()) return fields;
+      break;
+    }
     int length = 0;
     bool is_info = key == kModelInfoKey;
     if (!(is_info ? stream.ReadVarintSizeAsInt(&length) : WireFormatLite::SkipField(&stream, key))) break;
@@ -48,8 +51,7 @@ Result<std::vector<Extent>> model_info_fields(std::string_view bytes) {
     field.end = here();
     if (is_info) fields.push_back(field);
   }
-  if (here() != bytes.size()) return data_loss("not a GraphDef from byte ", here(), " on");
-  return fields;
+  return data_loss("not a GraphDef from byte ", here(), " on");
 }
 
 Result<std::string> with_field(std::string_view bytes, std::string_view model_info) {

@@ -120,7 +120,7 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
                     output_name="labels_softmax:0", input_name="wav_data:0", as_it_is="true")
         found = spoken(said)
         report.check(f"{case['name']}: the manifest's label", bool(found) and int(found[0][0]) == int(golden.argmax()), said)
-        scores = np.zeros(len(golden))
+        scores = np.zeros(len(golden), np.float32)
         for label, score in found:
             scores[int(label)] = score
         report.close(f"{case['name']}: the manifest's scores", scores, golden, 1e-3)

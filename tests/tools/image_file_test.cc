@@ -293,10 +293,12 @@ TEST(ImageFile, AJpegOfThousandsOfScansIsRefused) {
 
 TEST(ImageFile, SaysWhatElseAFileIs) {
   EXPECT_EQ(decode_image("").status().message(), "the file is empty");
-  EXPECT_EQ(decode_image("GIF89a..").status().message(), "it is a GIF; PNG, JPEG, PGM and PPM are read");
-  EXPECT_EQ(decode_image("BM......").status().message(), "it is a BMP; PNG, JPEG, PGM and PPM are read");
+  EXPECT_EQ(decode_image("GIF89a..").status().message(), "GIF: Invalid GIF data: the file ends too early, at byte 8");
+  EXPECT_EQ(
+      decode_image("BM......").status().message(),
+      "BMP: Incomplete bmp content, requires at least 32 bytes to find the header size, width, height, and bpp, got 8");
   EXPECT_EQ(decode_image("hello, world").status().message(),
-            "not a picture that is read here (PNG, JPEG, PGM, PPM): it begins with 'hello, w'");
+            "not a picture that is read here (PNG, JPEG, BMP, GIF, PGM, PPM): it begins with 'hello, w'");
   EXPECT_EQ(decode_image("P5 2 2 0\n....").status().message(),
             "PGM: the largest value is said to be 0; expected 1 to 65535");
   EXPECT_EQ(decode_image("P2 2 1 7\n3 9").status().message(), "PGM: value 1 is 9; the largest is said to be 7");
