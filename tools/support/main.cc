@@ -63,23 +63,22 @@ std::string describe_exception(std::exception_ptr error) {
   std::_Exit(g_failed_code);
 }
 
-// Stopped by its user or by the system: no half-written file is left, and the exit code is that of a failure. Only what
-// a signal handler may call.
-extern "C" void on_stop_signal(int) {
+// No half-written file is left, and the exit code is that of a failure. Only what a signal handler may call.
+[[noreturn]] void end_by_signal(std::string_view said) {
   remove_unfinished_files();
   static_cast<void>(!::write(STDERR_FILENO, g_tool_name, std::char_traits<char>::length(g_tool_name)));
-  constexpr std::string_view kSaid = ": stopped by a signal\n";
-  static_cast<void>(!::write(STDERR_FILENO, kSaid.data(), kSaid.size()));
+  static_cast<void>(!::write(STDERR_FILENO, said.data(), said.size()));
   ::_exit(g_failed_code);
+}
+
+// By its user or by the system.
+extern "C" void on_stop_signal(int) {
+  end_by_signal(": stopped by a signal\n");
 }
 
 // Files are read where they are mapped. What was cut off them meanwhile cannot be.
 extern "C" void on_lost_pages(int) {
-  remove_unfinished_files();
-  static_cast<void>(!::write(STDERR_FILENO, g_tool_name, std::char_traits<char>::length(g_tool_name)));
-  constexpr std::string_view kSaid = ": a file was made shorter by another program while it was being read\n";
-  static_cast<void>(!::write(STDERR_FILENO, kSaid.data(), kSaid.size()));
-  ::_exit(g_failed_code);
+  end_by_signal(": a file was made shorter by another program while it was being read\n");
 }
 
 void handle_signals() {

@@ -2,11 +2,13 @@
 // prints what it was given, and misbehaves on request.
 #include <gflags/gflags.h>
 
+#include <filesystem>
 #include <iostream>
 #include <locale>
 #include <new>
 #include <thread>
 
+#include "core/file.h"
 #include "tools/support/main.h"
 #include "tools/support/progress.h"
 
@@ -21,7 +23,7 @@ DEFINE_double(rate, 0.1, "Learning rate");
 DEFINE_bool(verify, true,
             "Check the result. This description is long enough that it has to go on in a second line of "
             "the help text");
-DEFINE_string(misbehave, "", "fail, throw, throw_on_thread, out_of_memory, many_lines, code or locale");
+DEFINE_string(misbehave, "", "fail, throw, throw_on_thread, out_of_memory, many_lines, code, locale or cut_short");
 
 namespace {
 
@@ -31,7 +33,18 @@ struct CommaPoint : std::numpunct<char> {
   std::string do_grouping() const override { return "\3"; }
 };
 
+// Another program makes a file shorter that is mapped, while a result is half written.
+tarn::Result<int> read_what_is_cut_short() {
+  TARN_ASSIGN_OR_RETURN(tarn::MappedFile mapped, tarn::map_file(FLAGS_input));
+  TARN_ASSIGN_OR_RETURN(tarn::AtomicFile result, tarn::AtomicFile::create("result"));
+  TARN_RETURN_IF_ERROR(result.append(std::string(1 << 20, 'x')));
+  std::filesystem::resize_file(FLAGS_input, 0);
+  tarn::print("the byte is ", static_cast<int>(*static_cast<const volatile uint8_t*>(mapped.data())), "\n");
+  return 0;
+}
+
 tarn::Result<int> misbehave() {
+  if (FLAGS_misbehave == "cut_short") return read_what_is_cut_short();
   if (FLAGS_misbehave == "fail") return tarn::not_found("no such thing: ", tarn::quoted(FLAGS_input));
   if (FLAGS_misbehave == "throw") throw std::runtime_error("thrown\n");
   if (FLAGS_misbehave == "throw_on_thread") std::thread([] { throw std::bad_alloc(); }).join();
