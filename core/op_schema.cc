@@ -5,6 +5,7 @@
 
 #include "core/charconv.h"
 #include "core/newer_attrs.h"
+#include "core/sorting.h"
 
 namespace tarn {
 namespace {
@@ -491,7 +492,7 @@ OpRegistry::OpRegistry(const OpRegistry& base, std::span<const OpDef* const> mor
 }
 
 void OpRegistry::add(std::vector<Row>& rows) {
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
+  sort_values(rows, [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
   ops_.reserve(rows.size());
   for (const Row& row : rows) {
     Result<OpSchema> schema = OpSchema::parse(*row.def);

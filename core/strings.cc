@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/charconv.h"
+#include "core/sorting.h"
 #include "core/utf8.h"
 
 namespace tarn {
@@ -155,7 +156,7 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
     }
     near.emplace_back(distance, &candidate);
   }
-  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  sort_values(near, [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> result;
   for (const auto& [distance, candidate] : near) {
     if (static_cast<int>(result.size()) == most) break;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/op_names.h"
+#include "core/sorting.h"
 #include "runtime/branch_taken.h"
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
@@ -146,7 +147,7 @@ void fold(State& state, WorkNode& node) {
   }
   // Each once: by every way through what was folded they would be as many as there are ways.
   std::vector<int>& inherited = node.inherited_controls;
-  std::sort(inherited.begin(), inherited.end());
+  sort_values(inherited);
   inherited.erase(std::unique(inherited.begin(), inherited.end()), inherited.end());
 }
 
