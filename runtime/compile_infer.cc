@@ -63,7 +63,7 @@ std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
 
 // Control-flow ops have facts of their own: they hand on what they get.
 void infer_control(State& state, WorkNode& node, const NodeTypes& types, const std::vector<Fact>& inputs) {
-  node.facts.assign(types.outputs.size(), Fact{});
+  node.facts = std::vector<Fact>(types.outputs.size());
   for (size_t i = 0; i < node.facts.size(); ++i) {
     node.facts[i].dtype = types.outputs[i].dtype;
     node.facts[i].is_ref = types.outputs[i].is_ref;
@@ -153,7 +153,7 @@ void fold(State& state, WorkNode& node) {
 
 // Of a loop's first node: what is true of the value that goes in and of all that come back, as far as those are known.
 void infer_loop_merge(const State& state, WorkNode& node, const NodeTypes& types, const Fact& before) {
-  node.facts.assign(types.outputs.size(), Fact{});
+  node.facts = std::vector<Fact>(types.outputs.size());
   node.facts[1].dtype = types.outputs[1].dtype;
   node.facts[1].shape = Shape();
   Fact& merged = node.facts[0];
