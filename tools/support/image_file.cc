@@ -127,9 +127,23 @@ Result<Image> image_of(const Tensor& decoded, std::string_view format) {
   return image;
 }
 
+// Of a file that was decoded, which is sound.
+bool png_has_chunk(std::string_view bytes, std::string_view type) {
+  constexpr size_t kSignature = 8, kAround = 12;  // length, type and checksum
+  for (size_t at = kSignature; bytes.size() - at >= kAround;) {
+    if (bytes.substr(at + 4, 4) == type) return true;
+    size_t length = 0;
+    for (char byte : bytes.substr(at, 4)) length = length << 8 | static_cast<unsigned char>(byte);
+    if (length > bytes.size() - at - kAround) return false;
+    at += kAround + length;
+  }
+  return false;
+}
+
 Result<Image> decode_png(std::string_view bytes) {
   TARN_ASSIGN_OR_RETURN(Tensor decoded, image_codec().decode_png(bytes, 0, DType::kUInt8));
   TARN_ASSIGN_OR_RETURN(Image image, image_of(decoded, "PNG"));
+  if (image.done.empty() && png_has_chunk(bytes, "tRNS")) image.done.emplace_back("alpha dropped");
   constexpr size_t kBitDepth = 24;  // byte of the file, in the header that comes first
   if (bytes[kBitDepth] == 16) image.done.emplace_back("16 bits made 8");
   return image;
@@ -146,8 +160,9 @@ Result<Image> decode_gif(std::string_view bytes) {
 }
 
 Result<Image> decode_bmp(std::string_view bytes) {
-  TARN_ASSIGN_OR_RETURN(Tensor decoded, image_codec().decode_bmp(bytes, 0));
-  return image_of(decoded, "BMP");
+  Result<Tensor> decoded = image_codec().decode_bmp(bytes, 0);
+  if (!decoded.ok()) return decoded.status().with_context("BMP");
+  return image_of(*decoded, "BMP");
 }
 
 }  // namespace
