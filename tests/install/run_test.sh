@@ -42,7 +42,7 @@ says_the_same() {
 tree() {
   rm -rf "${work}"
   local component
-  for component in engine graph tools; do
+  for component in engine graph tools examples; do
     "${cmake}" --install "${build}" --prefix "${first}" --component "${component}" >/dev/null
   done
   mv "${first}" "${prefix}"
