@@ -9,7 +9,8 @@
 - ```text right behind it is what it prints, standard output and error as they come on a terminal. A line "…" is any
   number of lines, "…" within a line any text, "≈92.1" a number within a tenth of that, "~3.1" any number.
 - ```sh needs: COMMAND is run if COMMAND succeeds, ```sh not-run: REASON never. Both are listed.
-- ```cpp, ```c, ```python, ```js, ```java are read, not run. No other block may be there: a command in it would not be run.
+- ```cpp FILE (c, python, js, java, cmake) is an excerpt: its lines stand in that file of the repository in this order, "…" for
+  what is left out. No other block may be there: a command in it would not be run.
 - Links must lead somewhere, pictures be 60 KB or less.
 
 Where there is no MNIST the examples draw digits and say so on every line; here that note is taken off again.
@@ -31,7 +32,7 @@ kTimeoutSeconds = 300
 kMostPictureBytes = 60 * 1024
 kOnlyRead = ("cpp", "c", "python", "js", "java", "cmake")
 kNote = " [synthetic digits, NOT MNIST]"
-kNumber = r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+kNumber = r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?"
 
 
 class BadTutorial(Exception):
@@ -41,7 +42,17 @@ class BadTutorial(Exception):
 class Block:
     def __init__(self, line, needs=None, reason=None):
         self.line, self.needs, self.reason = line, needs, reason
-        self.commands, self.output = [], None
+        self.commands, self.output, self.excerpt_of = [], None, None
+
+
+def check_excerpt(block, lines):
+    file = kSource / block.excerpt_of
+    if not block.excerpt_of or not file.is_file():
+        raise BadTutorial(f"line {block.line}: an excerpt of '{block.excerpt_of}', which is no file of the repository")
+    rest = iter(file.read_text(encoding="utf-8").splitlines())
+    for number, line in enumerate(lines, block.line + 1):
+        if line != "…" and line not in rest:  # `in` goes on from where the last line was
+            raise BadTutorial(f"line {number}: {block.excerpt_of} has no line '{line}', or not behind the one before")
 
 
 def parse(text):
@@ -58,6 +69,8 @@ def parse(text):
                 blocks.append(block)
             elif language == "text":
                 last.output, last = lines, None
+            else:
+                check_excerpt(block, lines)
             fence = None
         elif line.startswith("```"):
             language, _, rest = line[3:].partition(" ")
@@ -69,7 +82,9 @@ def parse(text):
                 block.needs, block.reason = (value if kind == "needs" else None), (value if kind == "not-run" else None)
             elif language == "text" and last is None:
                 raise BadTutorial(f"line {number}: output of no command: ```text follows ```sh")
-            elif language not in ("text", *kOnlyRead):
+            elif language in kOnlyRead:
+                block.excerpt_of = rest
+            elif language != "text":
                 raise BadTutorial(f"line {number}: commands are ```sh, their output ```text, not ```{language}")
             fence = (language, block)
         elif line.startswith("    "):
@@ -153,7 +168,7 @@ class Shell:
             timeout=kTimeoutSeconds,
         )
         lines = done.stdout.decode("utf-8", "backslashreplace").splitlines()
-        return [line.removesuffix(kNote) for line in lines], done.returncode
+        return [line.replace(kNote, "") for line in lines], done.returncode
 
 
 def indented(title, lines):
