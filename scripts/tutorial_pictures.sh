@@ -8,6 +8,7 @@
 #   curve.svg       loss and accuracy of the tutorial's training
 #   graph.svg       the network that it deploys
 #   memory.svg      its memory plan, out of the report of optimize_for_mobile
+#   memory_mobilenet.svg   that of MobileNet v1 (0.25, 128 x 128), from $TARN_DATA/models
 set -euo pipefail
 
 repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -37,13 +38,18 @@ seq 0 9 >labels.txt
 
 cp cnn/curve.svg "${pictures}/curve.svg"
 "${bin}/convert_graph" --input=digits.pb --output="${pictures}/graph.svg"
-# The page's last memory plan, that of the optimized graph, with the page's own style.
-awk '/<style>/ { style = $0; while ($0 !~ /<\/style>/ && (getline > 0)) style = style "\n" $0 }
-     /<svg class="memory"/ { plan = ""; inside = 1 }
-     inside { plan = plan $0 "\n" }
-     inside && /<\/svg>/ { inside = 0 }
-     END { sub(/<svg class="memory"/, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"memory\"", plan)
-           at = index(plan, ">"); printf "%s\n%s%s", substr(plan, 1, at), style, substr(plan, at + 1) }' report.html >"${pictures}/memory.svg"
+# The last memory plan of a report, that of the optimized graph, with the report's own style.
+memory_plan() {
+  awk '/<style>/ { style = $0; while ($0 !~ /<\/style>/ && (getline > 0)) style = style "\n" $0 }
+       /<svg class="memory"/ { plan = ""; inside = 1 }
+       inside { plan = plan $0 "\n" }
+       inside && /<\/svg>/ { inside = 0 }
+       END { sub(/<svg class="memory"/, "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" class=\"memory\"", plan)
+             at = index(plan, ">"); printf "%s\n%s%s", substr(plan, 1, at), style, substr(plan, at + 1) }' "$1"
+}
+memory_plan report.html >"${pictures}/memory.svg"
+"${bin}/optimize_for_mobile" --input="${TARN_DATA}/models/mobilenet_v1_025_128/graph.pb" --output=mobilenet.pb --report=mobilenet.html >mobilenet.txt
+memory_plan mobilenet.html >"${pictures}/memory_mobilenet.svg"
 
 for picture in "${pictures}"/*; do
   bytes="$(stat -c %s "${picture}")"
