@@ -101,7 +101,8 @@ def parse(text):
 def check_links(path, text):
     """What is wrong with links to files and with pictures."""
     wrong = []
-    for picture, target in re.findall(r"(!?)\[[^]]*\]\(([^)#\s]+)[^)]*\)", text):
+    links = re.findall(r"(!?)\[[^]]*\]\(([^)#\s]+)[^)]*\)", text) + re.findall(r'<(img) src="([^"]+)"', text)
+    for picture, target in links:
         if "://" in target:
             continue
         file = path.parent / target
