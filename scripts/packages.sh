@@ -23,6 +23,9 @@ readonly kPackages=(
 # For tests/java/setup.sh alone: the tests of the Java API and the Android app.
 readonly kJavaPackages=(default-jdk-headless junit4 maven aapt zipalign apksigner dexdump zip unzip)
 
+# For tests/web/setup.sh --install alone: the engine as WebAssembly, the tests of the page and the npm package.
+readonly kWebPackages=(emscripten chromium nodejs npm)
+
 # For ./run_tests --preset=aarch64 alone: compiler and emulator, and what is linked, of that architecture
 # (scripts/cross_sysroot.sh).
 readonly kCrossTools=(g++-aarch64-linux-gnu qemu-user)

@@ -18,13 +18,13 @@ skip() {
   exit 77
 }
 
-command -v node >/dev/null || skip "node is not there; on Debian: apt-get install nodejs"
+command -v node >/dev/null || skip "node is not there (Debian: nodejs; tests/web/setup.sh --install)"
 [[ -f "${TARN_WEB_PAGE}/service_worker.js" ]] || skip "there is no page at ${TARN_WEB_PAGE}; tests/web/setup.sh makes it"
 
 case "${1:-}" in
   page)
     [[ -z "${TARN_WEB_PICTURES:-}" ]] || export TARN_WEB_PICTURES="$(realpath -m "${TARN_WEB_PICTURES}")"
-    [[ -n "${TARN_CHROMIUM:-}" || -x /usr/bin/chromium ]] || skip "Chromium is not there; on Debian: apt-get install chromium"
+    [[ -n "${TARN_CHROMIUM:-}" || -x /usr/bin/chromium ]] || skip "Chromium is not there (Debian: chromium; tests/web/setup.sh --install)"
     exec node --test --test-reporter=spec "${here}/page_test.js" </dev/null
     ;;
   module)
@@ -33,7 +33,7 @@ case "${1:-}" in
     exec node --test --test-reporter=spec "${here}/module_test.js" </dev/null
     ;;
   types)
-    command -v npm >/dev/null || skip "npm is not there; on Debian: apt-get install npm"
+    command -v npm >/dev/null || skip "npm is not there (Debian: npm; tests/web/setup.sh --install)"
     build="${TARN_WEB_BUILD}/types"
     mkdir -p "${build}"
     cp "${here}/package.json" "${here}/package-lock.json" "${here}/types_example.ts" "${build}"

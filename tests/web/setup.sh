@@ -5,6 +5,7 @@
 #   tests/web/setup.sh                                     # with TARN_BIN_DIR and TARN_DATA set, as ctest has them
 #   TARN_WEB_MODEL=out/optimized.pb tests/web/setup.sh     # a network that is there already
 #   TARN_WEB_ENGINE=DIR TARN_WEB_PHOTO_ENGINE=DIR …        # engines (tarn.wasm, tarn-simd.wasm) that are there already
+#   tests/web/setup.sh --install                           # installs emscripten, Chromium, Node and npm first
 #
 # Exit 0: ready; 77: something it needs is not there (ctest's "skipped"), and what; 1: broken.
 set -euo pipefail
@@ -17,7 +18,14 @@ skip() {
   exit 77
 }
 
-command -v emcc >/dev/null || skip "emscripten is not there; on Debian: apt-get install emscripten"
+if [[ "${1:-}" == --install ]]; then
+  source "${repository}/scripts/packages.sh"
+  install_packages "${kWebPackages[@]}"
+elif (($# > 0)); then
+  echo "setup.sh: --install or nothing, not '$1'" >&2
+  exit 2
+fi
+command -v emcc >/dev/null || skip "emscripten is not there (Debian: emscripten; tests/web/setup.sh --install)"
 mkdir -p "${build}/digits"
 model="${build}/digits/optimized.pb"
 if [[ -n "${TARN_WEB_MODEL:-}" ]]; then
