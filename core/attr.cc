@@ -142,6 +142,20 @@ bool empty_list(const T&) {
 
 }  // namespace
 
+AttrValue::AttrValue(const AttrValue& other) = default;
+AttrValue::AttrValue(AttrValue&& other) noexcept = default;
+AttrValue::~AttrValue() = default;
+
+// A variant's own assignment has one more function a type.
+AttrValue& AttrValue::operator=(AttrValue&& other) noexcept {
+  if (this == &other) return *this;
+  std::destroy_at(this);
+  return *std::construct_at(this, std::move(other));
+}
+AttrValue& AttrValue::operator=(const AttrValue& other) {
+  return *this = AttrValue(other);
+}
+
 std::string_view AttrValue::kind() const {
   return std::visit([](const auto& v) { return KindName<std::decay_t<decltype(v)>>::value; }, value_);
 }

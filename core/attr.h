@@ -43,6 +43,12 @@ class AttrValue {
                    std::vector<DType>, std::vector<Shape>, std::vector<Tensor>, std::vector<FunctionAttr>>;
 
   AttrValue() = default;
+  // Once for all: of a variant of so many types each is much code.
+  AttrValue(const AttrValue& other);
+  AttrValue(AttrValue&& other) noexcept;
+  AttrValue& operator=(const AttrValue& other);
+  AttrValue& operator=(AttrValue&& other) noexcept;
+  ~AttrValue();
   template <class T>
   requires std::is_constructible_v<Variant, T> &&
       (!std::is_arithmetic_v<T>)&&(!std::is_same_v<T, AttrValue>)AttrValue(T value)

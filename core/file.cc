@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "core/file_calls.h"
+#include "core/sorting.h"
 
 namespace tarn {
 
@@ -277,7 +278,7 @@ Result<std::vector<std::string>> list_dir(const std::string& dir) {
   int error = errno;
   ::closedir(stream);
   if (error != 0) return file_error("list", dir, error);
-  std::sort(names.begin(), names.end());
+  sort_values(names);
   return names;
 }
 

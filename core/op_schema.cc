@@ -5,6 +5,7 @@
 
 #include "core/charconv.h"
 #include "core/newer_attrs.h"
+#include "core/sorting.h"
 
 namespace tarn {
 namespace {
@@ -28,33 +29,29 @@ class Cursor {
     text_.remove_prefix(token.size());
     return true;
   }
-  std::string word() {
+  std::string_view word() {
     skip_space();
     size_t n = 0;
     while (n < text_.size() && (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '_')) ++n;
-    std::string out(text_.substr(0, n));
-    text_.remove_prefix(n);
-    return out;
+    return take(n);
   }
   // A number's text: digits, sign, dot, exponent.
-  std::string number() {
+  std::string_view number() {
     skip_space();
     size_t n = 0;
     while (n < text_.size() &&
            (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '-' || text_[n] == '+' || text_[n] == '.')) {
       ++n;
     }
-    std::string out(text_.substr(0, n));
-    text_.remove_prefix(n);
-    return out;
+    return take(n);
   }
-  std::string quoted_text() {
+  std::string_view quoted_text() {
     skip_space();
     char quote = text_.empty() ? '\0' : text_[0];
     if (quote != '\'' && quote != '"') return {};
-    size_t end = text_.find(quote, 1);
-    std::string out(text_.substr(1, end - 1));
-    text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
+    text_.remove_prefix(1);
+    std::string_view out = take(std::min(text_.find(quote), text_.size()));
+    text_.remove_prefix(text_.empty() ? 0 : 1);
     return out;
   }
   bool at(char c) {
@@ -64,6 +61,12 @@ class Cursor {
   std::string_view rest() const { return text_; }
 
  private:
+  std::string_view take(size_t n) {
+    std::string_view out = text_.substr(0, n);
+    text_.remove_prefix(n);
+    return out;
+  }
+
   std::string_view text_;
 };
 
@@ -71,7 +74,7 @@ Status parse_arg(Cursor& c, const std::vector<AttrSpec>& attrs, ArgSpec& arg) {
   arg.name = c.word();
   if (arg.name.empty() || !c.take(":")) return internal_error("expected 'name: type' at '", c.rest(), "'");
   if (c.take("Ref(")) arg.is_ref = true;
-  std::string word = c.word();
+  std::string_view word = c.word();
   if (c.take("*")) {
     arg.number_attr = word;
     word = c.word();
@@ -100,7 +103,7 @@ Status parse_args(std::string_view text, const std::vector<AttrSpec>& attrs, std
 }
 
 template <class T>
-T number_of(const std::string& text) {
+T number_of(std::string_view text) {
   T value{};
   const char* end = text.data() + text.size();
   if constexpr (std::is_floating_point_v<T>) {
@@ -109,6 +112,19 @@ T number_of(const std::string& text) {
     std::from_chars(text.data(), end, value);
   }
   return value;
+}
+
+// An empty list of the kind that is said so; nothing, of any other kind.
+AttrValue empty_list_of(std::string_view kind) {
+  if (kind == "list(string)") return std::vector<std::string>();
+  if (kind == "list(int)") return std::vector<int64_t>();
+  if (kind == "list(float)") return std::vector<float>();
+  if (kind == "list(bool)") return std::vector<bool>();
+  if (kind == "list(type)") return std::vector<DType>();
+  if (kind == "list(shape)") return std::vector<Shape>();
+  if (kind == "list(tensor)") return std::vector<Tensor>();
+  if (kind == "list(func)") return std::vector<FunctionAttr>();
+  return {};
 }
 
 Status parse_default(Cursor& c, AttrSpec& attr) {
@@ -127,7 +143,7 @@ Status parse_default(Cursor& c, AttrSpec& attr) {
       } else if (kind == "list(float)") {
         floats.push_back(number_of<float>(c.number()));
       } else if (kind == "list(string)") {
-        strings.push_back(c.quoted_text());
+        strings.emplace_back(c.quoted_text());
       } else if (kind == "list(type)") {
         types.push_back(dtype_from_name(c.word()).value_or(DType::kInvalid));
       } else {
@@ -135,13 +151,17 @@ Status parse_default(Cursor& c, AttrSpec& attr) {
       }
       c.take(",");
     }
-    if (kind == "list(int)") attr.default_value = ints;
-    if (kind == "list(float)") attr.default_value = floats;
-    if (kind == "list(string)") attr.default_value = strings;
-    if (kind == "list(type)") attr.default_value = types;
-    if (kind == "list(bool)") attr.default_value = std::vector<bool>();
-    if (kind == "list(shape)") attr.default_value = std::vector<Shape>();
-    if (kind == "list(func)") attr.default_value = std::vector<FunctionAttr>();
+    if (!ints.empty()) {
+      attr.default_value = std::move(ints);
+    } else if (!floats.empty()) {
+      attr.default_value = std::move(floats);
+    } else if (!strings.empty()) {
+      attr.default_value = std::move(strings);
+    } else if (!types.empty()) {
+      attr.default_value = std::move(types);
+    } else {
+      attr.default_value = empty_list_of(kind);
+    }
   } else if (kind == "int") {
     attr.default_value = number_of<int64_t>(c.number());
   } else if (kind == "float") {
@@ -180,9 +200,9 @@ Status parse_attr(Cursor& c, AttrSpec& attr) {
       if (c.done()) return internal_error("unterminated choices of '", attr.name, "'");
       if (c.at('\'') || c.at('"')) {
         kind = "string";
-        attr.allowed_strings.push_back(c.quoted_text());
+        attr.allowed_strings.emplace_back(c.quoted_text());
       } else {
-        std::string word = c.word();
+        std::string_view word = c.word();
         std::optional<DType> dtype = dtype_from_name(word);
         if (!dtype) return internal_error("'", word, "' is no dtype");
         attr.allowed_types.push_back(*dtype);
@@ -195,25 +215,11 @@ Status parse_attr(Cursor& c, AttrSpec& attr) {
   }
   if (is_list) {
     if (!c.take(")")) return internal_error("missing ')' in '", attr.name, "'");
-    attr.kind = "list(" + attr.kind + ")";
+    attr.kind = str_cat("list(", attr.kind, ")");
   }
   if (c.take(">=")) attr.minimum = number_of<int64_t>(c.number());
   if (c.take("=")) TARN_RETURN_IF_ERROR(parse_default(c, attr));
   return {};
-}
-
-// A list attr that came as `list {}`, or as the one kind of list that reads alike, becomes the list its op declares.
-AttrValue coerce(const AttrValue& value, const std::string& kind) {
-  if (!value.is<AttrValue::EmptyList>()) return value;
-  if (kind == "list(string)") return std::vector<std::string>();
-  if (kind == "list(int)") return std::vector<int64_t>();
-  if (kind == "list(float)") return std::vector<float>();
-  if (kind == "list(bool)") return std::vector<bool>();
-  if (kind == "list(type)") return std::vector<DType>();
-  if (kind == "list(shape)") return std::vector<Shape>();
-  if (kind == "list(tensor)") return std::vector<Tensor>();
-  if (kind == "list(func)") return std::vector<FunctionAttr>();
-  return value;
 }
 
 std::string type_names(std::span<const DType> types) {
@@ -374,8 +380,9 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       }
       continue;
     }
-    if (value->is<AttrValue::EmptyList>()) {
-      attrs.set(spec.name, coerce(*value, spec.kind));
+    // A list that came as `list {}` becomes the one that its op declares.
+    if (value->is<AttrValue::EmptyList>() && spec.kind.starts_with("list(")) {
+      attrs.set(spec.name, empty_list_of(spec.kind));
       value = attrs.find(spec.name);
     }
     std::string problem = judge_value(spec, *value);
@@ -491,7 +498,7 @@ OpRegistry::OpRegistry(const OpRegistry& base, std::span<const OpDef* const> mor
 }
 
 void OpRegistry::add(std::vector<Row>& rows) {
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
+  sort_values(rows, [](const Row& a, const Row& b) { return a.def->name < b.def->name; });
   ops_.reserve(rows.size());
   for (const Row& row : rows) {
     Result<OpSchema> schema = OpSchema::parse(*row.def);
@@ -552,7 +559,7 @@ std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel) {
 
 Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap& attrs, const NodeTypes& types,
                   std::span<const Fact> inputs, std::vector<Fact>& outputs) {
-  outputs.assign(types.outputs.size(), Fact{});
+  outputs = std::vector<Fact>(types.outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     outputs[i].dtype = types.outputs[i].dtype;
     outputs[i].is_ref = types.outputs[i].is_ref;

@@ -25,15 +25,32 @@ std::string_view code_name(Code code) {
 }
 
 Status::Status(Code code, std::string message) {
-  if (code != Code::kOk) rep_ = std::make_unique<Rep>(Rep{code, std::move(message), {}});
+  if (code != Code::kOk) rep_ = RepPointer(new Rep{code, std::move(message), {}});
 }
 
-Status::Status(const Status& other) : rep_(other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr) {}
+void Status::Delete::operator()(Rep* rep) const {
+  delete rep;
+}
+
+Status::Status(const Status& other) : rep_(other.rep_ ? new Rep(*other.rep_) : nullptr) {}
 
 Status& Status::operator=(const Status& other) {
-  if (this != &other) rep_ = other.rep_ ? std::make_unique<Rep>(*other.rep_) : nullptr;
+  if (this != &other) rep_ = RepPointer(other.rep_ ? new Rep(*other.rep_) : nullptr);
   return *this;
 }
+
+namespace joining {
+
+Status error(Code code, const char* letters, ...) {
+  std::string message;
+  std::va_list arguments;
+  va_start(arguments, letters);
+  append_list(message, letters, arguments);
+  va_end(arguments);
+  return Status(code, std::move(message));
+}
+
+}  // namespace joining
 
 std::string_view Status::message() const {
   return rep_ ? std::string_view(rep_->message) : std::string_view();

@@ -76,18 +76,26 @@ class [[nodiscard]] Status {
     std::string message;
     std::string node;
   };
-  std::unique_ptr<Rep> rep_;
+  // Every function that can fail ends in this: not in its code.
+  struct Delete {
+    [[gnu::cold]] void operator()(Rep* rep) const;
+  };
+  using RepPointer = std::unique_ptr<Rep, Delete>;
+  RepPointer rep_;
 };
 
 // Error constructors: arguments are joined as by str_cat.
-template <class... Args>
-Status make_error(Code code, const Args&... args) {
-  return Status(code, str_cat(args...));
+namespace joining {
+[[gnu::cold]] Status error(Code code, const char* letters, ...);
 }
-#define TARN_DEFINE_ERROR(function, code)        \
-  template <class... Args>                       \
-  Status function(const Args&... args) {         \
-    return Status(Code::code, str_cat(args...)); \
+template <class... Args>
+[[gnu::always_inline]] inline Status make_error(Code code, const Args&... args) {
+  return joining::error(code, joining::kLetters<std::decay_t<const Args&>...>, joining::pass(joining::hold(args))...);
+}
+#define TARN_DEFINE_ERROR(function, code)                              \
+  template <class... Args>                                             \
+  [[gnu::always_inline]] inline Status function(const Args&... args) { \
+    return make_error(Code::code, args...);                            \
   }
 TARN_DEFINE_ERROR(invalid_argument, kInvalidArgument)
 TARN_DEFINE_ERROR(not_found, kNotFound)

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/charconv.h"
+#include "core/sorting.h"
 #include "core/utf8.h"
 
 namespace tarn {
@@ -58,24 +59,43 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-void str_append_piece(std::string& out, std::string_view text) {
-  out.append(text);
+namespace joining {
+
+void append_list(std::string& out, const char* letters, std::va_list& arguments) {
+  for (; *letters != '\0'; ++letters) {
+    switch (*letters) {
+      case 'b': out += va_arg(arguments, int) != 0 ? "true" : "false"; break;
+      case 'c': out += static_cast<char>(va_arg(arguments, int)); break;
+      case 'i': append_number(out, static_cast<long long>(va_arg(arguments, int))); break;
+      case 'I': append_number(out, static_cast<unsigned long long>(va_arg(arguments, unsigned))); break;
+      case 'l': append_number(out, va_arg(arguments, long long)); break;
+      case 'L': append_number(out, va_arg(arguments, unsigned long long)); break;
+      case 'f': append_number(out, static_cast<float>(va_arg(arguments, double))); break;
+      case 'g': append_number(out, va_arg(arguments, double)); break;
+      case 't': out += va_arg(arguments, const char*); break;
+      case 's': out += *static_cast<const std::string*>(va_arg(arguments, const void*)); break;
+      default: out += *static_cast<const std::string_view*>(va_arg(arguments, const void*));
+    }
+  }
 }
-void str_append_piece(std::string& out, char c) {
-  out.push_back(c);
+
+void append(std::string& out, const char* letters, ...) {
+  std::va_list arguments;
+  va_start(arguments, letters);
+  append_list(out, letters, arguments);
+  va_end(arguments);
 }
-void str_append_piece(std::string& out, long long value) {
-  append_number(out, value);
+
+std::string cat(const char* letters, ...) {
+  std::string out;
+  std::va_list arguments;
+  va_start(arguments, letters);
+  append_list(out, letters, arguments);
+  va_end(arguments);
+  return out;
 }
-void str_append_piece(std::string& out, unsigned long long value) {
-  append_number(out, value);
-}
-void str_append_piece(std::string& out, double value) {
-  append_number(out, value);
-}
-void str_append_piece(std::string& out, float value) {
-  append_number(out, value);
-}
+
+}  // namespace joining
 
 std::string printable(std::string_view name) {
   constexpr size_t kMost = 256;
@@ -136,7 +156,7 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
     }
     near.emplace_back(distance, &candidate);
   }
-  std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  sort_values(near, [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> result;
   for (const auto& [distance, candidate] : near) {
     if (static_cast<int>(result.size()) == most) break;

@@ -2,6 +2,7 @@
 // Numbers print the same in every locale.
 #pragma once
 
+#include <cstdarg>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -10,44 +11,75 @@
 
 namespace tarn {
 
-void str_append_piece(std::string& out, std::string_view text);
-void str_append_piece(std::string& out, char c);
-void str_append_piece(std::string& out, long long value);
-void str_append_piece(std::string& out, unsigned long long value);
-// Shortest text that reads back as the same double (or float, for the float overload).
-void str_append_piece(std::string& out, double value);
-void str_append_piece(std::string& out, float value);
+// str_cat and the errors made of it (core/status.h) are called from everywhere, nearly every time with other types. One
+// function serves them all, with C's variable arguments and a letter for each that says what it is, so that a call is
+// little code: an engine holds hundreds.
+namespace joining {
 
 template <class T>
-void str_append_one(std::string& out, const T& value) {
-  if constexpr (std::is_same_v<T, bool>) {
-    str_append_piece(out, std::string_view(value ? "true" : "false"));
-  } else if constexpr (std::is_same_v<T, char>) {
-    str_append_piece(out, value);
-  } else if constexpr (std::is_floating_point_v<T>) {
-    str_append_piece(out, value);
-  } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T>) {
-    str_append_piece(out, static_cast<long long>(value));
-  } else if constexpr (std::is_integral_v<T>) {
-    str_append_piece(out, static_cast<unsigned long long>(value));
+constexpr bool kIsText = std::is_convertible_v<const T&, const char*>;
+
+template <class T>
+constexpr char letter_of() {
+  if constexpr (std::is_same_v<T, bool>) return 'b';
+  if constexpr (std::is_same_v<T, char>) return 'c';
+  if constexpr (std::is_same_v<T, float>) return 'f';
+  if constexpr (std::is_same_v<T, double>) return 'g';
+  if constexpr (std::is_integral_v<T>) {
+    return std::is_signed_v<T> ? (sizeof(T) > sizeof(int) ? 'l' : 'i') : (sizeof(T) > sizeof(int) ? 'L' : 'I');
+  }
+  if constexpr (kIsText<T>) return 't';
+  return requires(const T& value) {
+    value.to_string();
+  }
+  || std::is_same_v<T, std::string> ? 's' : 'v';
+}
+template <class... Args>
+inline constexpr char kLetters[] = {letter_of<Args>()..., '\0'};
+
+// What `pass` takes the address of lives until the end of the call.
+template <class T>
+[[gnu::always_inline]] inline decltype(auto) hold(const T& value) {
+  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
+    return (value);
+  } else if constexpr (kIsText<T>) {
+    return static_cast<const char*>(value);
   } else if constexpr (requires { value.to_string(); }) {
-    str_append_piece(out, std::string_view(value.to_string()));
+    return std::string(value.to_string());
   } else {
-    str_append_piece(out, std::string_view(value));
+    return std::string_view(value);
+  }
+}
+template <class T>
+[[gnu::always_inline]] inline auto pass(const T& value) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return static_cast<double>(value);
+  } else if constexpr (std::is_integral_v<T>) {
+    if constexpr (sizeof(T) > sizeof(int)) return static_cast<long long>(value);
+    if constexpr (sizeof(T) <= sizeof(int)) return static_cast<int>(value);
+  } else if constexpr (std::is_pointer_v<T>) {
+    return value;
+  } else {
+    return static_cast<const void*>(&value);
   }
 }
 
-// Appends the arguments as text: strings, characters, numbers, bools, and anything with to_string().
+void append(std::string& out, const char* letters, ...);
+std::string cat(const char* letters, ...);
+void append_list(std::string& out, const char* letters, std::va_list& arguments);
+
+}  // namespace joining
+
+// Appends the arguments as text: strings, characters, numbers (floating-point ones as the shortest text that reads back
+// as the same), bools, and anything with to_string().
 template <class... Args>
-void str_append(std::string& out, const Args&... args) {
-  (str_append_one(out, args), ...);
+[[gnu::always_inline]] inline void str_append(std::string& out, const Args&... args) {
+  joining::append(out, joining::kLetters<std::decay_t<const Args&>...>, joining::pass(joining::hold(args))...);
 }
 
 template <class... Args>
-std::string str_cat(const Args&... args) {
-  std::string out;
-  str_append(out, args...);
-  return out;
+[[gnu::always_inline]] inline std::string str_cat(const Args&... args) {
+  return joining::cat(joining::kLetters<std::decay_t<const Args&>...>, joining::pass(joining::hold(args))...);
 }
 
 // "a, b, c"; each element as by str_append.

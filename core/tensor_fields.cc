@@ -1,8 +1,8 @@
 #include "core/tensor_fields.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
-#include <limits>
 
 namespace tarn {
 namespace {
@@ -95,60 +95,71 @@ Result<Shape> full_shape(const TensorFields& fields) {
   return shape;
 }
 
-// Copies the values given (at most as many as there are elements), then repeats the last.
-template <class T, class Values>
-void fill(Tensor& tensor, const Values& values) {
-  std::span<T> out = tensor.mutable_flat<T>();
-  for (size_t i = 0; i < values.size(); ++i) out[i] = static_cast<T>(values[i]);
-  for (size_t i = values.size(); i < out.size(); ++i) out[i] = out[values.size() - 1];
+// The first `given` elements are there; the last of them stands for the others.
+void repeat_last(Tensor& tensor, int64_t given) {
+  size_t size = dtype_size(tensor.dtype()), last = static_cast<size_t>(given - 1) * size, done = last + size;
+  auto* bytes = static_cast<char*>(tensor.mutable_data());
+  while (done < tensor.byte_size()) {
+    size_t more = std::min(done - last, tensor.byte_size() - done);
+    std::memcpy(bytes + done, bytes + last, more);
+    done += more;
+  }
 }
 
-// The same for types narrower than the field's int32.
-template <class T>
+// Values as they lie in memory; `given` elements.
+void fill(Tensor& tensor, const void* values, int64_t given) {
+  std::memcpy(tensor.mutable_data(), values, static_cast<size_t>(given) * dtype_size(tensor.dtype()));
+  repeat_last(tensor, given);
+}
+
+// Of types narrower than the field's int32.
 Status fill_narrow(Tensor& tensor, std::string_view field, std::span<const int32_t> values) {
+  DType dtype = tensor.dtype();
+  bool is_signed = dtype == DType::kInt8 || dtype == DType::kQInt8 || dtype == DType::kInt16 || dtype == DType::kQInt16;
+  size_t size = dtype_size(dtype);
+  int span = 1 << (8 * size), least = is_signed ? -span / 2 : 0, most = least + span - 1;
+  auto* out = static_cast<char*>(tensor.mutable_data());
   for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i] < std::numeric_limits<T>::min() || values[i] > std::numeric_limits<T>::max()) {
-      return out_of_range(field, '[', i, "] is ", values[i], ", outside ", dtype_name(tensor.dtype()), "'s ",
-                          std::numeric_limits<T>::min(), " to ", std::numeric_limits<T>::max());
+    if (values[i] < least || values[i] > most) {
+      return out_of_range(field, '[', i, "] is ", values[i], ", outside ", dtype_name(dtype), "'s ", least, " to ",
+                          most);
     }
+    std::memcpy(out + i * size, &values[i], size);
   }
-  fill<T>(tensor, values);
+  repeat_last(tensor, static_cast<int64_t>(values.size()));
   return {};
 }
 
-// (re, im) pairs.
-template <class T>
-void fill_complex(Tensor& tensor, std::span<const T> values) {
-  auto* out = static_cast<T*>(tensor.mutable_data());
-  auto count = static_cast<size_t>(2 * tensor.element_count());
-  for (size_t i = 0; i < count; ++i) out[i] = values[i < values.size() ? i : values.size() - 2 + i % 2];
+void fill_strings(Tensor& tensor, const std::vector<std::string_view>& values) {
+  std::span<std::string> out = tensor.mutable_flat<std::string>();
+  for (size_t i = 0; i < out.size(); ++i) out[i] = i < values.size() ? std::string(values[i]) : out[values.size() - 1];
 }
 
-Status fill_from_field(Tensor& tensor, const TensorFields& fields) {
-  switch (tensor.dtype()) {
-    case DType::kFloat: fill<float>(tensor, fields.float_val); return {};
-    case DType::kDouble: fill<double>(tensor, fields.double_val); return {};
-    case DType::kInt32:
-    case DType::kQInt32: fill<int32_t>(tensor, fields.int_val); return {};
-    case DType::kInt16:
-    case DType::kQInt16: return fill_narrow<int16_t>(tensor, "int_val", fields.int_val);
-    case DType::kInt8:
-    case DType::kQInt8: return fill_narrow<int8_t>(tensor, "int_val", fields.int_val);
-    case DType::kUInt8:
-    case DType::kQUInt8: return fill_narrow<uint8_t>(tensor, "int_val", fields.int_val);
-    case DType::kUInt16:
-    case DType::kQUInt16: return fill_narrow<uint16_t>(tensor, "int_val", fields.int_val);
-    case DType::kHalf:
-    case DType::kBFloat16: return fill_narrow<uint16_t>(tensor, "half_val", fields.half_val);
-    case DType::kString: fill<std::string>(tensor, fields.string_val); return {};
-    case DType::kComplex64: fill_complex<float>(tensor, fields.scomplex_val); return {};
-    case DType::kComplex128: fill_complex<double>(tensor, fields.dcomplex_val); return {};
-    case DType::kInt64: fill<int64_t>(tensor, fields.int64_val); return {};
-    case DType::kBool: fill<bool>(tensor, fields.bool_val); return {};
-    case DType::kUInt32: fill<uint32_t>(tensor, fields.uint32_val); return {};
-    case DType::kUInt64: fill<uint64_t>(tensor, fields.uint64_val); return {};
-    default: return internal_error("no field for ", dtype_name(tensor.dtype()));
+const void* values_of(const TensorFields& fields, Field field) {
+  switch (field) {
+    case kFloatVal: return fields.float_val.data();
+    case kDoubleVal: return fields.double_val.data();
+    case kIntVal: return fields.int_val.data();
+    case kComplexVal: return fields.scomplex_val.data();
+    case kInt64Val: return fields.int64_val.data();
+    case kBoolVal: return fields.bool_val.data();
+    case kDoubleComplexVal: return fields.dcomplex_val.data();
+    case kUInt32Val: return fields.uint32_val.data();
+    default: return fields.uint64_val.data();
   }
+}
+
+Status fill_from_field(Tensor& tensor, const TensorFields& fields, Field field, int64_t given) {
+  if (field == kStringVal) {
+    fill_strings(tensor, fields.string_val);
+  } else if (field == kHalfVal) {
+    return fill_narrow(tensor, "half_val", fields.half_val);
+  } else if (field == kIntVal && dtype_size(tensor.dtype()) < sizeof(int32_t)) {
+    return fill_narrow(tensor, "int_val", fields.int_val);
+  } else {
+    fill(tensor, values_of(fields, field), given);
+  }
+  return {};
 }
 
 Result<Tensor> tensor_from_content(const TensorFields& fields, DType dtype, const Shape& shape) {
@@ -231,7 +242,7 @@ Result<Tensor> tensor_from_fields(const TensorFields& fields, int64_t max_bytes)
   }
   if (given == 0) return Tensor::zeros(dtype, shape);
   TARN_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(dtype, shape));
-  TARN_RETURN_IF_ERROR(fill_from_field(tensor, fields));
+  TARN_RETURN_IF_ERROR(fill_from_field(tensor, fields, field, given));
   return tensor;
 }
 

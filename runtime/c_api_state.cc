@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/sorting.h"
 #include "runtime/model_info.h"
 
 namespace tarn::c_api {
@@ -38,7 +39,7 @@ const ModelState::Texts& ModelState::texts() const {
     texts->ops.emplace_back(graph_->op(n));
   }
   texts->distinct_ops = texts->ops;
-  std::sort(texts->distinct_ops.begin(), texts->distinct_ops.end());
+  sort_values(texts->distinct_ops);
   texts->distinct_ops.erase(std::unique(texts->distinct_ops.begin(), texts->distinct_ops.end()),
                             texts->distinct_ops.end());
   texts_ = std::move(texts);

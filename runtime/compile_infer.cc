@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/op_names.h"
+#include "core/sorting.h"
 #include "runtime/branch_taken.h"
 #include "runtime/compile_state.h"
 #include "runtime/evaluate.h"
@@ -62,7 +63,7 @@ std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
 
 // Control-flow ops have facts of their own: they hand on what they get.
 void infer_control(State& state, WorkNode& node, const NodeTypes& types, const std::vector<Fact>& inputs) {
-  node.facts.assign(types.outputs.size(), Fact{});
+  node.facts = std::vector<Fact>(types.outputs.size());
   for (size_t i = 0; i < node.facts.size(); ++i) {
     node.facts[i].dtype = types.outputs[i].dtype;
     node.facts[i].is_ref = types.outputs[i].is_ref;
@@ -146,13 +147,13 @@ void fold(State& state, WorkNode& node) {
   }
   // Each once: by every way through what was folded they would be as many as there are ways.
   std::vector<int>& inherited = node.inherited_controls;
-  std::sort(inherited.begin(), inherited.end());
+  sort_values(inherited);
   inherited.erase(std::unique(inherited.begin(), inherited.end()), inherited.end());
 }
 
 // Of a loop's first node: what is true of the value that goes in and of all that come back, as far as those are known.
 void infer_loop_merge(const State& state, WorkNode& node, const NodeTypes& types, const Fact& before) {
-  node.facts.assign(types.outputs.size(), Fact{});
+  node.facts = std::vector<Fact>(types.outputs.size());
   node.facts[1].dtype = types.outputs[1].dtype;
   node.facts[1].shape = Shape();
   Fact& merged = node.facts[0];

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
-#include <set>
+
+#include "core/sorting.h"
 
 namespace tarn {
 namespace {
@@ -16,10 +17,9 @@ bool overlap_in_time(const Lifetime& a, const Lifetime& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-// Sorts `order` by the keys of what it holds; equals stay as they are. One for all sorts here: each would be kilobytes.
+// Sorts `order` by the keys of what it holds; equals stay as they are.
 void sort_by(std::vector<int>& order, const std::vector<size_t>& keys) {
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int a, int b) { return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)]; });
+  sort_indices(order, [&](int a, int b) { return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)]; });
 }
 constexpr size_t largest_first(size_t key) {
   return ~key;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/sorting.h"
 #include "core/strings.h"
 #include "core/utf8.h"
 #include "runtime/model_info.h"
@@ -164,7 +165,7 @@ Status check_input(const Metadata::Input& input) {
 template <class Record>
 Status check_records(std::string_view of, const std::vector<Record>& records) {
   std::vector<std::string> names = names_of(records);
-  std::sort(names.begin(), names.end());
+  sort_values(names);
   if (!names.empty() && names[0].empty()) return invalid_argument(of, ": one has no name");
   if (auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
     return invalid_argument(of, ": ", quoted(*twice), " is there twice");

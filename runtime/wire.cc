@@ -1,10 +1,10 @@
 #include "runtime/wire.h"
 
 #include <optional>
-#include <protozero/pbf_reader.hpp>
 
 #include "core/graph_version.h"
 #include "core/op_schema.h"
+#include "core/proto_reader.h"
 #include "core/resident.h"
 #include "core/tensor_name.h"
 #include "core/utf8.h"
@@ -13,64 +13,38 @@
 namespace tarn {
 namespace {
 
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
-
 // Field numbers of TensorFlow's messages. A known field of another wire type is damage, or another kind of file.
-enum GraphField : uint32_t {
-  kNode = 1,
-  kLibrary = 2,
-  kVersion = 3,
-  kVersions = 4,
-  kDebugInfo = 5,
-  kModelInfo = 1001
-};
+enum GraphField : uint32_t { kNode = 1, kLibrary = 2, kVersion = 3, kVersions = 4, kDebugInfo = 5, kModelInfo = 1001 };
 enum NodeField : uint32_t { kName = 1, kOp = 2, kInput = 3, kDevice = 4, kAttr = 5, kExperimentalType = 7 };
 enum VersionField : uint32_t { kProducer = 1, kMinConsumer = 2, kBadConsumers = 3 };
-
-std::string_view view(const protozero::data_view& data) {
-  return {data.data(), data.size()};
-}
-
-// What a protozero exception means, for a message.
-std::string_view describe(const protozero::exception& error) {
-  if (dynamic_cast<const protozero::end_of_buffer_exception*>(&error) != nullptr)
-    return "a field is longer than what is left of the file";
-  if (dynamic_cast<const protozero::varint_too_long_exception*>(&error) != nullptr)
-    return "a number is longer than 10 bytes";
-  if (dynamic_cast<const protozero::unknown_pbf_wire_type_exception*>(&error) != nullptr)
-    return "a field has an unknown wire type";
-  if (dynamic_cast<const protozero::invalid_tag_exception*>(&error) != nullptr)
-    return "a field number is 0 or reserved";
-  return error.what();
-}
-
-bool is_bytes(const pbf_reader& reader) {
-  return reader.wire_type() == pbf_wire_type::length_delimited;
-}
 
 struct Versions {
   int producer = 0, min_consumer = 0;
   std::vector<int> bad_consumers;
 };
 
-Status read_versions(pbf_reader reader, Versions& versions) {
-  while (next_field(reader)) {
-    bool is_varint = reader.wire_type() == pbf_wire_type::varint;
-    if (reader.tag() == kBadConsumers && is_bytes(reader)) {
-      for (int32_t version : reader.get_packed_int32()) versions.bad_consumers.push_back(version);
-    } else if (reader.tag() <= kBadConsumers && !is_varint) {
-      return data_loss("versions: field ", reader.tag(), " has the wrong wire type");
+Status read_versions(std::string_view message, Versions& versions) {
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (reader.field() == kBadConsumers && reader.is_bytes()) {
+      std::string_view packed = reader.bytes();
+      uint64_t version = 0;
+      while (!packed.empty()) {
+        if (!ProtoReader::take_varint(packed, version)) return data_loss("versions: a list is damaged");
+        versions.bad_consumers.push_back(static_cast<int>(version));
+      }
+    } else if (reader.field() <= kBadConsumers && !reader.is_varint()) {
+      return data_loss("versions: field ", reader.field(), " has the wrong wire type");
     } else {
-      switch (reader.tag()) {
-        case kProducer: versions.producer = reader.get_int32(); break;
-        case kMinConsumer: versions.min_consumer = reader.get_int32(); break;
-        case kBadConsumers: versions.bad_consumers.push_back(reader.get_int32()); break;
-        default: reader.skip();
+      switch (reader.field()) {
+        case kProducer: versions.producer = reader.as_int32(); break;
+        case kMinConsumer: versions.min_consumer = reader.as_int32(); break;
+        case kBadConsumers: versions.bad_consumers.push_back(reader.as_int32()); break;
+        default: break;
       }
     }
   }
-  return {};
+  return reader.status();
 }
 
 }  // namespace
@@ -91,85 +65,88 @@ Result<std::unique_ptr<WireGraph>> WireGraph::parse(std::string_view bytes, std:
 }
 
 Status WireGraph::read_fields() {
-  pbf_reader file(bytes_.data(), bytes_.size());
+  ProtoReader file(bytes_);
   const char* field_start = bytes_.data();  // of the top-level field being read, for offsets
   auto offset = [&] { return field_start - bytes_.data(); };
+  auto damaged = [&](std::string_view problem) {
+    return data_loss("not a GraphDef, or damaged: ", problem, " (in the field at byte ", offset(), " of ",
+                     bytes_.size(), ")");
+  };
   int old_version = 0;  // what files of before `versions` have
   std::optional<Versions> versions;
-  try {
-    for (;; field_start = file.data().data()) {
-      if (!next_field(file)) break;
-      bool right = file.tag() == kVersion     ? file.wire_type() == pbf_wire_type::varint
-                   : file.tag() <= kDebugInfo || file.tag() == kModelInfo ? is_bytes(file)
-                                              : true;
-      if (!right)
-        return data_loss("not a GraphDef: field ", file.tag(), " at byte ", offset(), " has the wrong wire type");
-      if (file.tag() == kVersion) {
-        old_version = file.get_int32();
-        continue;
-      }
-      if (file.tag() == kVersions) {
+  for (; file.next(); field_start = file.at()) {
+    bool right = file.field() == kVersion                                   ? file.is_varint()
+                 : file.field() <= kDebugInfo || file.field() == kModelInfo ? file.is_bytes()
+                                                                            : true;
+    if (!right)
+      return data_loss("not a GraphDef: field ", file.field(), " at byte ", offset(), " has the wrong wire type");
+    switch (file.field()) {
+      case kVersion: old_version = file.as_int32(); break;
+      case kVersions: {
         if (!versions) versions.emplace();
-        TARN_RETURN_IF_ERROR(read_versions(file.get_message(), *versions));
-        continue;
+        Status status = read_versions(file.bytes(), *versions);
+        if (!status.ok()) return damaged(status.message());
+        break;
       }
-      if (file.tag() == kLibrary) {
-        add_library(view(file.get_view()));
-        continue;
+      case kLibrary: add_library(file.bytes()); break;
+      case kModelInfo: model_info_ = file.bytes(); break;
+      case kNode: {
+        std::string_view damage;
+        TARN_RETURN_IF_ERROR(add_node(file.bytes(), offset(), damage));
+        if (!damage.empty()) return damaged(damage);
+        break;
       }
-      if (file.tag() == kModelInfo) {
-        model_info_ = view(file.get_view());
-        continue;
-      }
-      if (file.tag() != kNode) {
-        file.skip();
-        continue;
-      }
-      if (static_cast<int64_t>(nodes_.size()) == limits_.max_nodes) {
-        return resource_exhausted("more than ", limits_.max_nodes, " nodes (at byte ", offset(), ")");
-      }
-      NodeRecord record;
-      record.attrs_begin = attrs_.size();
-      record.input_names_begin = input_names_.size();
-      std::string_view device;
-      pbf_reader node = file.get_message();
-      while (next_field(node)) {
-        if (node.tag() <= kExperimentalType && !is_bytes(node)) {
-          return data_loss("node ", nodes_.size(), " at byte ", offset(), ": field ", node.tag(),
-                           " has the wrong wire type");
-        }
-        switch (node.tag()) {
-          case kName: record.name = view(node.get_view()); break;
-          case kOp: record.op = view(node.get_view()); break;
-          case kInput: input_names_.push_back(view(node.get_view())); break;
-          case kDevice: device = view(node.get_view()); break;
-          case kAttr: attrs_.push_back(view(node.get_view())); break;
-          default: node.skip();
-        }
-      }
-      // Names and inputs are judged by link(), which lets less than UTF-8 pass.
-      for (std::string_view text : {record.op, device}) {
-        if (first_bad_utf8(text) != std::string_view::npos) {
-          return invalid_argument("node ", nodes_.size(), " ", quoted(record.name), " at byte ", offset(),
-                                  ": op or device ", quoted(text), " is not UTF-8");
-        }
-      }
-      record.attrs_end = attrs_.size();
-      record.input_names_end = input_names_.size();
-      if (static_cast<int64_t>(record.input_names_end - record.input_names_begin) > limits_.max_inputs_per_node) {
-        return resource_exhausted("node ", quoted(record.name), " has ",
-                                  record.input_names_end - record.input_names_begin, " inputs; the limit is ",
-                                  limits_.max_inputs_per_node);
-      }
-      nodes_.push_back(record);
+      default: break;
     }
-  } catch (const protozero::exception& error) {
-    return data_loss("not a GraphDef, or damaged: ", describe(error), " (in the field at byte ", offset(), " of ",
-                     bytes_.size(), ")");
   }
+  if (!file.ok()) return damaged(file.problem());
   if (!versions) versions.emplace().producer = old_version;
   producer_ = versions->producer;
   return check_graph_versions(versions->producer, versions->min_consumer, versions->bad_consumers);
+}
+
+// `offset` of the file is where the node's field begins; `damage` says what is wrong with its bytes.
+Status WireGraph::add_node(std::string_view message, int64_t offset, std::string_view& damage) {
+  if (static_cast<int64_t>(nodes_.size()) == limits_.max_nodes) {
+    return resource_exhausted("more than ", limits_.max_nodes, " nodes (at byte ", offset, ")");
+  }
+  NodeRecord record;
+  record.attrs_begin = attrs_.size();
+  record.input_names_begin = input_names_.size();
+  std::string_view device;
+  ProtoReader node(message);
+  while (node.next()) {
+    if (node.field() <= kExperimentalType && !node.is_bytes()) {
+      return data_loss("node ", nodes_.size(), " at byte ", offset, ": field ", node.field(),
+                       " has the wrong wire type");
+    }
+    switch (node.field()) {
+      case kName: record.name = node.bytes(); break;
+      case kOp: record.op = node.bytes(); break;
+      case kInput: input_names_.push_back(node.bytes()); break;
+      case kDevice: device = node.bytes(); break;
+      case kAttr: attrs_.push_back(node.bytes()); break;
+      default: break;
+    }
+  }
+  damage = node.problem();
+  if (!damage.empty()) return {};
+  // Names and inputs are judged by link(), which lets less than UTF-8 pass.
+  for (std::string_view text : {record.op, device}) {
+    if (first_bad_utf8(text) != std::string_view::npos) {
+      return invalid_argument("node ", nodes_.size(), " ", quoted(record.name), " at byte ", offset, ": op or device ",
+                              quoted(text), " is not UTF-8");
+    }
+  }
+  record.attrs_end = attrs_.size();
+  record.input_names_end = input_names_.size();
+  auto inputs = static_cast<int64_t>(record.input_names_end - record.input_names_begin);
+  if (inputs > limits_.max_inputs_per_node) {
+    return resource_exhausted("node ", quoted(record.name), " has ", inputs, " inputs; the limit is ",
+                              limits_.max_inputs_per_node);
+  }
+  nodes_.push_back(record);
+  return {};
 }
 
 // A message that comes in parts is their bytes one behind the other.
@@ -336,20 +313,18 @@ Result<AttrMap> WireGraph::attrs(int node) const {
   Problems problems;
   for (size_t i = record.attrs_begin; i < record.attrs_end; ++i) {
     std::string_view key;
-    try {
-      Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
-      if (value.ok()) {
-        // A content that does not lie aligned was copied.
-        bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
-        if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>().data(), attrs_[i]))
-          let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
-        attrs.set(key, *std::move(value));
-      } else {
-        problems.add(value.status().with_context(str_cat(label, ": attr ", quoted(key))));
-      }
-    } catch (const protozero::exception& error) {
-      problems.add(data_loss(label, ": attr ", quoted(key), ": ", describe(error), " (at byte ",
-                             attrs_[i].data() - bytes_.data(), ")"));
+    Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
+    if (value.ok()) {
+      // A content that does not lie aligned was copied.
+      bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
+      if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>().data(), attrs_[i]))
+        let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
+      attrs.set(key, *std::move(value));
+    } else {
+      Status status = value.status().with_context(str_cat(label, ": attr ", quoted(key)));
+      bool is_damage = status.code() == Code::kDataLoss;
+      problems.add(is_damage ? data_loss(status.message(), " (at byte ", attrs_[i].data() - bytes_.data(), ")")
+                             : std::move(status));
     }
   }
   TARN_RETURN_IF_ERROR(problems.to_status("").with_node(record.name));

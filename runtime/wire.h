@@ -5,7 +5,7 @@
 // parse() checks the whole structure (wire format, names, inputs, cycles, versions, limits) and says every problem at
 // once; attrs are decoded when asked for. Tensor contents that lie aligned in the file are used in place. The
 // function library is kept as it is, for who compiles calls; debug information is passed over unread. Immutable, so
-// thread-safe. Only wire.cc knows protozero.
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -59,6 +59,7 @@ class WireGraph : public NodeSource {
   };
   WireGraph() = default;
   Status read_fields();
+  Status add_node(std::string_view message, int64_t offset, std::string_view& damage);
   void add_library(std::string_view part);
   Status link();
   Status check_acyclic() const;

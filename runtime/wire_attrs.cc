@@ -1,15 +1,13 @@
 #include "runtime/wire_attrs.h"
 
-#include <protozero/pbf_reader.hpp>
+#include <iterator>
 
+#include "core/proto_reader.h"
 #include "core/tensor_fields.h"
 #include "core/utf8.h"
 
 namespace tarn {
 namespace {
-
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
 
 // AttrValue and AttrValue.ListValue share field numbers; the list has no nested list and no placeholder.
 enum ValueField : uint32_t {
@@ -26,25 +24,52 @@ enum ValueField : uint32_t {
 };
 enum ListFunc : uint32_t { kListFunc = 9 };
 
-std::string_view view(const protozero::data_view& data) {
-  return {data.data(), data.size()};
-}
-
 Status wrong_wire_type(std::string_view what, uint32_t tag) {
   return data_loss(what, " field ", tag, " has the wrong wire type");
 }
 
-// Repeated scalars come packed or one by one; both are legal and may be mixed.
-template <class T, class One, class Packed>
-Status read_repeated(pbf_reader& reader, std::string_view what, pbf_wire_type single, std::vector<T>& out, One one,
-                     Packed packed) {
-  if (reader.wire_type() == pbf_wire_type::length_delimited) {
-    for (auto value : packed()) out.push_back(static_cast<T>(value));
-  } else if (reader.wire_type() == single) {
-    out.push_back(static_cast<T>(one()));
-  } else {
-    return wrong_wire_type(what, reader.tag());
+// Repeated scalars come packed or one by one; both are legal and may be mixed. They are gathered as bytes, which serves
+// all types of them.
+enum class Scalar { kNumber, kBool, kStrictBool };  // an attr's 2 is true; a tensor's is not what was meant
+
+struct Scalars {
+  ProtoReader::Type type = ProtoReader::kVarint;
+  uint8_t bytes = 8;
+  Scalar kind = Scalar::kNumber;
+  std::vector<char> values = {};
+
+  template <class T>
+  std::span<const T> as() const {
+    return {reinterpret_cast<const T*>(values.data()), values.size() / sizeof(T)};
   }
+};
+
+Status add_number(Scalars& scalars, uint64_t number) {
+  if (scalars.kind != Scalar::kNumber && number > 1) {
+    if (scalars.kind == Scalar::kStrictBool) return invalid_argument("bool_val ", number, " is not within 0 to 1");
+    number = 1;
+  }
+  const char* bytes = reinterpret_cast<const char*>(&number);  // little-endian, as the machines we run on
+  scalars.values.insert(scalars.values.end(), bytes, bytes + scalars.bytes);
+  return {};
+}
+
+// Adds what the field that the reader is at holds.
+Status read_scalars(const ProtoReader& reader, std::string_view what, Scalars& scalars) {
+  std::string_view bytes = reader.bytes();
+  if (reader.is_bytes() && scalars.type == ProtoReader::kVarint) {
+    uint64_t number = 0;
+    while (!bytes.empty()) {
+      if (!ProtoReader::take_varint(bytes, number))
+        return data_loss(what, " field ", reader.field(), " ends within a number");
+      TARN_RETURN_IF_ERROR(add_number(scalars, number));
+    }
+    return {};
+  }
+  if (!reader.is_bytes() && reader.type() != scalars.type) return wrong_wire_type(what, reader.field());
+  if (reader.is_varint()) return add_number(scalars, reader.varint());
+  if (bytes.size() % scalars.bytes != 0) return data_loss(what, " field ", reader.field(), " ends within a number");
+  scalars.values.insert(scalars.values.end(), bytes.begin(), bytes.end());
   return {};
 }
 
@@ -54,39 +79,37 @@ Status check_text(std::string_view what, std::string_view text) {
   return invalid_argument(what, " ", quoted(text), " is not UTF-8");
 }
 
-// protozero's own looks at the first byte alone, though any varint may stand there.
-bool get_bool(pbf_reader& reader) {
-  return reader.get_uint64() != 0;
+Result<int64_t> read_dim(std::string_view message) {
+  enum : uint32_t { kSize = 1, kName = 2 };
+  int64_t size = 0;
+  ProtoReader dim(message);
+  while (dim.next()) {
+    if (dim.field() == kSize && dim.is_varint()) {
+      size = static_cast<int64_t>(dim.varint());
+    } else if (dim.field() == kName && dim.is_bytes()) {
+      TARN_RETURN_IF_ERROR(check_text("dim name", dim.bytes()));
+    } else if (dim.field() <= kName) {
+      return wrong_wire_type("TensorShapeProto.Dim", dim.field());
+    }
+  }
+  TARN_RETURN_IF_ERROR(dim.status());
+  return size;
 }
 
 Status read_shape_dims(std::string_view message, bool& unknown_rank, std::vector<int64_t>& dims) {
-  enum : uint32_t { kDim = 2, kUnknownRank = 3, kSize = 1, kName = 2 };
-  pbf_reader reader(message.data(), message.size());
-  while (next_field(reader)) {
-    if (reader.tag() == kDim && reader.wire_type() == pbf_wire_type::length_delimited) {
-      int64_t size = 0;
-      pbf_reader dim = reader.get_message();
-      while (next_field(dim)) {
-        if (dim.tag() == kSize && dim.wire_type() == pbf_wire_type::varint) {
-          size = dim.get_int64();
-        } else if (dim.tag() == kName && dim.wire_type() == pbf_wire_type::length_delimited) {
-          TARN_RETURN_IF_ERROR(check_text("dim name", view(dim.get_view())));
-        } else if (dim.tag() <= kName) {
-          return wrong_wire_type("TensorShapeProto.Dim", dim.tag());
-        } else {
-          dim.skip();
-        }
-      }
+  enum : uint32_t { kDim = 2, kUnknownRank = 3 };
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (reader.field() == kDim && reader.is_bytes()) {
+      TARN_ASSIGN_OR_RETURN(int64_t size, read_dim(reader.bytes()));
       if (dims.size() <= kMaxRank) dims.push_back(size);  // one too many is enough to refuse the shape
-    } else if (reader.tag() == kUnknownRank && reader.wire_type() == pbf_wire_type::varint) {
-      unknown_rank = get_bool(reader);
-    } else if (reader.tag() == kDim || reader.tag() == kUnknownRank) {
-      return wrong_wire_type("TensorShapeProto", reader.tag());
-    } else {
-      reader.skip();
+    } else if (reader.field() == kUnknownRank && reader.is_varint()) {
+      unknown_rank = reader.varint() != 0;
+    } else if (reader.field() == kDim || reader.field() == kUnknownRank) {
+      return wrong_wire_type("TensorShapeProto", reader.field());
     }
   }
-  return {};
+  return reader.status();
 }
 
 Result<Shape> decode_shape(std::string_view message) {
@@ -102,27 +125,6 @@ Result<Shape> decode_shape(std::string_view message) {
 
 Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
                                     const WireLimits& limits, int depth);
-
-std::vector<char> packed_bools(pbf_reader& reader) {
-  std::vector<char> bools;
-  for (uint64_t value : reader.get_packed_uint64()) bools.push_back(value != 0 ? 1 : 0);
-  return bools;
-}
-
-// std::vector<bool> has no span; bools are gathered as bytes that are 0 or 1.
-std::span<const bool> as_bools(const std::vector<char>& bytes) {
-  return {reinterpret_cast<const bool*>(bytes.data()), bytes.size()};
-}
-
-// Of a tensor's elements, which are what was meant: a 2 is no true.
-Result<std::vector<char>> bytes_of_bools(std::span<const uint64_t> values) {
-  std::vector<char> bytes;
-  for (uint64_t value : values) {
-    if (value > 1) return invalid_argument("bool_val ", value, " is not within 0 to 1");
-    bytes.push_back(static_cast<char>(value));
-  }
-  return bytes;
-}
 
 Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<const void>& owner,
                              const WireLimits& limits) {
@@ -147,85 +149,56 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
     kFloat8Val = 18
   };
   constexpr std::string_view kWhat = "TensorProto";
+  enum Kind { kFloats, kDoubles, kInts, kComplexes, kInt64s, kBools, kDoubleComplexes, kHalves, kUInt32s, kUInt64s };
+  struct {
+    uint32_t field;
+    Scalars scalars;
+  } found[] = {
+      {kFloatVal, {ProtoReader::kFixed32, 4}},
+      {kDoubleVal, {ProtoReader::kFixed64, 8}},
+      {kIntVal, {ProtoReader::kVarint, 4}},
+      {kComplexVal, {ProtoReader::kFixed32, 4}},
+      {kInt64Val, {ProtoReader::kVarint, 8}},
+      {kBoolVal, {ProtoReader::kVarint, 1, Scalar::kStrictBool}},
+      {kDoubleComplexVal, {ProtoReader::kFixed64, 8}},
+      {kHalfVal, {ProtoReader::kVarint, 4}},
+      {kUInt32Val, {ProtoReader::kVarint, 4}},
+      {kUInt64Val, {ProtoReader::kVarint, 8}},
+  };
   TensorFields fields;
   fields.content_owner = owner;
-  std::vector<float> floats, complexes;
-  std::vector<double> doubles, double_complexes;
-  std::vector<int32_t> ints, halves;
-  std::vector<int64_t> int64s;
-  std::vector<uint32_t> uint32s;
-  std::vector<uint64_t> uint64s, bools;
-  pbf_reader r(message.data(), message.size());
-  while (next_field(r)) {
-    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
-    Status status;
-    switch (r.tag()) {
-      case kDType:
-        if (r.wire_type() != pbf_wire_type::varint) return wrong_wire_type(kWhat, r.tag());
-        fields.dtype = r.get_int32();
-        break;
-      case kVersionNumber:
-        if (r.wire_type() != pbf_wire_type::varint) return wrong_wire_type(kWhat, r.tag());
-        r.skip();
-        break;
-      case kTensorShape:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        status = read_shape_dims(view(r.get_view()), fields.unknown_rank, fields.dims);
-        break;
-      case kContent:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        fields.content = view(r.get_view());
-        break;
-      case kStringVal:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        fields.string_val.push_back(view(r.get_view()));
-        break;
-#define TARN_REPEATED(number, vector, wire, one, packed)                                             \
-  case number:                                                                                       \
-    status = read_repeated(                                                                          \
-        r, kWhat, pbf_wire_type::wire, vector, [&] { return r.one(); }, [&] { return r.packed(); }); \
-    break;
-        TARN_REPEATED(kFloatVal, floats, fixed32, get_float, get_packed_float)
-        TARN_REPEATED(kDoubleVal, doubles, fixed64, get_double, get_packed_double)
-        TARN_REPEATED(kIntVal, ints, varint, get_int32, get_packed_int32)
-        TARN_REPEATED(kComplexVal, complexes, fixed32, get_float, get_packed_float)
-        TARN_REPEATED(kInt64Val, int64s, varint, get_int64, get_packed_int64)
-        TARN_REPEATED(kDoubleComplexVal, double_complexes, fixed64, get_double, get_packed_double)
-        TARN_REPEATED(kBoolVal, bools, varint, get_uint64, get_packed_uint64)
-        TARN_REPEATED(kHalfVal, halves, varint, get_int32, get_packed_int32)
-        TARN_REPEATED(kUInt32Val, uint32s, varint, get_uint32, get_packed_uint32)
-        TARN_REPEATED(kUInt64Val, uint64s, varint, get_uint64, get_packed_uint64)
-#undef TARN_REPEATED
-      case kResourceVal:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        ++fields.resource_handle_val_count;
-        r.skip();
-        break;
-      case kVariantVal:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        ++fields.variant_val_count;
-        r.skip();
-        break;
-      case kFloat8Val:
-        if (!is_bytes) return wrong_wire_type(kWhat, r.tag());
-        ++fields.float8_val_count;
-        r.skip();
-        break;
-      default: r.skip();
+  ProtoReader reader(message);
+  while (reader.next()) {
+    uint32_t field = reader.field();
+    bool is_number = field == kDType || field == kVersionNumber;
+    bool is_bytes = field == kTensorShape || field == kContent || field == kStringVal || field == kResourceVal ||
+                    field == kVariantVal || field == kFloat8Val;
+    if ((is_number && !reader.is_varint()) || (is_bytes && !reader.is_bytes())) return wrong_wire_type(kWhat, field);
+    switch (field) {
+      case kDType: fields.dtype = reader.as_int32(); break;
+      case kTensorShape: TARN_RETURN_IF_ERROR(read_shape_dims(reader.bytes(), fields.unknown_rank, fields.dims)); break;
+      case kContent: fields.content = reader.bytes(); break;
+      case kStringVal: fields.string_val.push_back(reader.bytes()); break;
+      case kResourceVal: ++fields.resource_handle_val_count; break;
+      case kVariantVal: ++fields.variant_val_count; break;
+      case kFloat8Val: ++fields.float8_val_count; break;
+      default:
+        for (auto& one : found) {
+          if (one.field == field) TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, one.scalars));
+        }
     }
-    TARN_RETURN_IF_ERROR(status);
   }
-  fields.float_val = floats;
-  fields.double_val = doubles;
-  fields.int_val = ints;
-  fields.scomplex_val = complexes;
-  fields.int64_val = int64s;
-  TARN_ASSIGN_OR_RETURN(std::vector<char> bool_bytes, bytes_of_bools(bools));
-  fields.bool_val = as_bools(bool_bytes);
-  fields.dcomplex_val = double_complexes;
-  fields.half_val = halves;
-  fields.uint32_val = uint32s;
-  fields.uint64_val = uint64s;
+  TARN_RETURN_IF_ERROR(reader.status());
+  fields.float_val = found[kFloats].scalars.as<float>();
+  fields.double_val = found[kDoubles].scalars.as<double>();
+  fields.int_val = found[kInts].scalars.as<int32_t>();
+  fields.scomplex_val = found[kComplexes].scalars.as<float>();
+  fields.int64_val = found[kInt64s].scalars.as<int64_t>();
+  fields.bool_val = found[kBools].scalars.as<bool>();
+  fields.dcomplex_val = found[kDoubleComplexes].scalars.as<double>();
+  fields.half_val = found[kHalves].scalars.as<int32_t>();
+  fields.uint32_val = found[kUInt32s].scalars.as<uint32_t>();
+  fields.uint64_val = found[kUInt64s].scalars.as<uint64_t>();
   return tensor_from_fields(fields, limits.max_tensor_bytes);
 }
 
@@ -241,23 +214,20 @@ Result<FunctionAttr> decode_function(std::string_view message, const std::shared
   enum : uint32_t { kName = 1, kAttr = 2 };
   FunctionAttr function;
   AttrMap attrs;
-  pbf_reader reader(message.data(), message.size());
-  while (next_field(reader)) {
-    if (reader.tag() <= kAttr && reader.wire_type() != pbf_wire_type::length_delimited) {
-      return wrong_wire_type("NameAttrList", reader.tag());
-    }
-    if (reader.tag() == kName) {
-      function.name = view(reader.get_view());
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (reader.field() <= kAttr && !reader.is_bytes()) return wrong_wire_type("NameAttrList", reader.field());
+    if (reader.field() == kName) {
+      function.name = reader.bytes();
       TARN_RETURN_IF_ERROR(check_text("function name", function.name));
-    } else if (reader.tag() == kAttr) {
+    } else if (reader.field() == kAttr) {
       std::string_view key;
-      Result<AttrValue> value = decode_attr_entry(view(reader.get_view()), owner, limits, depth, key);
+      Result<AttrValue> value = decode_attr_entry(reader.bytes(), owner, limits, depth, key);
       if (!value.ok()) return value.status().with_context(str_cat("attr ", quoted(key)));
       attrs.set(key, *std::move(value));
-    } else {
-      reader.skip();
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   if (!attrs.empty()) function.attrs = std::make_shared<const AttrMap>(std::move(attrs));
   return function;
 }
@@ -267,68 +237,59 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
                               const WireLimits& limits, int depth) {
   constexpr std::string_view kWhat = "list";
   std::vector<std::string> strings;
-  std::vector<int64_t> ints;
-  std::vector<float> floats;
-  std::vector<bool> bools;
-  std::vector<int32_t> types;
+  Scalars ints, floats{ProtoReader::kFixed32, 4}, bools{ProtoReader::kVarint, 1, Scalar::kBool},
+      types{ProtoReader::kVarint, 4};
   std::vector<Shape> shapes;
   std::vector<Tensor> tensors;
   std::vector<FunctionAttr> functions;
-  pbf_reader r(message.data(), message.size());
-  while (next_field(r)) {
-    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
-    bool wants_bytes = r.tag() == kS || r.tag() == kShape || r.tag() == kTensor || r.tag() == kListFunc;
-    if (wants_bytes && !is_bytes) return wrong_wire_type(kWhat, r.tag());
-    Status status;
-    switch (r.tag()) {
-      case kS: strings.emplace_back(view(r.get_view())); break;
+  ProtoReader reader(message);
+  while (reader.next()) {
+    uint32_t field = reader.field();
+    bool wants_bytes = field == kS || field == kShape || field == kTensor || field == kListFunc;
+    if (wants_bytes && !reader.is_bytes()) return wrong_wire_type(kWhat, field);
+    switch (field) {
+      case kS: strings.emplace_back(reader.bytes()); break;
       case kI:
-        status = read_repeated(
-            r, kWhat, pbf_wire_type::varint, ints, [&] { return r.get_int64(); }, [&] { return r.get_packed_int64(); });
-        break;
       case kF:
-        status = read_repeated(
-            r, kWhat, pbf_wire_type::fixed32, floats, [&] { return r.get_float(); },
-            [&] { return r.get_packed_float(); });
-        break;
       case kB:
-        status = read_repeated(
-            r, kWhat, pbf_wire_type::varint, bools, [&] { return get_bool(r); }, [&] { return packed_bools(r); });
+      case kType: {
+        Scalars& scalars = field == kI ? ints : field == kF ? floats : field == kB ? bools : types;
+        TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, scalars));
         break;
-      case kType:
-        status = read_repeated(
-            r, kWhat, pbf_wire_type::varint, types, [&] { return r.get_int32(); },
-            [&] { return r.get_packed_int32(); });
-        break;
+      }
       case kShape: {
-        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(view(r.get_view())));
+        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(reader.bytes()));
         shapes.push_back(std::move(shape));
         break;
       }
       case kTensor: {
-        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(view(r.get_view()), owner, limits));
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(reader.bytes(), owner, limits));
         tensors.push_back(std::move(tensor));
         break;
       }
       case kListFunc: {
-        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(view(r.get_view()), owner, limits, depth + 1));
+        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(reader.bytes(), owner, limits, depth + 1));
         functions.push_back(std::move(function));
         break;
       }
-      default: r.skip();
+      default: break;
     }
-    TARN_RETURN_IF_ERROR(status);
   }
-  int kinds = !strings.empty() + !ints.empty() + !floats.empty() + !bools.empty() + !types.empty() + !shapes.empty() +
-              !tensors.empty() + !functions.empty();
+  TARN_RETURN_IF_ERROR(reader.status());
+  std::span all_ints = ints.as<int64_t>();
+  std::span all_floats = floats.as<float>();
+  std::span all_bools = bools.as<char>();
+  std::span all_types = types.as<int32_t>();
+  int kinds = !strings.empty() + !all_ints.empty() + !all_floats.empty() + !all_bools.empty() + !all_types.empty() +
+              !shapes.empty() + !tensors.empty() + !functions.empty();
   if (kinds > 1) return invalid_argument("the list has elements of ", kinds, " kinds");
   if (!strings.empty()) return AttrValue(std::move(strings));
-  if (!ints.empty()) return AttrValue(std::move(ints));
-  if (!floats.empty()) return AttrValue(std::move(floats));
-  if (!bools.empty()) return AttrValue(std::move(bools));
-  if (!types.empty()) {
+  if (!all_ints.empty()) return AttrValue(std::vector<int64_t>(all_ints.begin(), all_ints.end()));
+  if (!all_floats.empty()) return AttrValue(std::vector<float>(all_floats.begin(), all_floats.end()));
+  if (!all_bools.empty()) return AttrValue(std::vector<bool>(all_bools.begin(), all_bools.end()));
+  if (!all_types.empty()) {
     std::vector<DType> dtypes;
-    for (int32_t type : types) {
+    for (int32_t type : all_types) {
       TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(type));
       dtypes.push_back(dtype);
     }
@@ -345,83 +306,73 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
   if (depth > limits.max_attr_depth)
     return resource_exhausted("attrs are nested more than ", limits.max_attr_depth, " deep");
   AttrValue result;  // of an empty message: a value of no kind, which no op takes
-  pbf_reader r(message.data(), message.size());
-  while (next_field(r)) {  // the last member of the oneof counts
-    bool is_bytes = r.wire_type() == pbf_wire_type::length_delimited;
-    bool is_varint = r.wire_type() == pbf_wire_type::varint;
-    bool right = r.tag() == kI || r.tag() == kB || r.tag() == kType ? is_varint
-                 : r.tag() == kF                                    ? r.wire_type() == pbf_wire_type::fixed32
-                 : r.tag() >= kList && r.tag() <= kFunc             ? is_bytes
-                                                                    : true;
-    if (!right) return wrong_wire_type("AttrValue", r.tag());
-    switch (r.tag()) {
+  ProtoReader reader(message);
+  while (reader.next()) {  // the last member of the oneof counts
+    uint32_t field = reader.field();
+    bool right = field == kI || field == kB || field == kType ? reader.is_varint()
+                 : field == kF                                ? reader.is_fixed32()
+                 : field >= kList && field <= kFunc           ? reader.is_bytes()
+                                                              : true;
+    if (!right) return wrong_wire_type("AttrValue", field);
+    switch (field) {
       case kList: {
-        TARN_ASSIGN_OR_RETURN(result, decode_list(view(r.get_view()), owner, limits, depth));
+        TARN_ASSIGN_OR_RETURN(result, decode_list(reader.bytes(), owner, limits, depth));
         break;
       }
-      case kS: result = AttrValue(view(r.get_view())); break;
-      case kI: result = AttrValue(static_cast<int64_t>(r.get_int64())); break;
-      case kF: result = AttrValue(r.get_float()); break;
-      case kB: result = AttrValue(get_bool(r)); break;
+      case kS: result = AttrValue(reader.bytes()); break;
+      case kI: result = AttrValue(static_cast<int64_t>(reader.varint())); break;
+      case kF: result = AttrValue(reader.as_float()); break;
+      case kB: result = AttrValue(reader.varint() != 0); break;
       case kType: {
-        TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(r.get_int32()));
+        TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(reader.as_int32()));
         result = AttrValue(dtype);
         break;
       }
       case kShape: {
-        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(view(r.get_view())));
+        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(reader.bytes()));
         result = AttrValue(std::move(shape));
         break;
       }
       case kTensor: {
-        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(view(r.get_view()), owner, limits));
+        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(reader.bytes(), owner, limits));
         result = AttrValue(std::move(tensor));
         break;
       }
       case kPlaceholder: {
-        std::string name(view(r.get_view()));
+        std::string name(reader.bytes());
         TARN_RETURN_IF_ERROR(check_text("placeholder", name));
         result = AttrValue(AttrValue::Placeholder{std::move(name)});
         break;
       }
       case kFunc: {
-        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(view(r.get_view()), owner, limits, depth + 1));
+        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(reader.bytes(), owner, limits, depth + 1));
         result = AttrValue(std::move(function));
         break;
       }
-      default: r.skip();
+      default: break;
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return result;
 }
 
 }  // namespace
 
-bool next_field(pbf_reader& reader) {
-  if (reader.length() == 0) return false;
-  const char* at = reader.data().data();
-  if (protozero::decode_varint(&at, at + reader.length()) > UINT32_MAX) throw protozero::invalid_tag_exception{};
-  return reader.next();
-}
-
 Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
                                     const WireLimits& limits, int depth, std::string_view& key) {
   enum : uint32_t { kKey = 1, kValue = 2 };
   std::string_view value;
-  pbf_reader reader(entry.data(), entry.size());
-  while (next_field(reader)) {
-    if (reader.tag() <= kValue && reader.wire_type() != pbf_wire_type::length_delimited) {
-      return wrong_wire_type("attr entry", reader.tag());
-    }
-    if (reader.tag() == kKey) {
-      key = view(reader.get_view());
+  ProtoReader reader(entry);
+  while (reader.next()) {
+    if (reader.field() <= kValue && !reader.is_bytes()) return wrong_wire_type("attr entry", reader.field());
+    if (reader.field() == kKey) {
+      key = reader.bytes();
       TARN_RETURN_IF_ERROR(check_text("attr name", key));
-    } else if (reader.tag() == kValue) {
-      value = view(reader.get_view());
-    } else {
-      reader.skip();
+    } else if (reader.field() == kValue) {
+      value = reader.bytes();
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return decode_attr_value(value, owner, limits, depth);
 }
 

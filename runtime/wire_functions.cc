@@ -1,15 +1,11 @@
 #include "runtime/wire_functions.h"
 
-#include <protozero/pbf_reader.hpp>
-
+#include "core/proto_reader.h"
 #include "runtime/wire.h"
 #include "runtime/wire_attrs.h"
 
 namespace tarn {
 namespace {
-
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
 
 // Field numbers of FunctionDefLibrary, FunctionDef, OpDef, OpDef.ArgDef, NodeDef and of a map's entry.
 enum LibraryField : uint32_t { kFunction = 1 };
@@ -19,103 +15,89 @@ enum ArgField : uint32_t { kArgName = 1, kArgType = 3, kTypeAttr = 4, kNumberAtt
 enum NodeField : uint32_t { kName = 1, kOp = 2, kInput = 3, kAttr = 5 };
 enum EntryField : uint32_t { kKey = 1, kValue = 2 };
 
-std::string_view view(const protozero::data_view& data) {
-  return {data.data(), data.size()};
-}
-
 // Only fields of the expected wire type are taken: what else a file holds is passed over, as protobuf does.
-bool is_bytes(const pbf_reader& reader) {
-  return reader.wire_type() == pbf_wire_type::length_delimited;
-}
-
-ArgSpec read_arg(pbf_reader reader) {
+Result<ArgSpec> read_arg(std::string_view message) {
   ArgSpec arg;
-  while (next_field(reader)) {
-    bool is_number = reader.wire_type() == pbf_wire_type::varint;
-    if (is_bytes(reader)) {
-      uint32_t tag = reader.tag();
-      std::string text(view(reader.get_view()));
-      switch (tag) {
-        case kArgName: arg.name = std::move(text); break;
-        case kTypeAttr: arg.type_attr = std::move(text); break;
-        case kNumberAttr: arg.number_attr = std::move(text); break;
-        case kTypeListAttr: arg.type_list_attr = std::move(text); break;
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (reader.is_bytes()) {
+      switch (reader.field()) {
+        case kArgName: arg.name = reader.bytes(); break;
+        case kTypeAttr: arg.type_attr = reader.bytes(); break;
+        case kNumberAttr: arg.number_attr = reader.bytes(); break;
+        case kTypeListAttr: arg.type_list_attr = reader.bytes(); break;
         default: break;
       }
-    } else if (is_number && reader.tag() == kArgType) {
-      int32_t number = reader.get_int32();
+    } else if (reader.is_varint() && reader.field() == kArgType) {
+      int32_t number = reader.as_int32();
       arg.dtype = dtype_is_known(number) ? static_cast<DType>(number) : DType::kInvalid;
-    } else if (is_number && reader.tag() == kIsRef) {
-      arg.is_ref = reader.get_uint64() != 0;
-    } else {
-      reader.skip();
+    } else if (reader.is_varint() && reader.field() == kIsRef) {
+      arg.is_ref = reader.varint() != 0;
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return arg;
 }
 
-void read_signature(pbf_reader reader, FunctionLibrary::Function& function) {
-  while (next_field(reader)) {
-    if (!is_bytes(reader)) {
-      reader.skip();
-      continue;
-    }
-    switch (reader.tag()) {
-      case kSignatureName: function.name = view(reader.get_view()); break;
-      case kInputArg: function.inputs.push_back(read_arg(reader.get_message())); break;
-      case kOutputArg: function.outputs.push_back(read_arg(reader.get_message())); break;
-      default: reader.skip();
+Status read_signature(std::string_view message, FunctionLibrary::Function& function) {
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (!reader.is_bytes()) continue;
+    if (reader.field() == kSignatureName) function.name = reader.bytes();
+    if (reader.field() == kInputArg || reader.field() == kOutputArg) {
+      TARN_ASSIGN_OR_RETURN(ArgSpec arg, read_arg(reader.bytes()));
+      (reader.field() == kInputArg ? function.inputs : function.outputs).push_back(std::move(arg));
     }
   }
+  return reader.status();
 }
 
-FunctionLibrary::Node read_node(pbf_reader reader) {
+Result<FunctionLibrary::Node> read_node(std::string_view message) {
   FunctionLibrary::Node node;
-  while (next_field(reader)) {
-    if (!is_bytes(reader)) {
-      reader.skip();
-      continue;
-    }
-    switch (reader.tag()) {
-      case kName: node.name = view(reader.get_view()); break;
-      case kOp: node.op = view(reader.get_view()); break;
-      case kInput: node.inputs.push_back(view(reader.get_view())); break;
-      case kAttr: node.attrs.push_back(view(reader.get_view())); break;
-      default: reader.skip();
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (!reader.is_bytes()) continue;
+    switch (reader.field()) {
+      case kName: node.name = reader.bytes(); break;
+      case kOp: node.op = reader.bytes(); break;
+      case kInput: node.inputs.push_back(reader.bytes()); break;
+      case kAttr: node.attrs.push_back(reader.bytes()); break;
+      default: break;
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return node;
 }
 
-std::pair<std::string_view, std::string_view> read_entry(pbf_reader reader) {
-  std::pair<std::string_view, std::string_view> entry;
-  while (next_field(reader)) {
-    if (is_bytes(reader) && reader.tag() == kKey) {
-      entry.first = view(reader.get_view());
-    } else if (is_bytes(reader) && reader.tag() == kValue) {
-      entry.second = view(reader.get_view());
-    } else {
-      reader.skip();
-    }
+using Entry = std::pair<std::string_view, std::string_view>;
+Result<Entry> read_entry(std::string_view message) {
+  Entry entry;
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (reader.is_bytes() && reader.field() == kKey) entry.first = reader.bytes();
+    if (reader.is_bytes() && reader.field() == kValue) entry.second = reader.bytes();
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return entry;
 }
 
-FunctionLibrary::Function read_function(pbf_reader reader) {
+Result<FunctionLibrary::Function> read_function(std::string_view message) {
   FunctionLibrary::Function function;
-  while (next_field(reader)) {
-    if (!is_bytes(reader)) {
-      reader.skip();
-      continue;
+  ProtoReader reader(message);
+  while (reader.next()) {
+    if (!reader.is_bytes()) continue;
+    if (reader.field() == kSignature) TARN_RETURN_IF_ERROR(read_signature(reader.bytes(), function));
+    if (reader.field() == kNodeDef) {
+      TARN_ASSIGN_OR_RETURN(FunctionLibrary::Node node, read_node(reader.bytes()));
+      function.nodes.push_back(std::move(node));
     }
-    switch (reader.tag()) {
-      case kSignature: read_signature(reader.get_message(), function); break;
-      case kNodeDef: function.nodes.push_back(read_node(reader.get_message())); break;
-      case kRet: function.returns.insert(read_entry(reader.get_message())); break;
-      case kControlRet: function.control_returns.push_back(read_entry(reader.get_message()).second); break;
-      default: reader.skip();
+    if (reader.field() == kRet || reader.field() == kControlRet) {
+      TARN_ASSIGN_OR_RETURN(Entry entry, read_entry(reader.bytes()));
+      if (reader.field() == kRet) function.returns.insert(entry);
+      if (reader.field() == kControlRet) function.control_returns.push_back(entry.second);
     }
   }
+  TARN_RETURN_IF_ERROR(reader.status());
   return function;
 }
 
@@ -124,28 +106,25 @@ FunctionLibrary::Function read_function(pbf_reader reader) {
 Result<FunctionLibrary> FunctionLibrary::parse(std::string_view bytes, std::shared_ptr<const void> owner) {
   FunctionLibrary library;
   library.owner_ = std::move(owner);
-  try {
-    pbf_reader reader(bytes.data(), bytes.size());
-    while (next_field(reader)) {
-      if (reader.tag() != kFunction || !is_bytes(reader)) {
-        reader.skip();
-        continue;
+  auto damaged = [](std::string_view problem) { return data_loss("the function library is damaged: ", problem); };
+  ProtoReader reader(bytes);
+  while (reader.next()) {
+    if (reader.field() != kFunction || !reader.is_bytes()) continue;
+    Result<Function> read = read_function(reader.bytes());
+    if (!read.ok()) return damaged(read.status().message());
+    Function& function = *read;
+    for (const Node& node : function.nodes) {
+      if (node.name.empty() || node.op.empty()) {
+        return invalid_argument("function ", quoted(function.name), ": a node has no ",
+                                node.name.empty() ? "name" : "op");
       }
-      Function function = read_function(reader.get_message());
-      for (const Node& node : function.nodes) {
-        if (node.name.empty() || node.op.empty()) {
-          return invalid_argument("function ", quoted(function.name), ": a node has no ",
-                                  node.name.empty() ? "name" : "op");
-        }
-      }
-      std::string_view name = function.name;
-      if (name.empty()) return invalid_argument("a function of the library has no name");
-      if (!library.functions_.emplace(name, std::move(function)).second)
-        return invalid_argument("two functions of the library are called ", quoted(name));
     }
-  } catch (const protozero::exception& error) {
-    return data_loss("the function library is damaged: ", error.what());
+    std::string_view name = function.name;
+    if (name.empty()) return invalid_argument("a function of the library has no name");
+    if (!library.functions_.emplace(name, std::move(function)).second)
+      return invalid_argument("two functions of the library are called ", quoted(name));
   }
+  if (!reader.ok()) return damaged(reader.problem());
   return library;
 }
 
@@ -165,13 +144,9 @@ Result<AttrMap> FunctionLibrary::attrs(const Function& function, const Node& nod
   auto label = [&] { return str_cat("function ", quoted(function.name), ": ", node_label(node.op, node.name)); };
   for (std::string_view entry : node.attrs) {
     std::string_view key;
-    try {
-      Result<AttrValue> value = decode_attr_entry(entry, owner_, WireLimits(), 0, key);
-      if (!value.ok()) return value.status().with_context(str_cat(label(), ": attr ", quoted(key)));
-      attrs.set(key, *std::move(value));
-    } catch (const protozero::exception& error) {
-      return data_loss(label(), ": attr ", quoted(key), ": ", error.what());
-    }
+    Result<AttrValue> value = decode_attr_entry(entry, owner_, WireLimits(), 0, key);
+    if (!value.ok()) return value.status().with_context(str_cat(label(), ": attr ", quoted(key)));
+    attrs.set(key, *std::move(value));
   }
   return attrs;
 }

@@ -13,7 +13,7 @@ readonly kPackages=(
   # tools: sheets of digits, sound
   libleptonica-dev libsamplerate0-dev
   # ops/ and runtime/
-  libeigen3-dev libprotozero-dev libre2-dev pkg-config
+  libeigen3-dev libre2-dev pkg-config
   # faster kernels for sessions, measured beside ours; benchmarks
   libdnnl-dev ocl-icd-opencl-dev libbenchmark-dev
   # tests and pictures
@@ -31,7 +31,8 @@ readonly kWebPackages=(emscripten chromium nodejs npm)
 readonly kCrossTools=(g++-aarch64-linux-gnu qemu-user)
 readonly kCrossPackages=(
   libc6-dev libstdc++6 libgcc-s1 libprotobuf-dev libleveldb-dev libsnappy-dev libgflags-dev libboost-dev libpng-dev
-  libjpeg62-turbo-dev zlib1g-dev libeigen3-dev libprotozero-dev libre2-dev libgtest-dev libgmock-dev nlohmann-json3-dev
+  libjpeg62-turbo-dev zlib1g-dev libeigen3-dev libre2-dev libleptonica-dev libsamplerate0-dev
+  libgtest-dev libgmock-dev nlohmann-json3-dev
 )
 
 package_is_installed() {

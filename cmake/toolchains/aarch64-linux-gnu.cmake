@@ -19,6 +19,9 @@ if(TARN_SYSROOT)
   set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
   set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
   set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+  # pkg-config too: else what it finds are this machine's libraries.
+  set(ENV{PKG_CONFIG_LIBDIR} ${TARN_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig:${TARN_SYSROOT}/usr/share/pkgconfig)
+  set(ENV{PKG_CONFIG_SYSROOT_DIR} ${TARN_SYSROOT})
 else()
-  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)  # headers alone (Eigen, protozero): this machine's
+  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)  # headers alone (Eigen): this machine's
 endif()

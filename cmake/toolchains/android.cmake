@@ -26,6 +26,6 @@ if(NOT ANDROID_STL)
   set(ANDROID_STL c++_static)  # one library in the APK, nothing else to ship
 endif()
 include(${ndk_toolchain})
-# Eigen and protozero are headers alone: those of the machine that builds, where the NDK's file looks for none.
+# Eigen is headers alone: that of the machine that builds, where the NDK's file looks for none.
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE BOTH)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE BOTH)

@@ -13,7 +13,7 @@ set(CMAKE_OSX_ARCHITECTURES arm64)
 set(CMAKE_OSX_DEPLOYMENT_TARGET 14.0 CACHE STRING "The oldest iOS")
 set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)  # a program would have to be signed
 set(CMAKE_XCODE_ATTRIBUTE_ENABLE_BITCODE NO)
-# Eigen and protozero are headers alone: those of the machine that builds.
+# Eigen is headers alone: that of the machine that builds.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE BOTH)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE BOTH)

@@ -10,6 +10,12 @@ inline constexpr int kTileRows = 8;  // 16 + 2 + broadcasts of 32
 inline constexpr int kTileRows = 4;  // 8 + 2 + 1 of 16
 #endif
 inline constexpr int kPanelWidth = 2 * kWidth;
+// Masks cost AVX-512 nothing: a build for size has no second code without them.
+#if defined(__OPTIMIZE_SIZE__) && TARN_FLAVOR == TARN_FLAVOR_AVX512
+inline constexpr bool kAlwaysMasks = true;
+#else
+inline constexpr bool kAlwaysMasks = false;
+#endif
 
 template <int kRows, int kVectors>
 TARN_INLINE void finish_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
@@ -34,7 +40,7 @@ TARN_INLINE void finish_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
     }
   }
   T* c = tile.c;
-  if (tail == kWidth) {
+  if (!kAlwaysMasks && tail == kWidth) {
     TARN_UNROLL
     for (int i = 0; i < kRows; ++i) {
       TARN_UNROLL
@@ -61,8 +67,8 @@ TARN_INLINE void start_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
     for (int i = 0; i < kRows; ++i) {
       TARN_UNROLL
       for (int v = 0; v + 1 < kVectors; ++v) acc[i][v] = load(c + v * kWidth);
-      acc[i][kVectors - 1] =
-          tail == kWidth ? load(c + (kVectors - 1) * kWidth) : load_partial(c + (kVectors - 1) * kWidth, tail);
+      acc[i][kVectors - 1] = !kAlwaysMasks && tail == kWidth ? load(c + (kVectors - 1) * kWidth)
+                                                             : load_partial(c + (kVectors - 1) * kWidth, tail);
       c += tile.ldc;
     }
   } else {
@@ -90,6 +96,13 @@ TARN_INLINE void rows_step(const T* const (&base)[(kRows + 2) / 3], int64_t stri
   }
 }
 
+// Of k in one turn of the loop.
+#ifdef __OPTIMIZE_SIZE__
+inline constexpr int kSteps = 1;
+#else
+inline constexpr int kSteps = 2;
+#endif
+
 template <int kRows, int kVectors>
 TARN_TARGET void rows_tile(const Tile<T>& tile) {
   constexpr int kBases = (kRows + 2) / 3;
@@ -104,12 +117,12 @@ TARN_TARGET void rows_tile(const Tile<T>& tile) {
     TARN_UNROLL
     for (int j = 0; j < kBases; ++j) base[j] = tile.a + tile.offsets[s] + 3 * j * stride;
     int64_t k = 0;
-    for (; k + 2 <= length; k += 2) {
+    for (; k + kSteps <= length; k += kSteps) {
       rows_step<kRows, kVectors>(base, stride, 0, b, acc);
-      rows_step<kRows, kVectors>(base, stride, 1, b + kBRow, acc);
-      b += 2 * kBRow;
+      if constexpr (kSteps == 2) rows_step<kRows, kVectors>(base, stride, 1, b + kBRow, acc);
+      b += kSteps * kBRow;
       TARN_UNROLL
-      for (int j = 0; j < kBases; ++j) base[j] += 2;
+      for (int j = 0; j < kBases; ++j) base[j] += kSteps;
     }
     if (k < length) {
       rows_step<kRows, kVectors>(base, stride, 0, b, acc);

@@ -103,7 +103,7 @@ TARN_TARGET void to_points(const T* in, int64_t row_stride, int64_t pixel_stride
   forget(pixel_stride);
   forget(point_stride);
   V half[6][Step::kIn];
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int j = 0; j < Step::kIn; ++j) {
     V cells[Step::kIn], column[6];
     const T* cell = in;
@@ -117,7 +117,7 @@ TARN_TARGET void to_points(const T* in, int64_t row_stride, int64_t pixel_stride
     TARN_UNROLL
     for (int i = 0; i < 6; ++i) half[i][j] = column[i];
   }
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int i = 0; i < 6; ++i) {
     V row[6];
     step(Step{}, half[i], row);
@@ -159,7 +159,7 @@ TARN_TARGET void output_vector(const T* points, int64_t point_stride, T* y, int6
   forget(point_stride);
   forget(column_stride);
   V half[kBlock][6];
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int j = 0; j < 6; ++j) {
     V cells[6], column[kBlock];
     const T* point = points;
@@ -176,7 +176,7 @@ TARN_TARGET void output_vector(const T* points, int64_t point_stride, T* y, int6
   const bool has_bias = bias != nullptr, activates = to.epilogue.activation != Activation::kNone;
   const V added = has_bias ? load(bias) : zero();
   const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int i = 0; i < kBlock; ++i) {
     if (i == to.rows) break;
     V row[kBlock];
@@ -219,7 +219,7 @@ template <int kTaps, bool kTail>
 TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
                                         T* dfilter, int64_t tap_stride, int64_t lanes) {
   V half[kTaps][6];
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int j = 0; j < 6; ++j) {
     V cells[6], column[kTaps];
     TARN_UNROLL
@@ -234,7 +234,7 @@ TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride,
     TARN_UNROLL
     for (int i = 0; i < kTaps; ++i) half[i][j] = column[i];
   }
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int i = 0; i < kTaps; ++i) {
     V row[kTaps];
     step(PowersStep<kTaps>{}, half[i], row);

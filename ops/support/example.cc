@@ -3,7 +3,7 @@
 #include <cstring>
 #include <map>
 
-#include "ops/support/proto_wire.h"
+#include "core/proto_reader.h"
 
 namespace tarn {
 namespace {

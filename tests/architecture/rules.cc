@@ -47,7 +47,6 @@ struct LibraryRule {
 constexpr LibraryRule kLibraryRules[] = {
     {"Eigen", "(unsupported/)?Eigen/.*", "ops/eigen\\.h"},
     {"oneDNN", "(oneapi/dnnl/)?dnnl.*|omp\\.h", "ops/dnnl/.*"},
-    {"protozero", "protozero/.*", "runtime/wire(_attrs|_functions|_model_info)?\\.cc"},
     {"Boost", "boost/.*", "graph/(bgl\\.h|algorithms\\.cc|dot\\.cc)|passes/support/pattern\\.cc"},
     {"gflags", "gflags/.*", "(tools|examples)/.*"},
     {"protobuf", "google/protobuf/.*|.*\\.pb\\.h", "(graph|passes|tools|examples)/.*"},
