@@ -23,7 +23,7 @@ readonly kPackages=(
 # For tests/java/setup.sh (./run_tests --with=java) alone: the tests of the Java API and the Android app.
 readonly kJavaPackages=(default-jdk-headless junit4 maven aapt zipalign apksigner dexdump zip unzip)
 
-# For ./run_tests --with=web alone: the engine as WebAssembly, its page and its package.
+# For tests/web/setup.sh --install (./run_tests --with=web) alone: the engine as WebAssembly, its page and its package.
 readonly kWebPackages=(emscripten chromium nodejs npm)
 
 # For ./run_tests --preset=aarch64 alone: compiler and emulator, and what is linked, of that architecture
