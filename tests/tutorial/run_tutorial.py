@@ -3,6 +3,7 @@
 
     run_tutorial.py --prefix=build/release/install_test/moved docs/tutorial.md          # exit 0 or 1
     run_tutorial.py --prefix=… --show docs/tutorial.md                                  # what every block prints now
+    run_tutorial.py --prefix=… --section='Use your own model' --link='yours.pb=$TARN_DATA/…' README.md
 
 - ```sh is run by bash, in the order of the text, all in one folder in which examples/ and docs/ are the repository's;
   exports and the folder last until the end. The first command that fails ends it. {prefix}, an installed tree, is $HOME/tarn.
@@ -12,6 +13,8 @@
 - ```cpp FILE (c, python, js, java, cmake) is an excerpt: its lines stand in that file of the repository in this order, "…" for
   what is left out. No other block may be there: a command in it would not be run.
 - Links must lead somewhere, pictures be 60 KB or less.
+- --section runs the blocks below that heading alone, with {prefix} found by PATH and pkg-config; --link puts files there that it
+  speaks of. Where one of them names a variable that is not set, exit 77: skipped.
 
 Where there is no MNIST the examples draw digits and say so on every line; here that note is taken off again.
 """
@@ -26,7 +29,7 @@ import tempfile
 
 kSource = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(kSource / "tests" / "tools"))
-from run_tool_test import lines_match  # noqa: E402
+from run_tool_test import SKIPPED, lines_match  # noqa: E402
 
 kTimeoutSeconds = 300
 kMostPictureBytes = 60 * 1024
@@ -139,7 +142,7 @@ def has_numpy(python):
 class Shell:
     """A bash for each block, which begins where the last one ended: folder and exports."""
 
-    def __init__(self, folder, prefix):
+    def __init__(self, folder, prefix, links, installed):
         self.home, self.work, self.state = folder / "home", folder / "work", folder / "state"
         self.home.mkdir()
         self.work.mkdir()
@@ -151,7 +154,12 @@ class Shell:
             (self.home / "bin").mkdir()
             (self.home / "bin" / "python3").symlink_to("/usr/bin/python3")
             self.path = f"{self.home / 'bin'}:{self.path}"
-        self.state.write_text(f"cd '{self.work}'\n")
+        for name, file in links.items():
+            (self.work / name).symlink_to(pathlib.Path(file).resolve(strict=True))
+        state = f"cd '{self.work}'\n"
+        if installed:
+            state += f"export PATH='{prefix}/bin:'$PATH PKG_CONFIG_PATH='{prefix}/lib/pkgconfig'\n"
+        self.state.write_text(state)
 
     def run(self, commands):
         """Returns (lines printed, exit code)."""
@@ -182,18 +190,33 @@ def main():
     parser = argparse.ArgumentParser(description="Runs the commands of a tutorial and compares what they print.")
     parser.add_argument("--prefix", required=True, help="an installed tree")
     parser.add_argument("--show", action="store_true", help="print what every block prints")
+    parser.add_argument("--section", help="a heading: only what stands below it")
+    parser.add_argument("--link", action="append", default=[], metavar="NAME=FILE", help="a file to be there")
     parser.add_argument("file", type=pathlib.Path)
     options = parser.parse_args()
 
+    links = dict(os.path.expandvars(link).split("=", 1) for link in options.link)
+    for file in links.values():
+        if "$" in file:
+            print(f"skipped: {file}: the variable is not set")
+            return SKIPPED
     text = options.file.read_text(encoding="utf-8")
+    first_line = 0
+    if options.section is not None:
+        before, heading, text = text.partition(f"\n## {options.section}\n")
+        if not heading:
+            raise BadTutorial(f"there is no section '{options.section}'")
+        first_line, text = before.count("\n") + 2, text.partition("\n## ")[0]
     blocks = parse(text)
+    for block in blocks:
+        block.line += first_line
     failed = 0
     for wrong in check_links(options.file, text):
         print(f"{options.file}: {wrong}")
         failed += 1
     counts = {"run": 0, "not run": 0}
     with tempfile.TemporaryDirectory(prefix="tarn_tutorial_") as scratch:
-        shell = Shell(pathlib.Path(scratch).resolve(), pathlib.Path(options.prefix).resolve(strict=True))
+        shell = Shell(pathlib.Path(scratch).resolve(), pathlib.Path(options.prefix).resolve(strict=True), links, options.section)
         for block in blocks:
             where, reason = f"{options.file}:{block.line}", block.reason
             if reason is None and block.needs is not None and shell.run([block.needs])[1] != 0:
