@@ -1,7 +1,8 @@
-# What `cmake --install` puts where, in three components:
-#   engine  libtarn_engine.a (self-contained), libtarn_engine.so (its exports are those of runtime/c_api.h), headers
-#   graph   libtarn_graph.a: graph/, passes/ and what sessions add to ops/; headers
-#   tools   the command-line tools
+# What `cmake --install` puts where, in four components:
+#   engine    libtarn_engine.a (self-contained), libtarn_engine.so (its exports are those of runtime/c_api.h), headers
+#   graph     libtarn_graph.a: graph/, passes/ and what sessions add to ops/; headers
+#   tools     the command-line tools
+#   examples  the examples' programs (examples/CMakeLists.txt)
 # with a CMake package (find_package(Tarn): Tarn::engine, Tarn::engine_shared, Tarn::graph) and pkg-config files
 # (tarn_engine, tarn). Headers lie in include/tarn, with the folders they have here, so that their includes of each other
 # hold: #include "runtime/c_api.h".

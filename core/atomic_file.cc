@@ -58,7 +58,7 @@ std::string_view temp_target(std::string_view name) {
 struct UnfinishedFile {
   enum State : int { kFree, kChanging, kListed };
   std::atomic<int> state{kFree};
-  char path[4096];
+  char path[4096] = {};
 };
 constinit UnfinishedFile unfinished_files[8];
 

@@ -81,6 +81,14 @@ bool memory_for(uint64_t bytes) {
   return probe != nullptr;
 }
 
+// What strerror_r gives: the text (GNU), or a number and the text in the buffer (POSIX, musl).
+[[maybe_unused]] const char* error_text(const char* text, const char* /*buffer*/) {
+  return text;
+}
+[[maybe_unused]] const char* error_text(int failed, const char* buffer) {
+  return failed == 0 ? buffer : "unknown error";
+}
+
 }  // namespace
 
 Status file_error(std::string_view what, std::string_view path, int error_number) {
@@ -110,7 +118,7 @@ Status file_error(std::string_view what, std::string_view path, int error_number
     default: break;
   }
   char buffer[256];
-  const char* text = strerror_r(error_number, buffer, sizeof(buffer));  // the GNU form returns the text
+  const char* text = error_text(strerror_r(error_number, buffer, sizeof(buffer)), buffer);
   return make_error(code, "cannot ", what, " ", quoted(path), ": ", std::string_view(text));
 }
 

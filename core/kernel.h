@@ -142,7 +142,7 @@ class RunContext {
   virtual Resource* resource(int) { return nullptr; }
   // Output i is a handle on `resource`, which lives as long as a handle on it. Of a string handle, output() comes
   // first.
-  virtual void set_resource(int, std::shared_ptr<Resource>) {}
+  virtual void set_resource(int, std::shared_ptr<Resource>) {}  // NOLINT(performance-unnecessary-value-param): kept
   // What output i was a handle on in the last run if no handle is left: used again, a run allocates nothing. Else null.
   virtual std::shared_ptr<Resource> take_resource(int) { return nullptr; }
   // Output i takes over this tensor (a restored value, for instance).

@@ -156,11 +156,13 @@ class Problems {
   do {                                                                                 \
     if (::tarn::Status tarn_status_ = (expr); !tarn_status_.ok()) return tarn_status_; \
   } while (false)
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may declare.
 #define TARN_ASSIGN_OR_RETURN_(result, lhs, expr)      \
   auto result = (expr);                                \
   if (!result.ok()) return std::move(result).status(); \
   lhs = *std::move(result)
 // TARN_ASSIGN_OR_RETURN(Tensor t, make_tensor());
 #define TARN_ASSIGN_OR_RETURN(lhs, expr) TARN_ASSIGN_OR_RETURN_(TARN_CONCAT(tarn_result_, __COUNTER__), lhs, expr)
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace tarn

@@ -171,7 +171,7 @@ std::string rename_nodes(const Graph& a, const Graph& b, const RenamingOptions& 
   if (std::string difference = classes.difference(); !difference.empty()) return difference;
 
   // Nodes of one class may still be wired in two ways: the search below pairs them.
-  GraphView first(a), second(b);
+  BoostGraphView first(a), second(b);
   auto same_edge = [](const GraphEdge& x, const GraphEdge& y) { return x.slot == y.slot && x.input == y.input; };
   auto same_node = [&](NodeId x, NodeId y) { return classes.of(0, x) == classes.of(1, y); };
   partners.assign(static_cast<size_t>(a.id_limit()), -1);
@@ -199,7 +199,7 @@ std::optional<std::vector<NodeId>> find_renaming(const Graph& a, const Graph& b,
 }
 
 std::vector<std::vector<NodeId>> find_loops(const Graph& graph) {
-  GraphView view(graph);
+  BoostGraphView view(graph);
   if (view.ids().empty()) return {};
   std::vector<size_t> component(num_vertices(view));
   auto index = get(boost::vertex_index, view);

@@ -1,12 +1,13 @@
 // Graph as Boost.Graph sees it: a bidirectional multigraph whose edges are wires and control edges. Nodes and wires are
 // not copied; the view holds the ids that are alive and their numbers.
 //
-//   GraphView view(graph);
+//   BoostGraphView view(graph);
 //   std::vector<int> component(num_vertices(view));
 //   boost::strong_components(view, boost::make_iterator_property_map(component.begin(), get(boost::vertex_index,
 //   view)));
 //
-// Slow to compile: for graph/algorithms.cc and passes/support/pattern.cc only. The graph must outlive the view and not change.
+// Slow to compile: for graph/algorithms.cc and passes/support/pattern.cc only. The graph must outlive the view and not
+// change.
 #pragma once
 
 #include <boost/graph/graph_traits.hpp>
@@ -30,9 +31,9 @@ struct GraphEdge {
   auto operator<=>(const GraphEdge&) const = default;  // vf2 keeps edges in sets
 };
 
-class GraphView {
+class BoostGraphView {
  public:
-  explicit GraphView(const Graph& graph)
+  explicit BoostGraphView(const Graph& graph)
       : graph_(&graph), ids_(graph.ids()), index_(static_cast<size_t>(graph.id_limit()), 0) {
     for (size_t i = 0; i < ids_.size(); ++i) {
       index_[static_cast<size_t>(ids_[i])] = i;
@@ -74,7 +75,7 @@ class OutEdgeIterator : public GraphEdgeIterator<OutEdgeIterator> {
  public:
   using GraphEdgeIterator<OutEdgeIterator>::operator++;
   OutEdgeIterator() = default;
-  OutEdgeIterator(const GraphView& view, NodeId node, size_t use) : view_(&view), node_(node), use_(use) {}
+  OutEdgeIterator(const BoostGraphView& view, NodeId node, size_t use) : view_(&view), node_(node), use_(use) {}
   GraphEdge operator*() const {
     const Use& use = view_->graph().uses(node_)[use_];
     return {node_, use.node, use.input == Use::kControl ? 0 : use.slot, use.input};
@@ -86,7 +87,7 @@ class OutEdgeIterator : public GraphEdgeIterator<OutEdgeIterator> {
   bool operator==(const OutEdgeIterator& other) const { return node_ == other.node_ && use_ == other.use_; }
 
  private:
-  const GraphView* view_ = nullptr;
+  const BoostGraphView* view_ = nullptr;
   NodeId node_ = -1;
   size_t use_ = 0;
 };
@@ -95,7 +96,8 @@ class InEdgeIterator : public GraphEdgeIterator<InEdgeIterator> {
  public:
   using GraphEdgeIterator<InEdgeIterator>::operator++;
   InEdgeIterator() = default;
-  InEdgeIterator(const GraphView& view, NodeId node, size_t at) : node_(&view.graph().node(node)), id_(node), at_(at) {
+  InEdgeIterator(const BoostGraphView& view, NodeId node, size_t at)
+      : node_(&view.graph().node(node)), id_(node), at_(at) {
     skip_unconnected();
   }
   GraphEdge operator*() const {
@@ -122,7 +124,7 @@ class EdgeIterator : public GraphEdgeIterator<EdgeIterator> {
  public:
   using GraphEdgeIterator<EdgeIterator>::operator++;
   EdgeIterator() = default;
-  EdgeIterator(const GraphView& view, size_t vertex) : view_(&view), vertex_(vertex) { skip_unused(); }
+  EdgeIterator(const BoostGraphView& view, size_t vertex) : view_(&view), vertex_(vertex) { skip_unused(); }
   GraphEdge operator*() const { return *OutEdgeIterator(*view_, view_->ids()[vertex_], use_); }
   EdgeIterator& operator++() {
     ++use_;
@@ -138,7 +140,7 @@ class EdgeIterator : public GraphEdgeIterator<EdgeIterator> {
       use_ = 0;
     }
   }
-  const GraphView* view_ = nullptr;
+  const BoostGraphView* view_ = nullptr;
   size_t vertex_ = 0;
   size_t use_ = 0;
 };
@@ -151,7 +153,7 @@ class VertexIndexMap {
   using reference = size_t;
   using category = boost::readable_property_map_tag;
   VertexIndexMap() = default;
-  explicit VertexIndexMap(const GraphView& view) : index_(&view.index()) {}
+  explicit VertexIndexMap(const BoostGraphView& view) : index_(&view.index()) {}
   size_t operator[](NodeId id) const { return (*index_)[static_cast<size_t>(id)]; }
   friend size_t get(const VertexIndexMap& map, NodeId id) { return map[id]; }
 
@@ -161,51 +163,51 @@ class VertexIndexMap {
 
 // The functions Boost.Graph finds by their argument.
 inline std::pair<std::vector<NodeId>::const_iterator, std::vector<NodeId>::const_iterator> vertices(
-    const GraphView& view) {
+    const BoostGraphView& view) {
   return {view.ids().begin(), view.ids().end()};
 }
-inline size_t num_vertices(const GraphView& view) {
+inline size_t num_vertices(const BoostGraphView& view) {
   return view.ids().size();
 }
-inline NodeId source(const GraphEdge& edge, const GraphView&) {
+inline NodeId source(const GraphEdge& edge, const BoostGraphView&) {
   return edge.from;
 }
-inline NodeId target(const GraphEdge& edge, const GraphView&) {
+inline NodeId target(const GraphEdge& edge, const BoostGraphView&) {
   return edge.to;
 }
-inline size_t out_degree(NodeId node, const GraphView& view) {
+inline size_t out_degree(NodeId node, const BoostGraphView& view) {
   return view.graph().uses(node).size();
 }
-inline std::pair<OutEdgeIterator, OutEdgeIterator> out_edges(NodeId node, const GraphView& view) {
+inline std::pair<OutEdgeIterator, OutEdgeIterator> out_edges(NodeId node, const BoostGraphView& view) {
   return {OutEdgeIterator(view, node, 0), OutEdgeIterator(view, node, out_degree(node, view))};
 }
-inline std::pair<InEdgeIterator, InEdgeIterator> in_edges(NodeId node, const GraphView& view) {
+inline std::pair<InEdgeIterator, InEdgeIterator> in_edges(NodeId node, const BoostGraphView& view) {
   const Node& n = view.graph().node(node);
   return {InEdgeIterator(view, node, 0), InEdgeIterator(view, node, n.inputs.size() + n.controls.size())};
 }
-inline size_t in_degree(NodeId node, const GraphView& view) {
+inline size_t in_degree(NodeId node, const BoostGraphView& view) {
   auto [begin, end] = in_edges(node, view);
   size_t count = 0;
   for (; begin != end; ++begin) ++count;
   return count;
 }
-inline size_t degree(NodeId node, const GraphView& view) {
+inline size_t degree(NodeId node, const BoostGraphView& view) {
   return in_degree(node, view) + out_degree(node, view);
 }
-inline std::pair<EdgeIterator, EdgeIterator> edges(const GraphView& view) {
+inline std::pair<EdgeIterator, EdgeIterator> edges(const BoostGraphView& view) {
   return {EdgeIterator(view, 0), EdgeIterator(view, view.ids().size())};
 }
-inline size_t num_edges(const GraphView& view) {
+inline size_t num_edges(const BoostGraphView& view) {
   return view.edge_count();
 }
 // Some edge between two nodes.
-inline std::pair<GraphEdge, bool> edge(NodeId from, NodeId to, const GraphView& view) {
+inline std::pair<GraphEdge, bool> edge(NodeId from, NodeId to, const BoostGraphView& view) {
   for (auto [at, end] = out_edges(from, view); at != end; ++at) {
     if ((*at).to == to) return {*at, true};
   }
   return {GraphEdge(), false};
 }
-inline VertexIndexMap get(boost::vertex_index_t, const GraphView& view) {
+inline VertexIndexMap get(boost::vertex_index_t, const BoostGraphView& view) {
   return VertexIndexMap(view);
 }
 
@@ -214,7 +216,7 @@ inline VertexIndexMap get(boost::vertex_index_t, const GraphView& view) {
 namespace boost {
 
 template <>
-struct graph_traits<tarn::GraphView> {
+struct graph_traits<tarn::BoostGraphView> {
   using vertex_descriptor = tarn::NodeId;
   using edge_descriptor = tarn::GraphEdge;
   using directed_category = bidirectional_tag;
@@ -234,7 +236,7 @@ struct graph_traits<tarn::GraphView> {
 };
 
 template <>
-struct property_map<tarn::GraphView, vertex_index_t> {
+struct property_map<tarn::BoostGraphView, vertex_index_t> {
   using type = tarn::VertexIndexMap;
   using const_type = tarn::VertexIndexMap;
 };

@@ -126,7 +126,7 @@ class EdgeStyle {
 }  // namespace
 
 std::string graph_to_dot(const Graph& graph, const DotOptions& options) {
-  GraphView view(graph);
+  BoostGraphView view(graph);
   std::ostringstream out;
   auto head = [&](std::ostream& stream) {
     stream

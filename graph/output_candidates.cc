@@ -339,6 +339,7 @@ Result<std::vector<OutputCandidate>> choose_outputs(const Graph& graph) {
 
 std::string candidates_text(const std::vector<OutputCandidate>& candidates) {
   std::vector<std::string> texts;
+  texts.reserve(candidates.size());
   for (const OutputCandidate& candidate : candidates)
     texts.push_back(str_cat(quoted(candidate.name), " (", printable(candidate.reason), ")"));
   return str_join(texts);

@@ -9,14 +9,18 @@
  *   const float* scores = tarn_output_data(engine, 0, NULL);
  *   tarn_engine_free(engine);
  *
- * Errors    Functions return TARN_OK or a code, or NULL or -1; tarn_last_error() is the text of this thread's last
- * error. Handles   A handle that is NULL, of another kind or freed already is an error, however often: never a crash.
- * Threads   Any thread may call anything. An engine does one thing at a time: while one thread is in a call on it,
- * calls of others are TARN_FAILED_PRECONDITION, but for tarn_cancel, tarn_engine_clone, tarn_engine_free and what never
+ * Errors: functions return TARN_OK or a code, or NULL or -1; tarn_last_error() is the text of this thread's last error.
+ *
+ * Handles: one that is NULL, of another kind or freed already is an error, however often: never a crash.
+ *
+ * Threads: any thread may call anything. An engine does one thing at a time: while one thread is in a call on it, calls
+ * of others are TARN_FAILED_PRECONDITION, but for tarn_cancel, tarn_engine_clone, tarn_engine_free and what never
  * changes (counts, names and declared shapes of inputs). Engines are independent of each other; tarn_engine_clone makes
- * one more on the same model. A tarn_model never changes. Text      is UTF-8 and ends with 0. What a function gives
- * belongs to the handle that it was asked of. ABI       Structs begin with their size, and grow at the end; functions
- * are added, never changed.
+ * one more on the same model. A tarn_model never changes.
+ *
+ * Text is UTF-8 and ends with 0. What a function gives belongs to the handle that it was asked of.
+ *
+ * ABI: structs begin with their size, and grow at the end; functions are added, never changed.
  */
 #ifndef TARN_RUNTIME_C_API_H_
 #define TARN_RUNTIME_C_API_H_
@@ -101,6 +105,8 @@ TARN_API const char* tarn_version(void);
 TARN_API int tarn_api_version(void);
 /* This thread's last error, "" if there was none. Valid until this thread's next failing call. */
 TARN_API const char* tarn_last_error(void);
+/* Its tarn_code, for what returns NULL or -1; TARN_OK if there was none. */
+TARN_API int tarn_last_code(void);
 /* "InvalidArgument"; "Unknown" for a number that is none of tarn_code. */
 TARN_API const char* tarn_code_name(int code);
 /* "float", and its bytes: of strings, and of what is none, "unknown" or "string" and 0. */

@@ -8,17 +8,22 @@
 namespace tarn::c_api {
 namespace {
 
-std::string& last_error() {
-  thread_local std::string text;
-  return text;
+struct LastError {
+  std::string text;
+  tarn_code code = TARN_OK;
+};
+
+LastError& last_error() {
+  thread_local LastError error;
+  return error;
 }
 
 }  // namespace
 
 tarn_code report(const Status& status) {
   if (status.ok()) return TARN_OK;
-  last_error() = status.message();
-  return static_cast<tarn_code>(status.code());
+  last_error() = {std::string(status.message()), static_cast<tarn_code>(status.code())};
+  return last_error().code;
 }
 
 Status null_argument(const char* what) {
@@ -143,5 +148,9 @@ int write_shape(const Shape& shape, int64_t* dims, int capacity) {
 }  // namespace tarn::c_api
 
 const char* tarn_last_error(void) {
-  return tarn::c_api::last_error().c_str();
+  return tarn::c_api::last_error().text.c_str();
+}
+
+int tarn_last_code(void) {
+  return tarn::c_api::last_error().code;
 }

@@ -476,7 +476,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   }
   TARN_RETURN_IF_ERROR(allocate());
   iterations_in_all_ = 0;
-  FlushDenormals flush;
+  [[maybe_unused]] FlushDenormals flush;  // nothing where a processor can not
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
   limits_ = environment.limits;

@@ -20,8 +20,11 @@ readonly kPackages=(
   libgtest-dev libgmock-dev nlohmann-json3-dev python3 python3-numpy python3-venv graphviz
 )
 
-# For tests/java/setup.sh alone: the tests of the Java API and the Android app.
+# For tests/java/setup.sh (./run_tests --with=java) alone: the tests of the Java API and the Android app.
 readonly kJavaPackages=(default-jdk-headless junit4 maven aapt zipalign apksigner dexdump zip unzip)
+
+# For tests/web/setup.sh --install (./run_tests --with=web) alone: the engine as WebAssembly, its page and its package.
+readonly kWebPackages=(emscripten chromium nodejs npm)
 
 # For ./run_tests --preset=aarch64 alone: compiler and emulator, and what is linked, of that architecture
 # (scripts/cross_sysroot.sh).

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
+#include "core/json_text.h"
 #include "graph/all_ops.h"
 #include "graph/graph_source.h"
 #include "runtime/required_ops.h"
 #include "tools/support/graph_file.h"
-#include "tools/support/json_text.h"
 #include "tools/support/main.h"
 
 DEFINE_string(graphs, "", "Frozen graphs, comma-separated: .pb, .pbtxt or Tarn's text, told by their content");

@@ -91,10 +91,15 @@ class Engine:
 def main(arguments):
     if not arguments:
         sys.exit("usage: tarn_engine.py MODEL.pb [INPUT=FILE.npy ...]")
-    engine = Engine(arguments[0])
-    feeds = {name: numpy.zeros([max(1, n) for n in shape or ()], dtype) for name, (shape, dtype) in engine.inputs.items()}
-    feeds.update((name, numpy.load(path)) for name, path in (argument.split("=", 1) for argument in arguments[1:]))
-    for name, value in engine.run(**feeds).items():
+    engine = None
+    try:
+        engine = Engine(arguments[0])
+        feeds = {name: numpy.zeros([max(1, n) for n in shape or ()], dtype) for name, (shape, dtype) in engine.inputs.items()}
+        feeds.update((name, numpy.load(path)) for name, path in (argument.split("=", 1) for argument in arguments[1:]))
+        results = engine.run(**feeds)
+    except RuntimeError as error:
+        sys.exit(f"tarn_engine: {error}" + (f"\n  inputs {engine.inputs}\n  outputs {engine.outputs}" if engine else ""))
+    for name, value in results.items():
         print(name, value.dtype, list(value.shape), numpy.array2string(value.ravel()[:10], precision=6))
 
 

@@ -3,7 +3,8 @@
 
   ./quickstart                                          # trains the network: out/weights8.pb
   examples/web/make_page.py                             # out/web, and out/web/digits.html, which is all of it in one file
-  examples/web/make_page.py --photos=mobilenet.pb       # the second tab, too; with the engine that has every op
+  examples/web/make_page.py --photos=mobilenet.pb       # a network for the second tab, whose engine has every op
+  examples/web/make_page.py --photos=mobilenet.pb --photo_ops   # … or the ops of that network alone: less to load
   python3 -m http.server --directory out/web            # any server of plain files will do
 
 Needs emscripten (on Debian: apt-get install emscripten). The engine is built with the digit network's ops alone, once
@@ -50,7 +51,7 @@ def build_engine(preset, folder, models):
 
 def engine_files(args, models, name):
     """The two builds' files, built or those of --engine."""
-    given = getattr(args, 'engine' if name == 'digits' else 'all_engine')
+    given = getattr(args, 'engine' if name == 'digits' else 'photo_engine')
     files = []
     for preset, file in kBuilds.items():
         path = pathlib.Path(given) / file if given else build_engine(preset, args.build / f'{preset}-{name}', models)
@@ -96,14 +97,18 @@ def main():
     parser.add_argument('--out', type=pathlib.Path, default=kRepository / 'out/web', help='the folder to make (default out/web)')
     parser.add_argument('--build', type=pathlib.Path, default=kRepository / 'build/web', help='where the engines are built (default build/web)')
     parser.add_argument('--engine', help='folder with tarn-simd.wasm and tarn.wasm, instead of building them')
-    parser.add_argument('--all_engine', help='the same of the engine with every op, for the second tab')
+    parser.add_argument('--photo_engine', help='the same of the second tab\'s engine')
+    parser.add_argument('--photo_ops', metavar='MODEL', nargs='*', type=pathlib.Path,
+                        help='the engine of the second tab has the ops of --photos and of these models alone (default every op: visitors bring any)')
     parser.add_argument('--only_digits', action='store_true', help='no second tab: the engine with every op is not built')
     args = parser.parse_args()
-    for model in filter(None, (args.digits, args.photos)):
+    for model in filter(None, (args.digits, args.photos, *(args.photo_ops or []))):
         if not model.is_file():
             fail(f'{model}: no such file' + ('; ./quickstart makes it' if model == args.digits else ''))
-    if args.photos and args.only_digits:
-        fail('--photos and --only_digits contradict each other')
+    if args.only_digits and (args.photos or args.photo_ops is not None):
+        fail('--only_digits leaves out what --photos and --photo_ops are for')
+    if args.photo_ops is not None and not args.photos:
+        fail('--photo_ops is for the ops of --photos, which is not given')
 
     args.out.mkdir(parents=True, exist_ok=True)
     for name in kPage:
@@ -115,16 +120,17 @@ def main():
     for file in engine_files(args, [args.digits.resolve()], 'digits'):
         shutil.copy(file, args.out / file.name)
         kept.append(file.name)
-    shutil.rmtree(args.out / 'all', ignore_errors=True)
+    shutil.rmtree(args.out / 'photos', ignore_errors=True)
     (args.out / 'photos.pb').unlink(missing_ok=True)
     html = (args.out / 'index.html').read_text()
     if args.only_digits:
         html = html.replace('<button role="tab" id="tab-photos"', '<button hidden role="tab" id="tab-photos"')
         (args.out / 'index.html').write_text(html)
     else:
-        (args.out / 'all').mkdir()
-        for file in engine_files(args, [], 'all'):
-            shutil.copy(file, args.out / 'all' / file.name)
+        (args.out / 'photos').mkdir()
+        models = [] if args.photo_ops is None else [args.photos.resolve(), *(path.resolve() for path in args.photo_ops)]
+        for file in engine_files(args, models, 'all' if args.photo_ops is None else 'photos'):
+            shutil.copy(file, args.out / 'photos' / file.name)
         if args.photos:
             shutil.copy(args.photos, args.out / 'photos.pb')
     in_one_file(args.out)

@@ -23,17 +23,17 @@ async function loadDigits() {
 async function loadPhotos() {
   element('model-name').textContent = 'Loading the network, some megabytes, once …';
   try {
-    const model = await load('photos.pb', engine('all/'));
+    const model = await load('photos.pb', engine('photos/'));
     element('model-name').textContent = model.metadata.name ?? 'MobileNet';
     return { model };
   } catch (error) {
     element('model-name').textContent = '';
-    throw error;
+    throw /HTTP status 404/.test(error.message) ? new Error('This page came without a network for photos. Use your own model.') : error;
   }
 }
 
 async function loadOwn(file) {
-  return { model: await load(await file.arrayBuffer(), engine('all/')) };
+  return { model: await load(await file.arrayBuffer(), engine('photos/')) };
 }
 
 const tabs = ['digits', 'photos'];
@@ -58,6 +58,6 @@ tabs.forEach((tab, i) => {
 if (location.hash === '#photos') select('photos');
 
 globalThis.tarnDemo = startDigits(loadDigits);
-startPhotos(loadPhotos, loadOwn);
+globalThis.tarnPhotos = startPhotos(loadPhotos, loadOwn);
 
 if ('serviceWorker' in navigator && location.protocol.startsWith('http')) navigator.serviceWorker.register('service_worker.js');

@@ -65,6 +65,7 @@ export function startPhotos(loadDefault, loadOwn) {
   const bars = new Bars(element('photo-bars'));
   let model = null;  // promise
   let image = null;
+  let last = null;  // what was fed and what came of it
 
   const say = (text) => { element('photo-answer').textContent = text; };
   const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
@@ -89,6 +90,7 @@ export function startPhotos(loadDefault, loadOwn) {
       const told = loaded.metadata.outputs?.find((info) => info.labels) ?? {};
       const output = outputs[told.name] ?? outputs[loaded.outputs[0].name];
       let scores = Array.from(output.data, Number);
+      last = { input: feed[input.name], scores };
       const isShares = scores.every((score) => score >= -1e-6) && Math.abs(scores.reduce((a, b) => a + b, 0) - 1) < 1e-2;
       if (!isShares) scores = softmax(scores);
       const names = told.labels ?? labels ?? [];
@@ -148,4 +150,10 @@ export function startPhotos(loadDefault, loadOwn) {
       say(error.message);
     }
   });
+
+  // For whoever wants to know more than the page shows, from its console.
+  return {
+    get input() { return last && { data: Array.from(last.input.data), shape: last.input.shape }; },
+    get scores() { return last?.scores ?? null; },
+  };
 }

@@ -200,7 +200,7 @@ TARN_INLINE T reduce_add(V v) {
 }
 TARN_INLINE T reduce_max(V v) {
   T largest = v[0];
-  for (int i = 1; i < kWidth; ++i) largest = (v[i] > largest) | (v[i] != v[i]) ? v[i] : largest;
+  for (int i = 1; i < kWidth; ++i) largest = ((v[i] > largest) | (v[i] != v[i])) ? v[i] : largest;
   return largest;
 }
 

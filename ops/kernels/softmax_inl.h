@@ -5,7 +5,7 @@ TARN_INLINE T row_max(const T* x, int64_t n) {
   V largest = set1(x[0]);
   for (int64_t i = 0; i < n; i += kWidth) {
     const V value = n - i >= kWidth ? load(x + i) : fill_beyond(load_partial(x + i, n - i), n - i, x[0]);
-    largest = (value > largest) | (value != value) ? value : largest;
+    largest = ((value > largest) | (value != value)) ? value : largest;
   }
   return reduce_max(largest);
 }

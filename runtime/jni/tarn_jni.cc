@@ -283,6 +283,9 @@ jbyteArray version(JNIEnv* env, jclass) {
 jbyteArray last_error(JNIEnv* env, jclass) {
   return to_bytes(env, tarn_last_error());
 }
+jint last_code(JNIEnv*, jclass) {
+  return tarn_last_code();
+}
 
 struct Function {
   const char* name;
@@ -343,6 +346,7 @@ bool add_functions(JNIEnv* env, jclass native) {
       function("address", "(Ljava/nio/Buffer;)J", address),
       function("version", "()[B", version),
       function("lastError", "()[B", last_error),
+      function("lastCode", "()I", last_code),
   };
   std::vector<JNINativeMethod> methods;
   for (const Function& f : functions) {

@@ -24,4 +24,12 @@ EMSCRIPTEN_KEEPALIVE tarn_engine* tarn_wasm_load(const void* bytes, size_t size,
   return tarn_engine_load_memory(bytes, size, &options);
 }
 
+// What the file tells of the model, as JSON ("{}": nothing). Null: it can't be read. The engine's.
+EMSCRIPTEN_KEEPALIVE const char* tarn_wasm_metadata(const tarn_engine* engine) {
+  tarn_model* model = tarn_engine_model(engine);
+  const char* text = tarn_model_metadata_count(model) == 0 ? "{}" : tarn_model_metadata(model, "json");
+  tarn_model_free(model);  // a handle; the engine has the model itself
+  return text;
+}
+
 }  // extern "C"

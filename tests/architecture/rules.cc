@@ -53,12 +53,13 @@ constexpr LibraryRule kLibraryRules[] = {
     {"LevelDB", "leveldb/.*", "graph/.*\\.cc"},
     {"GoogleTest", "g(test|mock)/.*", "(?!)"},
     {"JSON", "nlohmann/.*", "(tools|examples)/.*\\.cc"},
-    {"libpng", "png\\.h", "(tools|examples|ops/images)/.*\\.cc"},
-    {"libjpeg", "j(peglib|error)\\.h", "(tools/support/image_file|ops/images/jpeg)\\.cc"},
+    {"libpng", "png\\.h", "(examples|ops/images)/.*\\.cc"},
+    {"libjpeg", "j(peglib|error)\\.h", "ops/images/jpeg\\.cc"},
     {"leptonica", "leptonica/.*", "tools/support/digit_sheet\\.cc"},
     {"libsamplerate", "samplerate\\.h", "tools/support/sound\\.cc"},
     {"RE2", "re2/.*", "ops/re2/.*\\.cc"},
     {"JNI", "jni\\.h", "runtime/jni/.*"},
+    {"Emscripten", "emscripten/.*", "runtime/wasm/.*"},
     {"zlib", "zlib\\.h", "(tools|examples)/.*\\.cc|graph/gzip\\.cc"},
 };
 

@@ -42,7 +42,7 @@ says_the_same() {
 tree() {
   rm -rf "${work}"
   local component
-  for component in engine graph tools; do
+  for component in engine graph tools examples; do
     "${cmake}" --install "${build}" --prefix "${first}" --component "${component}" >/dev/null
   done
   mv "${first}" "${prefix}"
@@ -120,6 +120,12 @@ example_in_c() {
     fail "run_model printed '${said}', others $(cat "${work}/said")"
   if LD_LIBRARY_PATH="$(libdir)" "${work}/run_model" "${work}/missing.pb" 2>"${work}/err"; then fail "a missing model is no error"; fi
   grep -q "missing.pb" "${work}/err" || fail "the error does not name the file: $(cat "${work}/err")"
+  # A model that it cannot feed: it says what the model takes.
+  printf '%s\n' 'x: f32[2] = Placeholder' 'n: i32[2] = Placeholder' 'y = Relu(x)' 'm = Abs(n)' >"${work}/ints.txt"
+  "${prefix}/bin/convert_graph" --input="${work}/ints.txt" --output="${work}/ints.pb" >/dev/null
+  if LD_LIBRARY_PATH="$(libdir)" "${work}/run_model" "${work}/ints.pb" 2>"${work}/err"; then fail "ints were fed as floats"; fi
+  printf '%s\n' "run_model: this program feeds floats alone" "  input x: float" "  input n: int32" "  output y" "  output m" | diff - "${work}/err" ||
+    fail "the error does not list inputs and outputs"
 }
 
 # The program that docs/c_api.md shows.

@@ -4,6 +4,7 @@
 """
 import subprocess
 import sys
+import tempfile
 
 import numpy
 
@@ -42,3 +43,10 @@ assert engine.run(input_node=row)["output_node"].shape == (1, 2)  # it goes on
 
 said = subprocess.run([sys.executable, f"{folder}/tarn_engine.py", model], check=True, capture_output=True, text=True).stdout
 assert said.startswith("output_node float32 [1, 2] ["), said
+
+# What the program cannot do names the model's inputs and outputs.
+with tempfile.TemporaryDirectory() as scratch:
+    numpy.save(f"{scratch}/ten.npy", numpy.zeros((1, 10), "float32"))
+    command = [sys.executable, f"{folder}/tarn_engine.py", model, f"input_node={scratch}/ten.npy"]
+    wrong = subprocess.run(command, capture_output=True, text=True)
+assert wrong.returncode == 1 and "inputs {'input_node': ((-1, 4), 'float32')}" in wrong.stderr, wrong

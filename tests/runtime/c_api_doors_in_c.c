@@ -25,6 +25,7 @@ int c_api_engines_share_a_model(const void* bytes, size_t size) {
   CHECK(sum >= 0 && strcmp(tarn_model_node_name(model, sum), "sum") == 0);
   CHECK(strcmp(tarn_model_node_op(model, sum), "Add") == 0);
   CHECK(tarn_model_find_node(model, "summ") == -1 && said("'summ'") && said("did you mean 'sum'"));
+  CHECK(tarn_last_code() == TARN_NOT_FOUND);
   CHECK(tarn_model_node_name(model, 6) == NULL && tarn_model_node_op(model, -1) == NULL && said("out of range"));
   const char* expected[] = {"Add", "Const", "Mul", "Placeholder", "Relu"};
   CHECK(tarn_model_op_count(model) == 5);

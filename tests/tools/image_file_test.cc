@@ -293,7 +293,7 @@ TEST(ImageFile, AJpegOfThousandsOfScansIsRefused) {
 
 TEST(ImageFile, SaysWhatElseAFileIs) {
   EXPECT_EQ(decode_image("").status().message(), "the file is empty");
-  EXPECT_EQ(decode_image("GIF89a..").status().message(), "GIF: Invalid GIF data: the file ends too early, at byte 8");
+  EXPECT_EQ(decode_image("GIF89a..").status().message(), "Invalid GIF data: the file ends too early, at byte 8");
   EXPECT_EQ(
       decode_image("BM......").status().message(),
       "BMP: Incomplete bmp content, requires at least 32 bytes to find the header size, width, height, and bpp, got 8");

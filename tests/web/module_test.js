@@ -1,6 +1,6 @@
 // The npm package's module in Node: what an app calls, and what it hears when it is wrong.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -10,6 +10,9 @@ const { TARN_WEB_PAGE: kPage, TARN_WEB_PACKAGE: kPackage } = process.env;
 const { load, TarnError } = await import(pathToFileURL(path.join(kPackage, 'tarn.js')));
 const kModel = pathToFileURL(path.join(kPage, 'digits.pb'));
 const bytes = readFileSync(kModel);
+const kNeedsPhotos = { skip: existsSync(path.join(kPage, 'photos.pb')) ? false : 'the page was made without a network for photos (TARN_DATA)' };
+// The engine of the page's second tab.
+const photoEngine = () => ({ wasm: { simd: readFileSync(path.join(kPage, 'photos/tarn-simd.wasm')), scalar: readFileSync(path.join(kPage, 'photos/tarn.wasm')) } });
 const digit = () => Float32Array.from({ length: 784 }, (_, i) => (i % 28 > 12 && i % 28 < 16 ? 1 : 0));
 
 // node:test has no table of cases for messages: what throws, and the words that must be there.
@@ -75,6 +78,7 @@ test('errors name the inputs there are', async () => {
   await says(() => model.run({ input_node: { data: digit(), shape: [1, -784] } }), 'no shape');
   await says(() => model.run({ input_node: new Uint8Array(784) }), 'Float32Array', 'Uint8Array');
   await says(() => model.run({ input_node: 5 }), 'typed array');
+  await assert.rejects(async () => model.run({ input_node: { data: digit(), shape: [28, 28] } }), { name: 'TarnError', code: 3 });
   // After all that it runs as before.
   assert.equal(model.run({ input_node: digit() }).output_node.data.length, 10);
   model.close();
@@ -99,6 +103,41 @@ test('models that are none are refused with the reason', async () => {
     assert.match(error.message, /nothing\.pb/);
     throw error instanceof TarnError ? error : new TarnError(error.message);
   }), 'nothing.pb');
+});
+
+test('tells what the file tells of the model', kNeedsPhotos, async () => {
+  const none = await load(bytes);
+  assert.deepEqual(none.metadata, {});
+  none.close();
+  const model = await load(pathToFileURL(path.join(kPage, 'photos.pb')), photoEngine());
+  assert.deepEqual(model.inputs, [{ name: 'input', dtype: 'float32', shape: [1, 128, 128, 3] }]);
+  const [input] = model.metadata.inputs, [output] = model.metadata.outputs;
+  assert.deepEqual([input.name, input.mean, input.std], ['input', [127.5], [127.5]]);
+  assert.equal(output.name, model.outputs[0].name);
+  assert.equal(output.labels.length, 1001);
+  assert.equal(output.labels[0], 'background');
+  assert.equal(model.selfTest(), true);
+  model.close();
+});
+
+test('an engine says all ops that it lacks', kNeedsPhotos, async () => {
+  await says(() => load(pathToFileURL(path.join(kPage, 'photos.pb'))), 'DepthwiseConv2dNative', 'Relu6');
+});
+
+test('takes and gives strings, as texts and as bytes', kNeedsPhotos, async () => {
+  const model = await load(pathToFileURL(path.join(kPage, 'strings.pb')), photoEngine());
+  assert.deepEqual(model.inputs.map(({ dtype, shape }) => [dtype, shape]), [['string', [-1]], ['string', []]]);
+  const names = ['Ada', '', 'Zoë'];
+  const { sentences } = model.run({ greeting: 'Hi', names });
+  assert.deepEqual(sentences, { data: ['Hi, Ada', 'Hi, ', 'Hi, Zoë'], shape: [3], dtype: 'string' });
+  const bytesOnly = model.run({ greeting: Uint8Array.of(0, 255), names: { data: ['x'], shape: [1] } }, { bytes: true }).sentences;
+  assert.deepEqual(bytesOnly.data, [Uint8Array.of(0, 255, 0x2c, 0x20, 0x78)]);
+  assert.deepEqual(model.run({ names: [] }).sentences.data, []);
+  await says(() => model.run({ names: 5 }), "input 'names' takes a string", 'names: string [?]');
+  await says(() => model.run({ names: { data: ['a', 'b'], shape: [3] } }), '2 strings given for 3');
+  await says(() => model.run({ names: { data: ['a'], shape: [1, 1] } }), 'names');
+  await says(() => model.buffer('names'), 'no typed array');
+  model.close();
 });
 
 test('every prefix and every flipped byte of the file is refused or runs: the engine never stops', async () => {

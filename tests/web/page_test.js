@@ -1,7 +1,7 @@
 // The web page in headless Chromium, with real pointer events. run_test.sh says what it needs and runs it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -67,20 +67,24 @@ async function drawDigits(page, count) {
   return drawn;
 }
 
+const kHasPhotos = existsSync(path.join(kPage, 'photos.pb'));
+const needsPhotos = { skip: kHasPhotos && kData ? false : 'the page was made without a network for photos (TARN_DATA)' };
 const needsData = { skip: kData ? false : 'TARN_DATA is not set: no MNIST digits to draw' };
 
-// Row by row, what the native engine gives for the same pixels.
-function native(rows, fetch) {
+// What the native engine gives for the same input.
+function native(network, input, data, shape, fetch) {
   const folder = mkdtempSync(path.join(tmpdir(), 'tarn-web-'));
   try {
-    writeFileSync(path.join(folder, 'x.npy'), toNpy(rows.flat(), [rows.length, 784]));
-    execFileSync(path.join(kBin, 'run_graph'), [`--graph=${path.join(kPage, 'digits.pb')}`, '--executor=engine',
-      `--feed=input_node=${path.join(folder, 'x.npy')}`, `--fetch=${fetch}`, `--out_dir=${folder}`]);
+    writeFileSync(path.join(folder, 'x.npy'), toNpy(data, shape));
+    execFileSync(path.join(kBin, 'run_graph'), [`--graph=${path.join(kPage, network)}`, '--executor=engine',
+      `--feed=${input}=${path.join(folder, 'x.npy')}`, `--fetch=${fetch}`, `--out_dir=${folder}`]);
     return fromNpy(readFileSync(path.join(folder, `${fetch.replaceAll('/', '.')}.npy`)));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+const nativeDigits = (rows, fetch) => native('digits.pb', 'input_node', rows.flat(), [rows.length, 784], fetch);
 
 function largestDifference(a, b) {
   assert.equal(a.length, b.length);
@@ -93,7 +97,7 @@ test('reads 100 MNIST digits that are drawn with mouse, pen and finger', needsDa
   const wrong = drawn.filter(({ digit, label }) => digit !== String(label));
   t.diagnostic(`${kDigits - wrong.length} of ${kDigits} recognised; wrong: ${wrong.map((one) => `${one.label} as ${one.digit}`).join(', ') || 'none'}`);
   assert.ok(wrong.length <= kMostWrong, `${wrong.length} wrong`);
-  const difference = largestDifference(drawn.flatMap((one) => one.scores), native(drawn.map((one) => one.pixels), 'output_node'));
+  const difference = largestDifference(drawn.flatMap((one) => one.scores), nativeDigits(drawn.map((one) => one.pixels), 'output_node'));
   t.diagnostic(`probabilities differ from the native engine's by ${difference.toExponential(1)} at most`);
   assert.ok(difference <= kTolerance);
   assert.deepEqual(page.problems, []);
@@ -119,12 +123,30 @@ for (const simd of [true, false]) {
       model.close();
       return { logits, name };
     }, rows, simd);
-    const difference = largestDifference(logits, native(rows, name));
+    const difference = largestDifference(logits, nativeDigits(rows, name));
     t.diagnostic(`logits differ by ${difference.toExponential(1)} at most`);
     assert.ok(difference <= kTolerance);
     await page.close();
   });
 }
+
+test('the first prediction comes within 50 ms of loading', async (t) => {
+  const times = [];
+  for (let i = 0; i < 5; ++i) {  // a new page, so new code, each time
+    const page = await openPage();
+    times.push(await page.evaluate(async () => {
+      const { load } = await import('./tarn.js');
+      const model = await load('digits.pb');
+      const start = performance.now();
+      model.run({ input_node: new Float32Array(784).fill(0.5) });
+      return performance.now() - start;
+    }));
+    await page.close();
+  }
+  times.sort((a, b) => a - b);
+  t.diagnostic(`first predictions: ${times.map((time) => time.toFixed(1)).join(', ')} ms`);
+  assert.ok(times[0] <= 50);  // the others may have waited for other programs
+});
 
 test('predicts nothing on empty paper, and again nothing once it is cleared', async () => {
   const page = await openPage();
@@ -201,7 +223,7 @@ test('tells screen readers what everything is', async () => {
   const { nodes } = await page.send('Accessibility.getFullAXTree');
   const found = nodes.filter((node) => !node.ignored).map((node) => `${node.role?.value}: ${node.name?.value}`);
   for (const expected of ['application: Paper to draw a digit on', 'button: Clear', 'button: Undo', 'tab: Digits', 'tab: Photos',
-    'list: How likely each digit is', 'image: What the network sees: nothing yet']) {
+    'list: How likely each digit is', 'image: What the network sees: nothing yet'].filter((one) => kHasPhotos || one !== 'tab: Photos')) {
     assert.ok(found.includes(expected), `no '${expected}'`);
   }
   assert.ok(nodes.some((node) => node.role?.value === 'status' && node.properties.some(({ name, value }) => name === 'live' && value.value === 'polite')));
@@ -289,16 +311,115 @@ test('says what is wrong where the network is missing or damaged', async () => {
   }
 });
 
+// The second tab, with the photo put there as a visitor puts it.
+async function openPhotos(options = {}) {
+  const page = await openPage('', options);
+  await page.click('#tab-photos');
+  return page;
+}
+const photo = (name) => path.join(kData, 'images', name);
+const bestOf = (page) => page.evaluate(() => [...document.querySelectorAll('#photo-bars li')].map((row) => row.firstElementChild.textContent));
+async function dropPhoto(page, file) {
+  const [x, y] = await page.middleOf('#drop');
+  const data = { items: [], files: [file], dragOperationsMask: 1 };
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await page.send('Input.dispatchDragEvent', { type, x, y, data });
+}
+const photoRead = (page) => page.until(() => globalThis.tarnPhotos.scores !== null && document.querySelectorAll('#photo-bars li').length === 5);
+
+test('labels a photo that is dropped on it: the five labels of the native engine', needsPhotos, async (t) => {
+  const page = await openPhotos();
+  await dropPhoto(page, photo('grace_hopper.jpg'));
+  await photoRead(page);
+  const { input, scores } = await page.evaluate(() => ({ input: globalThis.tarnPhotos.input, scores: globalThis.tarnPhotos.scores }));
+  const expected = native('photos.pb', 'input', input.data, input.shape, 'MobilenetV1/Predictions/Reshape_1');
+  const difference = largestDifference(scores, expected);
+  t.diagnostic(`scores differ from the native engine's by ${difference.toExponential(1)} at most`);
+  assert.ok(difference <= kTolerance);
+  const labels = readFileSync(photo('imagenet_slim_labels.txt'), 'utf8').split('\n');
+  const best = [...expected.keys()].sort((a, b) => expected[b] - expected[a]).slice(0, 5).map((i) => labels[i]);
+  assert.deepEqual(await bestOf(page), best);
+  assert.equal(await page.evaluate(() => document.querySelector('#photo-answer').textContent.split(',')[0]), best[0].split(',')[0]);
+  // Decoders and scaling differ in the last bits of a pixel, the most likely label does not.
+  const said = execFileSync(path.join(kBin, 'label_image'), [`--graph=${path.join(kPage, 'photos.pb')}`, `--image=${photo('grace_hopper.jpg')}`,
+    '--crop=center', '--top_k=5', `--labels=${photo('imagenet_slim_labels.txt')}`, '--input_mean=127.5', '--input_std=127.5'], { encoding: 'utf8' });
+  t.diagnostic(`${best.join('; ')}; label_image: ${said.trim().split('\n').join('; ')}`);
+  assert.equal(said.slice(0, best[0].length), best[0]);
+  assert.deepEqual(page.problems, []);
+  await page.close();
+});
+
+test('a photo may be chosen, and replaced; what is no picture is told', needsPhotos, async () => {
+  const page = await openPhotos();
+  const choose = async (file) => {
+    const { root } = await page.send('DOM.getDocument');
+    const { nodeId } = await page.send('DOM.querySelector', { nodeId: root.nodeId, selector: '#photo' });
+    await page.send('DOM.setFileInputFiles', { nodeId, files: [file] });
+  };
+  await choose(photo('grace_hopper.jpg'));
+  await photoRead(page);
+  const first = await bestOf(page);
+  await choose(photo('pilatus800.jpg'));
+  await page.until((first) => document.querySelector('#photo-bars li')?.firstElementChild.textContent !== first &&
+    document.querySelectorAll('#photo-bars li').length === 5, first[0]);
+  await choose(photo('imagenet_slim_labels.txt'));
+  await page.until(() => /is no picture/.test(document.querySelector('#photo-answer').textContent));
+  assert.match(await page.evaluate(() => document.querySelector('#photo-answer').textContent), /imagenet_slim_labels\.txt is no picture/);
+  await page.close();
+});
+
+test('the tabs are reached by keyboard, and the address keeps the tab', needsPhotos, async () => {
+  const page = await openPage();
+  await page.evaluate(() => document.querySelector('#tab-digits').focus());
+  await page.press('ArrowRight');
+  const shown = () => page.evaluate(() => [document.activeElement.id, ...[...document.querySelectorAll('[role=tabpanel]')].map((panel) => panel.hidden)]);
+  assert.deepEqual(await shown(), ['tab-photos', true, false]);
+  await page.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'photo');
+  await page.close();
+  const again = await openPage('#photos');
+  assert.deepEqual((await again.evaluate(() => [...document.querySelectorAll('[role=tabpanel]')].map((panel) => panel.hidden))), [true, false]);
+  await again.close();
+});
+
+test('photos are labelled offline once the network was loaded', needsPhotos, async () => {
+  const own = await serve(kPage);
+  const page = await browser.open(own.url);
+  await page.until(() => navigator.serviceWorker.ready.then(() => navigator.serviceWorker.controller !== null));
+  await page.click('#tab-photos');
+  await dropPhoto(page, photo('grace_hopper.jpg'));
+  await photoRead(page);
+  const best = await bestOf(page);
+  await own.close();
+  await page.go();
+  await page.click('#tab-photos');
+  await dropPhoto(page, photo('grace_hopper.jpg'));
+  await photoRead(page);
+  assert.deepEqual(await bestOf(page), best);
+  await page.close();
+});
+
 if (kPictures) {
   test('pictures for the documents', async () => {
     mkdirSync(kPictures, { recursive: true });
-    for (const dark of [false, true]) {
-      const page = await openPage('', { dark, width: 880, height: 640 });
-      await draw(page, [[[0.28, 0.3], [0.38, 0.2], [0.55, 0.19], [0.66, 0.28], [0.64, 0.4], [0.55, 0.47], [0.45, 0.49]],
-        [[0.45, 0.49], [0.6, 0.52], [0.7, 0.62], [0.66, 0.76], [0.52, 0.83], [0.38, 0.81], [0.28, 0.72]]]);
-      await new Promise((resolve) => setTimeout(resolve, 400));
-      writeFileSync(path.join(kPictures, `web_digits${dark ? '_dark' : ''}.png`), await page.screenshot());
+    const keep = async (name, page) => {
+      await new Promise((resolve) => setTimeout(resolve, 400));  // bars move
+      writeFileSync(path.join(kPictures, `${name}.png`), await page.screenshot());
       await page.close();
+    };
+    const three = [[[0.28, 0.3], [0.38, 0.2], [0.55, 0.19], [0.66, 0.28], [0.64, 0.4], [0.55, 0.47], [0.45, 0.49]],
+      [[0.45, 0.49], [0.6, 0.52], [0.7, 0.62], [0.66, 0.76], [0.52, 0.83], [0.38, 0.81], [0.28, 0.72]]];
+    for (const [name, options] of [['web_digits', {}], ['web_digits_dark', { dark: true }]]) {
+      const page = await openPage('', { width: 880, height: 640, ...options });
+      await draw(page, three);
+      await keep(name, page);
     }
+    const phone = await openPage('', { width: 390, height: 760, touch: true, dark: true });
+    await draw(phone, kSeven, 'touch');
+    await keep('web_digits_phone', phone);
+    if (needsPhotos.skip) return;
+    const page = await openPhotos({ width: 880, height: 640 });
+    await dropPhoto(page, photo('grace_hopper.jpg'));
+    await photoRead(page);
+    await keep('web_photos', page);
   });
 }

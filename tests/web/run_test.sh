@@ -5,6 +5,7 @@
 #   tests/web/run_test.sh page      # the page in headless Chromium
 #   tests/web/run_test.sh module    # the module in Node
 #   tests/web/run_test.sh types     # the module's types with TypeScript, and npm pack
+#   TARN_WEB_PICTURES=docs/pictures tests/web/run_test.sh page    # and makes the pictures of the documents
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -17,12 +18,13 @@ skip() {
   exit 77
 }
 
-command -v node >/dev/null || skip "node is not there; on Debian: apt-get install nodejs"
+command -v node >/dev/null || skip "node is not there (Debian: nodejs; tests/web/setup.sh --install)"
 [[ -f "${TARN_WEB_PAGE}/service_worker.js" ]] || skip "there is no page at ${TARN_WEB_PAGE}; tests/web/setup.sh makes it"
 
-case "$1" in
+case "${1:-}" in
   page)
-    [[ -n "${TARN_CHROMIUM:-}" || -x /usr/bin/chromium ]] || skip "Chromium is not there; on Debian: apt-get install chromium"
+    [[ -z "${TARN_WEB_PICTURES:-}" ]] || export TARN_WEB_PICTURES="$(realpath -m "${TARN_WEB_PICTURES}")"
+    [[ -n "${TARN_CHROMIUM:-}" || -x /usr/bin/chromium ]] || skip "Chromium is not there (Debian: chromium; tests/web/setup.sh --install)"
     exec node --test --test-reporter=spec "${here}/page_test.js" </dev/null
     ;;
   module)
@@ -31,7 +33,7 @@ case "$1" in
     exec node --test --test-reporter=spec "${here}/module_test.js" </dev/null
     ;;
   types)
-    command -v npm >/dev/null || skip "npm is not there; on Debian: apt-get install npm"
+    command -v npm >/dev/null || skip "npm is not there (Debian: npm; tests/web/setup.sh --install)"
     build="${TARN_WEB_BUILD}/types"
     mkdir -p "${build}"
     cp "${here}/package.json" "${here}/package-lock.json" "${here}/types_example.ts" "${build}"
@@ -61,7 +63,7 @@ JS
     echo "$(wc -c <"${archive}") bytes: ${archive}"
     ;;
   *)
-    echo "run_test.sh: page, module or types, not '$1'" >&2
+    echo "run_test.sh: page, module or types, not '${1:-}'" >&2
     exit 2
     ;;
 esac

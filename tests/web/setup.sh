@@ -4,6 +4,8 @@
 #
 #   tests/web/setup.sh                                     # with TARN_BIN_DIR and TARN_DATA set, as ctest has them
 #   TARN_WEB_MODEL=out/optimized.pb tests/web/setup.sh     # a network that is there already
+#   TARN_WEB_ENGINE=DIR TARN_WEB_PHOTO_ENGINE=DIR …        # engines (tarn.wasm, tarn-simd.wasm) that are there already
+#   tests/web/setup.sh --install                           # installs emscripten, Chromium, Node and npm first
 #
 # Exit 0: ready; 77: something it needs is not there (ctest's "skipped"), and what; 1: broken.
 set -euo pipefail
@@ -16,7 +18,14 @@ skip() {
   exit 77
 }
 
-command -v emcc >/dev/null || skip "emscripten is not there; on Debian: apt-get install emscripten"
+if [[ "${1:-}" == --install ]]; then
+  source "${repository}/scripts/packages.sh"
+  install_packages "${kWebPackages[@]}"
+elif (($# > 0)); then
+  echo "setup.sh: --install or nothing, not '$1'" >&2
+  exit 2
+fi
+command -v emcc >/dev/null || skip "emscripten is not there (Debian: emscripten; tests/web/setup.sh --install)"
 mkdir -p "${build}/digits"
 model="${build}/digits/optimized.pb"
 if [[ -n "${TARN_WEB_MODEL:-}" ]]; then
@@ -37,6 +46,22 @@ if [[ ! -s "${small}" || "${model}" -nt "${small}" ]]; then
   "${bin}/optimize_for_mobile" --input="${frozen}" --input_names=input_node --output_names=output_node --quantize=weights8 \
     --output="${small}" >/dev/null
 fi
-engine=()
-[[ -n "${TARN_WEB_ENGINE:-}" ]] && engine=(--engine="${TARN_WEB_ENGINE}")
-"${repository}/examples/web/make_page.py" --only_digits --digits="${small}" --out="${build}/page" --build="${build}" ${engine[@]+"${engine[@]}"}
+page=(--digits="${small}")
+photos="${build}/digits/photos.pb"
+mobilenet="${TARN_DATA:-}/models/mobilenet_v1_025_128/graph.pb"
+if [[ -s "${mobilenet}" ]]; then
+  [[ -s "${photos}" ]] || "${bin}/optimize_for_mobile" --input="${mobilenet}" --labels="${TARN_DATA}/images/imagenet_slim_labels.txt" \
+    --mean=127.5 --std=127.5 --output="${photos}" >/dev/null
+  # Strings go in and out of a network that has the ops for it.
+  printf '%s\n' 'names: string[?] = Placeholder' 'greeting: string[] = Placeholder' \
+    'sentences: string[?] = StringJoin(greeting, names) {separator=", "}' >"${build}/digits/strings.txt"
+  "${bin}/convert_graph" --input="${build}/digits/strings.txt" --output="${build}/digits/strings.pb" >/dev/null
+  page+=(--photos="${photos}" --photo_ops "${build}/digits/strings.pb")
+else
+  echo "no photos: there is no ${mobilenet#/}"
+  page+=(--only_digits)
+fi
+[[ -n "${TARN_WEB_ENGINE:-}" ]] && page+=(--engine="${TARN_WEB_ENGINE}")
+[[ -n "${TARN_WEB_PHOTO_ENGINE:-}" ]] && page+=(--photo_engine="${TARN_WEB_PHOTO_ENGINE}")
+"${repository}/examples/web/make_page.py" --out="${build}/page" --build="${build}" "${page[@]}"
+[[ ! -s "${photos}" ]] || cp "${build}/digits/strings.pb" "${build}/page"

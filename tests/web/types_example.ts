@@ -18,5 +18,10 @@ export async function best(address: string, pixels: Float32Array): Promise<numbe
   }
 }
 
-// @ts-expect-error an input is no text
-void load('x.pb').then((model) => model.run({ x: 'text' }));
+export async function words(sound: Uint8Array): Promise<string[]> {
+  const { labels } = (await load(new URL('words.pb', 'https://localhost/'))).run({ wav_data: sound, names: ['a', 'b'] });
+  return labels?.data as string[];
+}
+
+// @ts-expect-error an input is no date
+void load('x.pb').then((model) => model.run({ x: new Date() }));

@@ -17,19 +17,22 @@ export interface TensorInfo {
   readonly shape: readonly number[] | null;
 }
 
-export interface Tensor<T extends TypedArray = TypedArray> {
+/** Of dtype 'string' data is texts, or bytes with {bytes: true}: not every string of a graph is a text. */
+export interface Tensor<T extends TypedArray | string[] | Uint8Array[] = TypedArray | string[] | Uint8Array[]> {
   data: T;
   shape: number[];
   dtype: DType;
 }
 
+type StringFeed = string | Uint8Array;
+
 export interface TensorLike {
-  data: TypedArray | readonly number[];
+  data: TypedArray | readonly number[] | StringFeed | readonly StringFeed[];
   shape: readonly number[];
 }
 
-/** A bare array takes the declared shape, in which one dim may be open. */
-export type Feed = TypedArray | readonly number[] | TensorLike;
+/** A bare array takes the declared shape, in which one dim may be open; a bare string is a scalar where that is open. */
+export type Feed = TypedArray | readonly number[] | StringFeed | readonly StringFeed[] | TensorLike;
 
 export interface LoadOptions {
   /** Tensor names; by default every Placeholder, and every node nobody uses. */
@@ -49,6 +52,8 @@ export type WasmSource = string | URL | ArrayBuffer | ArrayBufferView | WebAssem
 export interface RunOptions {
   /** false: outputs are views of the engine's memory, good until the next call on this model. Default: copies. */
   copy?: boolean;
+  /** true: strings come as bytes. Default: as texts, decoded from UTF-8. */
+  bytes?: boolean;
 }
 
 export interface Metadata {

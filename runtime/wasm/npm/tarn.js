@@ -25,6 +25,7 @@ const kTypes = {
   22: ['uint32', Uint32Array],
   23: ['uint64', globalThis.BigUint64Array],
 };
+const kString = 7;
 const kMostDims = 32;
 
 export class TarnError extends Error {
@@ -200,11 +201,11 @@ class EngineInstance {
     }
   }
 
-  fail(code = 0) {
-    throw new TarnError(this.text(this.call('tarn_last_error')), code);
+  fail() {
+    throw new TarnError(this.text(this.call('tarn_last_error')), this.call('tarn_last_code'));
   }
   check(code) {
-    if (code !== 0) this.fail(code);
+    if (code !== 0) this.fail();
   }
 }
 
@@ -217,7 +218,7 @@ class Model {
   #engine;
   #handle;
   #dims;   // room for a shape
-  #feeds = new Map();
+  #metadata = null;
   #closed = false;
 
   constructor(engine, handle) {
@@ -236,7 +237,7 @@ class Model {
       const name = this.#engine.text(this.#engine.call(`tarn_${what}_name`, this.#handle, i));
       const dtype = this.#engine.call(`tarn_${what}_dtype`, this.#handle, i);
       const shape = this.#shape(this.#engine.call(`tarn_${what}_shape`, this.#handle, i, this.#dims, kMostDims));
-      infos.push(Object.freeze({ name, dtype: kTypes[dtype]?.[0] ?? (dtype === 7 ? 'string' : `type ${dtype}`), shape }));
+      infos.push(Object.freeze({ name, dtype: kTypes[dtype]?.[0] ?? (dtype === kString ? 'string' : `type ${dtype}`), shape }));
     }
     return infos;
   }
@@ -266,6 +267,15 @@ class Model {
     throw new TarnError(`input '${info.name}': ${count} elements do not say a shape; pass {data, shape} (${describe(info)})`, 3);
   }
 
+  // Writes the dims for the engine to read and gives how many elements they are of.
+  #place(info, shape) {
+    if (!Array.isArray(shape) || shape.length > kMostDims || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+      throw new TarnError(`input '${info.name}': [${shape ?? ''}] is no shape; it takes ${describe(info)}`, 3);
+    }
+    shape.forEach((dim, i) => this.#engine.view.setBigInt64(this.#dims + 8 * i, BigInt(dim), true));
+    return shape.reduce((product, dim) => product * dim, 1);
+  }
+
   /**
    * The engine's own memory of an input: what is written there is what the next run sees. Good until the next call.
    */
@@ -276,37 +286,52 @@ class Model {
     const type = Object.values(kTypes).find(([dtype]) => dtype === info.dtype)?.[1];
     if (!type) throw new TarnError(`input '${name}': ${info.dtype} has no typed array`, 12);
     shape ??= info.shape?.map((dim) => (dim < 0 ? 1 : dim));
-    if (!Array.isArray(shape) || shape.length > kMostDims || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
-      throw new TarnError(`input '${name}': [${shape ?? ''}] is no shape; it takes ${describe(info)}`, 3);
+    const count = this.#place(info, shape);
+    if (count * type.BYTES_PER_ELEMENT > 2 ** 31) {
+      throw new TarnError(`input '${name}': ${count} elements of ${info.dtype} are more than a browser gives`, 8);
     }
-    const count = shape.reduce((product, dim) => product * dim, 1);
-    const size = count * type.BYTES_PER_ELEMENT;
-    if (size > 2 ** 31) throw new TarnError(`input '${name}': ${size} bytes are more than a browser gives`, 8);
-    const key = shape.join();
-    let feed = this.#feeds.get(index);
-    if (feed?.key !== key) {
-      const at = feed && feed.room >= size ? feed.at : this.#engine.allocate(Math.max(size, 1));
-      shape.forEach((dim, i) => this.#engine.view.setBigInt64(this.#dims + 8 * i, BigInt(dim), true));
-      const number = Number(Object.keys(kTypes).find((key) => kTypes[key][0] === info.dtype));
-      const code = this.#engine.withTexts([info.name], (text) =>
-        this.#engine.call('tarn_set_input', this.#handle, text, number, this.#dims, shape.length, at, size));
-      if (code !== 0) {  // the engine goes on with what it had
-        if (at !== feed?.at) this.#engine.free(at);
-        this.#engine.fail(code);
-      }
-      if (feed && feed.at !== at) this.#engine.free(feed.at);
-      feed = { key, at, room: at === feed?.at ? feed.room : size };
-      this.#feeds.set(index, feed);
-    }
-    return new type(this.#engine.exports.memory.buffer, feed.at, count);
+    const at = this.#engine.call('tarn_input_buffer', this.#handle, index, this.#dims, shape.length, 0) >>> 0;
+    if (at === 0 && count > 0) this.#engine.fail();
+    return new type(this.#engine.exports.memory.buffer, at, count);
+  }
+
+  // Texts as UTF-8, or bytes.
+  #feedStrings(index, data, shape) {
+    const info = this.inputs[index];
+    const strings = data.map((one) => (isBytes(one) ? bytesOf(one) : new TextEncoder().encode(one)));
+    const count = this.#place(info, shape);
+    if (count !== strings.length) throw new TarnError(`input '${info.name}': ${strings.length} strings given for ${count} (${describe(info)})`, 3);
+    // Two tables, of addresses and lengths, and the bytes.
+    const at = this.#engine.allocate(8 * count + strings.reduce((total, one) => total + one.length, 1));
+    let end = at + 8 * count;
+    strings.forEach((one, i) => {
+      this.#engine.view.setUint32(at + 4 * i, end, true);
+      this.#engine.view.setUint32(at + 4 * (count + i), one.length, true);
+      this.#engine.bytes.set(one, end);
+      end += one.length;
+    });
+    const code = this.#engine.call('tarn_set_input_strings', this.#handle, index, this.#dims, shape.length, at, at + 4 * count);
+    this.#engine.free(at);
+    this.#engine.check(code);
   }
 
   #feed(name, value) {
-    const info = this.inputs[this.#indexOf(name)];
-    const data = ArrayBuffer.isView(value) || Array.isArray(value) ? value : value?.data;
-    if (!ArrayBuffer.isView(data) && !Array.isArray(data)) {
-      throw new TarnError(`input '${name}' takes a typed array, an array or {data, shape} (${describe(info)})`, 3);
+    const index = this.#indexOf(name);
+    const info = this.inputs[index];
+    const isList = (data) => ArrayBuffer.isView(data) || Array.isArray(data);
+    if (info.dtype === 'string') {
+      const isOne = (data) => typeof data === 'string' || isBytes(data);
+      const data = isOne(value) || Array.isArray(value) ? value : value?.data;
+      const list = isOne(data) ? [data] : data;
+      if (!Array.isArray(list) || !list.every(isOne)) {
+        throw new TarnError(`input '${name}' takes a string, bytes, an array of them or {data, shape} (${describe(info)})`, 3);
+      }
+      const shape = value.shape ? Array.from(value.shape) : isOne(data) && !(info.shape?.length > 0) ? [] : this.#shapeFor(info, list.length);
+      this.#feedStrings(index, list, shape);
+      return;
     }
+    const data = isList(value) ? value : value?.data;
+    if (!isList(data)) throw new TarnError(`input '${name}' takes a typed array, an array or {data, shape} (${describe(info)})`, 3);
     const buffer = this.buffer(name, value.shape ? Array.from(value.shape) : this.#shapeFor(info, data.length));
     if (buffer.length !== data.length) {
       throw new TarnError(`input '${name}': ${data.length} elements given for ${buffer.length} (${describe(info)})`, 3);
@@ -318,6 +343,15 @@ class Model {
     buffer.set(data);
   }
 
+  // Bytes of each string of an output.
+  #strings(index, count) {
+    return Array.from({ length: count }, (_, i) => {
+      const at = this.#engine.call('tarn_output_string', this.#handle, index, BigInt(i), this.#dims) >>> 0;
+      if (at === 0) this.#engine.fail();
+      return this.#engine.bytes.slice(at, at + this.#engine.view.getUint32(this.#dims, true));
+    });
+  }
+
   /** Runs the model. Inputs that are not named keep what they had. */
   run(inputs = {}, options = {}) {
     this.#open();
@@ -327,9 +361,14 @@ class Model {
     this.outputs.forEach((info, index) => {
       const dtype = this.#engine.call('tarn_output_dtype', this.#handle, index);
       const shape = this.#shape(this.#engine.call('tarn_output_shape', this.#handle, index, this.#dims, kMostDims));
+      const count = shape.reduce((product, dim) => product * dim, 1);
+      if (dtype === kString) {
+        const data = this.#strings(index, count);
+        outputs[info.name] = { data: options.bytes ? data : data.map((one) => new TextDecoder().decode(one)), shape, dtype: 'string' };
+        return;
+      }
       if (!kTypes[dtype]) throw new TarnError(`output '${info.name}': ${info.dtype} has no typed array`, 12);
       const [name, type] = kTypes[dtype];
-      const count = shape.reduce((product, dim) => product * dim, 1);
       const at = count === 0 ? 0 : this.#engine.call('tarn_output_data', this.#handle, index, 0) >>> 0;
       if (count > 0 && at === 0) this.#engine.fail();
       const view = new type(this.#engine.exports.memory.buffer, at, count);
@@ -353,9 +392,12 @@ class Model {
   /** What is told of the model in its file: author, licence, labels, mean … An empty object if nothing is. */
   get metadata() {
     this.#open();
-    if (!this.#engine.exports.tarn_wasm_metadata) return {};
-    const text = this.#engine.text(this.#engine.call('tarn_wasm_metadata', this.#handle));
-    return text ? JSON.parse(text) : {};
+    if (!this.#metadata) {
+      const at = this.#engine.call('tarn_wasm_metadata', this.#handle);
+      if (at === 0) this.#engine.fail();
+      this.#metadata = JSON.parse(this.#engine.text(at));
+    }
+    return this.#metadata;
   }
 
   /** Bytes of WebAssembly memory, the model's file included. */
@@ -369,7 +411,6 @@ class Model {
     if (this.#closed) return;
     this.#closed = true;
     this.#engine = null;  // the instance and its memory go with it
-    this.#feeds.clear();
   }
 }
 

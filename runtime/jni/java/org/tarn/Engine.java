@@ -165,7 +165,7 @@ public final class Engine implements AutoCloseable {
   }
 
   private Engine(String name, ByteBuffer memory, long handle) {
-    if (handle == 0) throw Native.error(TarnException.Code.UNKNOWN);
+    if (handle == 0) throw Native.error();
     this.name = name;
     this.memory = memory;
     this.handle = new AtomicLong(handle);
@@ -342,7 +342,7 @@ public final class Engine implements AutoCloseable {
     long engine = handle();
     checkHasRun(name);
     long bytes = Native.outputBytes(engine, index);
-    if (bytes < 0) throw Native.error(TarnException.Code.FAILED_PRECONDITION);
+    if (bytes < 0) throw Native.error();
     if (output.own == null || output.own.capacity() < bytes) output.own = allocate(bytes);
     boolean inPlace = output.bound == output.own && output.boundBytes == bytes;
     if (!inPlace) Native.check(Native.copyOutput(engine, index, output.own, 0, bytes));
@@ -398,7 +398,7 @@ public final class Engine implements AutoCloseable {
     byte[][] strings = new byte[(int) count][];
     for (int i = 0; i < count; ++i) {
       strings[i] = Native.outputString(engine, index, i);
-      if (strings[i] == null) throw Native.error(TarnException.Code.FAILED_PRECONDITION);
+      if (strings[i] == null) throw Native.error();
     }
     return strings;
   }
@@ -468,7 +468,7 @@ public final class Engine implements AutoCloseable {
   /** What was counted, in the lines of TensorFlow's StatSummarizer. */
   public synchronized String profile() {
     byte[] text = Native.profileText(handle());
-    if (text == null) throw Native.error(TarnException.Code.FAILED_PRECONDITION);
+    if (text == null) throw Native.error();
     return Native.text(text);
   }
 
@@ -507,13 +507,13 @@ public final class Engine implements AutoCloseable {
   // The library's error lists the names there are, the nearest first.
   private int findInput(String name) {
     int index = Native.findInput(handle(), Native.utf8(name));
-    if (index < 0) throw Native.error(TarnException.Code.NOT_FOUND);
+    if (index < 0) throw Native.error();
     return index;
   }
 
   private int findOutput(String name) {
     int index = Native.findOutput(handle(), Native.utf8(name));
-    if (index < 0) throw Native.error(TarnException.Code.NOT_FOUND);
+    if (index < 0) throw Native.error();
     return index;
   }
 

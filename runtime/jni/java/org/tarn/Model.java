@@ -31,7 +31,7 @@ public final class Model implements AutoCloseable {
   private final AtomicLong handle;
 
   private Model(String name, ByteBuffer bytes, long handle) {
-    if (handle == 0) throw Native.error(TarnException.Code.UNKNOWN);
+    if (handle == 0) throw Native.error();
     this.name = name;
     this.bytes = bytes;
     this.handle = new AtomicLong(handle);

@@ -127,6 +127,8 @@ final class Native {
 
   private static native byte[] lastError();
 
+  private static native int lastCode();
+
   static byte[] utf8(String text) {
     return text == null ? null : text.getBytes(UTF_8);
   }
@@ -136,8 +138,8 @@ final class Native {
   }
 
   /** The exception for the call of this thread that just failed. */
-  static TarnException error(TarnException.Code code) {
-    return new TarnException(code, lastErrorText());
+  static TarnException error() {
+    return new TarnException(TarnException.Code.of(lastCode()), lastErrorText());
   }
 
   static String lastErrorText() {
@@ -145,6 +147,6 @@ final class Native {
   }
 
   static void check(int code) {
-    if (code != 0) throw error(TarnException.Code.of(code));
+    if (code != 0) throw error();
   }
 }
