@@ -4,6 +4,10 @@
 #include <bit>
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 namespace tarn {
 namespace {
 
@@ -53,7 +57,9 @@ uint32_t crc32c_portable(std::string_view bytes, uint32_t crc) {
 #if defined(__x86_64__)
 
 bool crc32c_has_hardware() {
-  return __builtin_cpu_supports("sse4.2") != 0;
+  constexpr uint32_t kSse42 = 1u << 20;  // of leaf 1's ecx; __builtin_cpu_supports is 6 KB (ops/kernels/isa.cc)
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & kSse42) != 0;
 }
 
 __attribute__((target("sse4.2"))) uint32_t crc32c_hardware(std::string_view bytes, uint32_t crc) {

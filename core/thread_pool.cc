@@ -1,9 +1,10 @@
 #include "core/thread_pool.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -45,9 +46,14 @@ struct ThreadPool::State {
   int pending = 0;
   bool stop = false;
   Work work;  // of this round
-  std::vector<std::thread> workers;
+  struct Worker {
+    State* state;
+    int index;
+    pthread_t thread;
+  };
+  std::vector<Worker> workers;
 
-  void worker(int index) {
+  void run_worker(int index) {
     uint64_t seen = 0;
     std::unique_lock lock(mutex);
     while (true) {
@@ -68,16 +74,20 @@ ThreadPool::ThreadPool(int threads, const StopSignal* stop)
       stop_(stop) {
   if (threads_ == 1) return;
   state_ = std::make_unique<State>();
-  state_->workers.reserve(static_cast<size_t>(threads_));
-#ifdef __cpp_exceptions
-  try {
-#endif
-    for (int i = 1; i < threads_; ++i) state_->workers.emplace_back([state = state_.get(), i] { state->worker(i); });
-#ifdef __cpp_exceptions
-  } catch (const std::system_error&) {
-    threads_ = static_cast<int>(state_->workers.size()) + 1;  // as many as the system gives
+  state_->workers.reserve(static_cast<size_t>(threads_));  // workers do not move
+  // std::thread throws where the system gives no more, and what catches it brings the tables of all code that it
+  // passes.
+  auto entry = [](void* argument) -> void* {
+    auto* worker = static_cast<State::Worker*>(argument);
+    worker->state->run_worker(worker->index);
+    return nullptr;
+  };
+  for (int i = 1; i < threads_; ++i) {
+    State::Worker& worker = state_->workers.emplace_back(State::Worker{state_.get(), i, {}});
+    if (pthread_create(&worker.thread, nullptr, entry, &worker) == 0) continue;
+    state_->workers.pop_back();
+    threads_ = i;  // as many as the system gives
   }
-#endif
 }
 
 ThreadPool::~ThreadPool() {
@@ -87,7 +97,7 @@ ThreadPool::~ThreadPool() {
     state_->stop = true;
   }
   state_->wake.notify_all();
-  for (std::thread& worker : state_->workers) worker.join();
+  for (const State::Worker& worker : state_->workers) pthread_join(worker.thread, nullptr);
 }
 
 void ThreadPool::run(int64_t n, int64_t min_range, int64_t piece, Function function, const void* context) {

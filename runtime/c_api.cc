@@ -80,7 +80,13 @@ Result<tarn::EngineOptions> to_options(const tarn_options* given) {
     return tarn::unimplemented("tarn_options has a field set at byte ", i, " that this library (version ",
                                TARN_C_API_VERSION, " of the C API) does not know");
   }
-  TARN_ASSIGN_OR_RETURN(result.custom_ops, tarn::c_api::make_custom_ops(options.custom_ops, options.custom_op_count));
+  if (options.custom_op_count != 0) {
+#ifdef __ELF__  // else it is not weak
+    if (tarn::c_api::make_custom_ops == nullptr)
+      return tarn::invalid_argument("tarn_options.custom_ops: ops that call no tarn_op_ function can compute nothing");
+#endif
+    TARN_ASSIGN_OR_RETURN(result.custom_ops, tarn::c_api::make_custom_ops(options.custom_ops, options.custom_op_count));
+  }
   TARN_ASSIGN_OR_RETURN(result.threads, tarn::c_api::engine_threads(options.threads));
   if (options.input_names != nullptr) result.inputs = tarn::str_split(options.input_names, ',', true);
   if (options.output_names != nullptr) result.outputs = tarn::str_split(options.output_names, ',', true);

@@ -118,7 +118,12 @@ class EngineState : public Handled {
 };
 
 // c_api_ops.cc: ops of the app's own. Errors name the op and what is wrong with it.
-Result<std::vector<std::shared_ptr<const CustomOp>>> make_custom_ops(const tarn_custom_op* const* ops, int count);
+// Weak: an app whose own ops call the functions beside it links it, another does not.
+#ifdef __ELF__
+[[gnu::weak]]
+#endif
+Result<std::vector<std::shared_ptr<const CustomOp>>>
+make_custom_ops(const tarn_custom_op* const* ops, int count);
 
 // EngineOptions::threads of what an app asks for.
 Result<int> engine_threads(int threads);

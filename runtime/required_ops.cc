@@ -132,6 +132,7 @@ class RequiredOpsFinder {
     NodeTypes types;
     std::vector<InputInfo> inputs(source.inputs(node).size());
     TARN_RETURN_IF_ERROR(op.schema.resolve(source.name(node), attrs, inputs, {}, types));
+    if (attrs.get_or<std::string>("data_format", "").starts_with("NC")) found_.has_channels_first_ = true;
     for (RequiredOp::Types& entry : required.types) {
       const AttrValue& value = *attrs.find(entry.attr);
       std::vector<DType> dtypes =
@@ -167,6 +168,7 @@ RequiredOp& RequiredOps::entry(const OpRegistry::Op& op) {
 void RequiredOps::add(const RequiredOps& other) {
   calls_functions_ = calls_functions_ || other.calls_functions_;
   has_control_flow_ = has_control_flow_ || other.has_control_flow_;
+  has_channels_first_ = has_channels_first_ || other.has_channels_first_;
   for (const RequiredOp& op : other.ops_) {
     auto at = std::lower_bound(ops_.begin(), ops_.end(), op.op,
                                [](const RequiredOp& a, const std::string& name) { return a.op < name; });
@@ -192,6 +194,7 @@ std::string list_text(const RequiredOps& ops) {
   std::string text;
   if (ops.calls_functions()) text += "@functions\n";
   if (ops.calls_functions() || ops.has_control_flow()) text += "@control_flow\n";  // which calls may become
+  if (ops.has_channels_first()) text += "@channels_first\n";
   for (const RequiredOp& op : ops.ops()) {
     text += op.op;
     for (const RequiredOp::Types& types : op.types) {

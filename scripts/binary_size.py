@@ -4,7 +4,8 @@
   scripts/binary_size.py --digits=out/optimized.pb --photos=inception_v3.pb,mobilenet.pb [--out=docs/binary_size.md]
 
 Builds tests/size/lean_runner for the ops of the digit model, for those of the photo models, and for every op; for
-x86-64 and, where Debian's cross compiler is there, aarch64. Needs build/release/bin/print_required_ops.
+x86-64 and, where Debian's cross compiler is there, aarch64. Each a second time without link-time optimization, which
+mixes what the tables of layers and files tell apart. Needs build/release/bin/print_required_ops.
 """
 import argparse
 import collections
@@ -34,11 +35,12 @@ def run(command, **options):
 class Build:
     """A lean build in `folder` for the ops of `models` (GraphDefs or lists; none: every op)."""
 
-    def __init__(self, folder, models, architecture="x86-64", print_required_ops=None, jobs=None):
+    def __init__(self, folder, models, architecture="x86-64", print_required_ops=None, jobs=None, whole_program=True):
         self.folder = pathlib.Path(folder)
         self.toolchain = TOOLCHAINS[architecture]
         run(["cmake", "--preset", "lean", "-B", self.folder, "-DTARN_OPS_FROM=" + ";".join(map(str, models)),
-             f"-DTARN_PRINT_REQUIRED_OPS={print_required_ops or ''}"] + self.toolchain["cmake"])
+             f"-DTARN_PRINT_REQUIRED_OPS={print_required_ops or ''}",
+             f"-DCMAKE_INTERPROCEDURAL_OPTIMIZATION={'ON' if whole_program else 'OFF'}"] + self.toolchain["cmake"])
         run(["cmake", "--build", self.folder, "--target", "lean_runner", "lean_runner_static"] +
             (["-j", jobs] if jobs else ["-j"]))
 
@@ -94,8 +96,8 @@ def table(head, rows):
     return "\n".join(lines) + "\n"
 
 
-def page(builds, command):
-    """`builds`: {(program, architecture): Build}."""
+def page(builds, apart, command):
+    """`builds`: {(program, architecture): Build}; `apart`: the same without link-time optimization."""
     programs = list(dict.fromkeys(name for name, _ in builds))
     architectures = list(dict.fromkeys(architecture for _, architecture in builds))
     text = (REPOSITORY / "scripts" / "binary_size_head.md").read_text().replace("{command}", command)
@@ -103,14 +105,14 @@ def page(builds, command):
     rows = [[name] + [builds[name, a].stripped_bytes() for a in architectures] +
             [builds[name, a].stripped_bytes(static=True) for a in architectures] for name in programs]
     text += table(head, rows)
-    text += "\n## Layers\n\n`lean_runner` with the system's libstdc++:\n\n"
+    text += "\n## Layers\n\n`lean_runner` with the system's libstdc++, built without link-time optimization:\n\n"
     keys = list(builds)
-    layers = {key: by_layer(builds[key].parts()) for key in keys}
+    layers = {key: by_layer(apart[key].parts()) for key in keys}
     text += table(["layer"] + [f"{name}, {a}" for name, a in keys],
                   [[layer] + [layers[key][layer] for key in keys] for layer in LAYERS if any(layers[k][layer] for k in keys)])
     first = architectures[0]
     for name in programs:
-        parts = builds[name, first].parts()
+        parts = apart[name, first].parts()
         for layer, what in (("ops", "Files of `ops/`"), ("kernels", "Files of `ops/kernels/`")):
             found = sorted(((size, file) for (where, file), size in parts.items() if where == layer), reverse=True)
             text += f"\n## {what}: {name}, {first}\n\n"
@@ -130,16 +132,18 @@ def main():
     programs = {"digit model": arguments.digits.split(","), "Inception v3 and MobileNet": arguments.photos.split(","),
                 "every op": []}
     programs = {name: [pathlib.Path(model).resolve() for model in models] for name, models in programs.items()}
-    builds = {}
+    builds, apart = {}, {}
     for architecture, toolchain in TOOLCHAINS.items():
         if shutil.which(toolchain["strip"]) is None:
             print(f"binary_size: no {toolchain['strip']}: {architecture} is left out", file=sys.stderr)
             continue
         for name, models in programs.items():
             folder = (REPOSITORY / arguments.build / f"{architecture}-{name.replace(' ', '_')}").resolve()
-            builds[name, architecture] = Build(folder, models, architecture, arguments.print_required_ops, arguments.jobs)
+            options = (models, architecture, arguments.print_required_ops, arguments.jobs)
+            builds[name, architecture] = Build(folder, *options)
+            apart[name, architecture] = Build(folder.with_name(folder.name + "-apart"), *options, whole_program=False)
     command = "scripts/binary_size.py --digits=out/optimized.pb --photos=inception_v3.pb,mobilenet_v1.pb"
-    (REPOSITORY / arguments.out).write_text(page(builds, command))
+    (REPOSITORY / arguments.out).write_text(page(builds, apart, command))
 
 
 if __name__ == "__main__":

@@ -29,14 +29,11 @@
 #define TARN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
-// Of loops whose turns share nothing that registers hold, and of what edges alone need: a build for size leaves the
-// ones loops and the others functions.
+// Of loops whose turns share nothing that registers hold: a build for size leaves them loops.
 #ifdef __OPTIMIZE_SIZE__
 #define TARN_UNROLL_FOR_SPEED
-#define TARN_INLINE_FOR_SPEED static __attribute__((noinline, unused)) TARN_TARGET
 #else
 #define TARN_UNROLL_FOR_SPEED TARN_UNROLL
-#define TARN_INLINE_FOR_SPEED TARN_INLINE
 #endif
 
 #define TARN_FLAVOR_F64 1

@@ -1,25 +1,46 @@
 #include "ops/kernels/isa.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "core/strings.h"
 
 namespace tarn::kernels {
 
-bool isa_available([[maybe_unused]] Isa isa) {
 #if defined(__x86_64__)
-  // The compiler's cpuid helper also asks xgetbv whether the system saves the wide registers.
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == Isa::kAvx2) return avx2;
-  if (isa == Isa::kAvx512) {
-    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  }
-#endif
+
+// Asked here: what the compiler's __builtin_cpu_supports links knows every processor by name, which is 6 KB.
+static bool processor_has(Isa isa) {
+  constexpr uint32_t kFma = 1u << 12, kOsSavesRegisters = 1u << 27;                                   // leaf 1, ecx
+  constexpr uint32_t kAvx2 = 1u << 5, kF = 1u << 16, kDq = 1u << 17, kBw = 1u << 30, kVl = 1u << 31;  // leaf 7, ebx
+  constexpr uint32_t kYmm = 0x06, kZmm = 0xe6;  // of XCR0: whose registers the system saves
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & kFma) == 0 || (c & kOsSavesRegisters) == 0) return false;
+  uint32_t saved = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  const uint32_t needed = isa == Isa::kAvx512 ? kAvx2 | kF | kDq | kBw | kVl : kAvx2;
+  const uint32_t registers = isa == Isa::kAvx512 ? kZmm : kYmm;
+  return (b & needed) == needed && (saved & registers) == registers;
+}
+
+bool isa_available(Isa isa) {
+  return isa == Isa::kPortable || processor_has(isa);
+}
+
+#else
+
+bool isa_available(Isa isa) {
   return isa == Isa::kPortable;
 }
+
+#endif
 
 const char* isa_name(Isa isa) {
   switch (isa) {

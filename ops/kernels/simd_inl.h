@@ -112,14 +112,14 @@ TARN_INLINE V sqrt(V a) {
   }
   return a;
 }
-TARN_INLINE_FOR_SPEED V load_partial(const T* p, int64_t n) {
+TARN_INLINE V load_partial(const T* p, int64_t n) {
   V v{};
   for (int lane = 0; lane < kWidth; ++lane) {
     if (lane < n) v[lane] = p[lane];
   }
   return v;
 }
-TARN_INLINE_FOR_SPEED void store_partial(T* p, V v, int64_t n) {
+TARN_INLINE void store_partial(T* p, V v, int64_t n) {
   for (int lane = 0; lane < kWidth; ++lane) {
     if (lane < n) p[lane] = v[lane];
   }

@@ -98,6 +98,20 @@ TEST(RequiredOps, AddUpOverModels) {
   EXPECT_EQ(both.ops()[2].nodes, 2);
 }
 
+TEST(RequiredOps, SayWhetherChannelsComeFirst) {
+  constexpr std::string_view kHead = "x: f32[1,4,8,8] = Placeholder\n";
+  constexpr std::string_view kOps = "MaxPool T=float\nPlaceholder dtype=float\n";
+
+  EXPECT_EQ(list_of(str_cat(kHead,
+                            "y: f32[1,4,4,4] = MaxPool(x) {ksize=[1, 1, 2, 2], strides=[1, 1, 2, 2], "
+                            "padding=\"VALID\", data_format=\"NCHW\"}\n")),
+            str_cat("@channels_first\n", kOps));
+  EXPECT_EQ(list_of(str_cat(kHead,
+                            "y: f32[1,2,4,8] = MaxPool(x) {ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], "
+                            "padding=\"VALID\"}\n")),
+            kOps);
+}
+
 TEST(RequiredOps, AreEachNeeded) {
   std::string bytes = testing::frozen_convnet_bytes({}, 7);
   Result<RequiredOps> required = required_of(bytes);
