@@ -115,7 +115,7 @@ TEST(CApiFiles, PicturesAndFilesAreNotTheEngines) {  // H141 to H143, H149: no p
 }
 
 // Whether `work` is true in a process of its own.
-bool holds_in_child(const std::function<bool()>& work) {
+[[maybe_unused]] bool holds_in_child(const std::function<bool()>& work) {
   pid_t child = fork();
   if (child == 0) _exit(work() ? 0 : 1);
   int status = 0;
