@@ -36,7 +36,7 @@ async function loadOwn(file) {
   return { model: await load(await file.arrayBuffer(), engine('photos/')) };
 }
 
-const tabs = ['digits', 'photos'];
+const tabs = ['digits', 'photos'].filter((tab) => !element(`tab-${tab}`).hidden);
 function select(name, focus) {
   for (const tab of tabs) {
     const isSelected = tab === name;
@@ -55,7 +55,7 @@ tabs.forEach((tab, i) => {
     if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') select(tabs[(i + 1) % tabs.length], true);
   });
 });
-if (location.hash === '#photos') select('photos');
+if (location.hash === '#photos' && tabs.includes('photos')) select('photos');
 
 globalThis.tarnDemo = startDigits(loadDigits);
 globalThis.tarnPhotos = startPhotos(loadPhotos, loadOwn);

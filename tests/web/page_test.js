@@ -226,6 +226,7 @@ test('tells screen readers what everything is', async () => {
     'list: How likely each digit is', 'image: What the network sees: nothing yet'].filter((one) => kHasPhotos || one !== 'tab: Photos')) {
     assert.ok(found.includes(expected), `no '${expected}'`);
   }
+  assert.equal(found.includes('tab: Photos'), kHasPhotos);
   assert.ok(nodes.some((node) => node.role?.value === 'status' && node.properties.some(({ name, value }) => name === 'live' && value.value === 'polite')));
   for (const node of nodes) {
     if (['button', 'tab', 'textbox', 'application'].includes(node.role?.value)) assert.ok(node.name.value, `a ${node.role.value} without a name`);
