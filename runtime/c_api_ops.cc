@@ -140,9 +140,10 @@ std::unique_ptr<Kernel> Op::make_kernel() const {
 
 Result<std::vector<std::shared_ptr<const CustomOp>>> make_custom_ops(const tarn_custom_op* const* ops, int count) {
   std::vector<std::shared_ptr<const CustomOp>> made;
-  if (count < 0 || (count > 0 && ops == nullptr))
+  if (count < 0 || (count > 0 && ops == nullptr)) {
     return invalid_argument("tarn_options.custom_ops: ", count, " of them, at ",
                             ops == nullptr ? "NULL" : "an address");
+  }
   Problems problems;
   for (int i = 0; i < count; ++i) {
     auto here = [&](const auto&... what) { return invalid_argument("tarn_options.custom_ops[", i, "]", what...); };

@@ -25,9 +25,10 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].name == without_zero(name)) return static_cast<int>(i);
   }
-  std::vector<std::string> names;
+  std::vector<std::string> names, shown;
+  names.reserve(tensors.size());
+  shown.reserve(tensors.size());
   for (const EngineTensorInfo& tensor : tensors) names.push_back(tensor.name);
-  std::vector<std::string> shown;
   for (const std::string& other : names) shown.push_back(quoted(other));
   return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ",
                    str_join(shown), ")");

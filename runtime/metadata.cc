@@ -28,6 +28,7 @@ std::vector<MetadataField> fields_of(const Record& record) {
 template <class Record>
 std::vector<std::string> names_of(const std::vector<Record>& records) {
   std::vector<std::string> names;
+  names.reserve(records.size());
   for (const Record& record : records) names.push_back(record.name);
   return names;
 }

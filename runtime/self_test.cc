@@ -135,9 +135,10 @@ Status feed(EngineContext& context, const SelfTest& test) {
 
 Result<SelfTestReport> run(const std::shared_ptr<const Engine>& engine, const SelfTest& test) {
   TARN_ASSIGN_OR_RETURN(uint32_t checksum, constants_checksum(engine->graph()));
-  if (checksum != test.constants_crc32c)
+  if (checksum != test.constants_crc32c) {
     return internal_error("the constants are not those that it was made with: their CRC-32C is ", checksum,
                           ", expected ", test.constants_crc32c);
+  }
   EngineContext context(engine);
   TARN_RETURN_IF_ERROR(feed(context, test));
   TARN_RETURN_IF_ERROR(context.run());
