@@ -2,16 +2,8 @@
 #include <string.h>
 
 #include "runtime/c_api.h"
+#include "tests/runtime/c_api_checks.h"
 #include "tests/runtime/c_api_in_c.h"
-
-#define CHECK(condition)               \
-  do {                                 \
-    if (!(condition)) return __LINE__; \
-  } while (0)
-
-static int said(const char* part) {
-  return strstr(tarn_last_error(), part) != NULL;
-}
 
 static const int64_t kTwoRows[2] = {2, 3}, kOneRow[2] = {1, 3};
 

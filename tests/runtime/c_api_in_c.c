@@ -4,15 +4,7 @@
 #include <string.h>
 
 #include "runtime/c_api.h"
-
-#define CHECK(condition)               \
-  do {                                 \
-    if (!(condition)) return __LINE__; \
-  } while (0)
-
-static int said(const char* part) {
-  return strstr(tarn_last_error(), part) != NULL;
-}
+#include "tests/runtime/c_api_checks.h"
 
 static const tarn_options kTwoOutputs = {
     .struct_size = sizeof(tarn_options), .threads = 1, .input_names = "x", .output_names = "y,z"};

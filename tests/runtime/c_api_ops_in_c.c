@@ -3,16 +3,8 @@
 #include <string.h>
 
 #include "runtime/c_api.h"
+#include "tests/runtime/c_api_checks.h"
 #include "tests/runtime/c_api_in_c.h"
-
-#define CHECK(condition)               \
-  do {                                 \
-    if (!(condition)) return __LINE__; \
-  } while (0)
-
-static int said(const char* part) {
-  return strstr(tarn_last_error(), part) != NULL;
-}
 
 enum { kMostDims = 8 };
 

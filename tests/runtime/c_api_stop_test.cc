@@ -15,8 +15,8 @@
 namespace tarn {
 namespace {
 
-// Of a thread that is told to stop, until it has: a tenth or less of what is left of these runs, however slow or busy the
-// machine. How soon it is in milliseconds bench/stop_bench.cc has.
+// Of a thread that is told to stop, until it has: a tenth or less of what is left of these runs, however slow or busy
+// the machine. How soon it is in milliseconds bench/stop_bench.cc has.
 constexpr int64_t kMostCpuNs = 100'000'000;
 
 int64_t cpu_ns(clockid_t clock) {
@@ -56,18 +56,7 @@ y: f32[3,3500,3500] = BatchMatMulV2(a, a)
 x: f64[20000000] = Placeholder
 y: f64[20000000] = Pow(x, x)
 )"},
-                                                {"Loop", R"(
-zero: i32[] = 0
-always: bool[] = true
-i_enter = Enter(zero) {frame_name="endless"}
-always_enter = Enter(always) {frame_name="endless", is_constant=true}
-i = Merge(i_enter, i_next)
-cond = LoopCond(always_enter)
-i_switch = Switch(i, cond)
-i_body = Identity(i_switch:1)
-i_next = NextIteration(i_body)
-i_exit = Exit(i_switch)
-)"}};
+                                                {"Loop", std::string(testing::kEndlessLoop)}};
   return models;
 }
 

@@ -89,18 +89,7 @@ y: str[?] = StringJoin(x, tail)
 }
 
 TEST(CApi, LimitsHold) {
-  std::string endless = testing::model_bytes(R"(
-zero: i32[] = 0
-always: bool[] = true
-i_enter = Enter(zero) {frame_name="endless"}
-always_enter = Enter(always) {frame_name="endless", is_constant=true}
-i = Merge(i_enter, i_next)
-cond = LoopCond(always_enter)
-i_switch = Switch(i, cond)
-i_body = Identity(i_switch:1)
-i_next = NextIteration(i_body)
-i_exit = Exit(i_switch)
-)");
+  std::string endless = testing::model_bytes(testing::kEndlessLoop);
   EXPECT_EQ(c_api_limits_hold(model().data(), model().size(), endless.data(), endless.size()), 0) << tarn_last_error();
 }
 

@@ -361,32 +361,19 @@ TEST(Loops, KnowShapesThatStayTheSame) {
   }
 }
 
-// --- limits
-// -----------------------------------------------------------------------------------------------------------
-constexpr std::string_view kEndless = R"(
-zero: i32[] = 0
-always: bool[] = true
-i_enter = Enter(zero) {frame_name="endless"}
-always_enter = Enter(always) {frame_name="endless", is_constant=true}
-i = Merge(i_enter, i_next)
-cond = LoopCond(always_enter)
-i_switch = Switch(i, cond)
-i_body = Identity(i_switch:1)
-i_next = NextIteration(i_body)
-i_exit = Exit(i_switch)
-)";
+// --- limits ---
 
 TEST(LoopLimits, EndlessLoopsEndWithAnErrorThatNamesThem) {  // B38
   std::string expected =
       "the loop of frame 'endless': it does not end after 5000 iterations, the most that are allowed";
-  EXPECT_EQ(session_run(kEndless, {}, {"i_exit"}, {.most_iterations = 5000}), expected);
-  EXPECT_EQ(engine_run(kEndless, {}, {"i_exit"}, {.most_iterations = 5000}), expected);
+  EXPECT_EQ(session_run(testing::kEndlessLoop, {}, {"i_exit"}, {.most_iterations = 5000}), expected);
+  EXPECT_EQ(engine_run(testing::kEndlessLoop, {}, {"i_exit"}, {.most_iterations = 5000}), expected);
 }
 
 TEST(LoopLimits, ARunMayHaveADeadline) {
-  std::string message = session_run(kEndless, {}, {"i_exit"}, {.timeout_ms = 20});
+  std::string message = session_run(testing::kEndlessLoop, {}, {"i_exit"}, {.timeout_ms = 20});
   EXPECT_TRUE(message.starts_with("the run has not ended after 20 ms; it is at ")) << message;
-  message = engine_run(kEndless, {}, {"i_exit"}, {.timeout_ms = 20});
+  message = engine_run(testing::kEndlessLoop, {}, {"i_exit"}, {.timeout_ms = 20});
   EXPECT_TRUE(message.starts_with("the run has not ended after 20 ms; it is at ")) << message;
 }
 

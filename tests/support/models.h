@@ -21,6 +21,20 @@ struct ConvnetShape {
 };
 std::string frozen_convnet_bytes(const ConvnetShape& shape, uint32_t seed);
 
+// In Tarn's text form: i_exit counts the rounds of a loop that never ends.
+constexpr std::string_view kEndlessLoop = R"(
+zero: i32[] = 0
+always: bool[] = true
+i_enter = Enter(zero) {frame_name="endless"}
+always_enter = Enter(always) {frame_name="endless", is_constant=true}
+i = Merge(i_enter, i_next)
+cond = LoopCond(always_enter)
+i_switch = Switch(i, cond)
+i_body = Identity(i_switch:1)
+i_next = NextIteration(i_body)
+i_exit = Exit(i_switch)
+)";
+
 // Uniform in [-1, 1).
 Tensor random_floats(const Shape& shape, uint32_t seed);
 
