@@ -160,7 +160,6 @@ TEST_P(Stops, FreeingAnEngineEndsItsRunAndWaitsForIt) {
     ASSERT_NE(engine, nullptr);
     Stopped stopped = run_and_stop(engine, [&] { tarn_engine_free(engine); });
     EXPECT_EQ(stopped.code, TARN_CANCELLED) << model.name << ": " << stopped.text;
-    EXPECT_LT(stopped.cpu_ns, kMostCpuNs) << model.name;  // with giving back the memory
     EXPECT_EQ(tarn_run(engine), TARN_INVALID_ARGUMENT);
   }
 }
