@@ -6,6 +6,7 @@
 #include "graph/graph_io.h"
 #include "graph/session.h"
 #include "runtime/engine.h"
+#include "tests/support/sanitized.h"
 
 namespace tarn {
 namespace {
@@ -541,7 +542,7 @@ TEST(FunctionErrors, CallsThatGiveEachOtherTheirArgumentsAreNamed) {
 TEST(Functions, LongChainsOfCallsThatGiveBackWhatTheyGetAreFollowedOnce) {
   FunctionText same{"same", {"x"}, "", {{"y", "x"}}};
   std::string text = placeholder("x");
-  constexpr int kCount = 20'000;
+  constexpr int kCount = testing::when_sanitized(4'000, 20'000);
   for (int i = 0; i < kCount; ++i) {
     str_append(text, call(str_cat("c", i), "same", {i == 0 ? "x" : str_cat("c", i - 1)}));
     if (i % 2 == 0) continue;

@@ -13,6 +13,7 @@
 #include "runtime/engine.h"
 #include "tests/support/file_faults.h"
 #include "tests/support/models.h"
+#include "tests/support/sanitized.h"
 
 #if defined(TARN_SANITIZED)
 constexpr bool kSanitized = true;
@@ -55,7 +56,7 @@ std::string chain_bytes(int length, bool is_reversed) {
 }
 
 TEST(LargeGraphs, AChainOf100000NodesRunsOnASmallStack) {  // A11
-  constexpr int kLength = 100'000;
+  constexpr int kLength = testing::when_sanitized(20'000, 100'000);
   Tensor x = testing::random_floats({4}, 1);
   const std::string last = str_cat("n", kLength);
   for (bool is_reversed : {false, true}) {  // against the order of the data: the worst for what goes by the file
