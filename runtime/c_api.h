@@ -156,7 +156,8 @@ TARN_API tarn_engine* tarn_engine_load_memory(const void* bytes, size_t size, co
 /* Another engine on the same model, options, compiled programs and packed weights, with memory of its own. */
 TARN_API tarn_engine* tarn_engine_clone(const tarn_engine* engine);
 /* NULL is fine. A run that is under way in another thread is cancelled (a self-test is not) and waited for, so that
- * afterwards nothing looks at memory of yours. From within a run (a custom op) it is an error and frees nothing. */
+ * afterwards nothing looks at memory of yours, and the engine's is given back. From within a run (a custom op) it is an
+ * error and frees nothing. */
 TARN_API void tarn_engine_free(tarn_engine* engine);
 /* The model of an engine, as one more handle: free it. */
 TARN_API tarn_model* tarn_engine_model(const tarn_engine* engine);
