@@ -11,8 +11,9 @@ if(TARN_SANITIZE)
   add_compile_definitions(_GLIBCXX_ASSERTIONS TARN_SANITIZED=1)
 endif()
 
-# For the folders added after it, which hand graphs about and compute little: all checks, in a third of the compiler's time
-# (graph/freeze.cc: 9 s, with -O1 24 s).
+# For the folders and targets added after it, which hand tensors and graphs about and compute little: the compiler takes a
+# third of the time (graph/freeze.cc: 9 s, with -O1 24 s). All checks but one: only when it optimizes does gcc know the
+# sizes of objects (-fsanitize=object-size).
 macro(tarn_sanitizers_compile_soon)
   if(TARN_SANITIZE)
     add_compile_options(-O0)

@@ -1,5 +1,5 @@
-// Every bad node in a session, in the engine and through the passes; its inputs as constants, as feeds, and with dims
-// or ranks that only the run knows. What is wrong is an error that names the node, and nothing is left of it.
+// Every bad node in a session and in the engine; its inputs as constants, as feeds, and with dims or ranks that only
+// the run knows. What is wrong is an error that names the node, and nothing is left of it.
 #include <gtest/gtest.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -10,138 +10,32 @@
 #include <fstream>
 #include <optional>
 
-#include "graph/all_ops.h"
-#include "graph/freeze.h"
-#include "graph/graph_def.h"
 #include "graph/graph_io.h"
 #include "graph/session.h"
-#include "graph/tensor_proto.h"
 #include "graph/text.h"
-#include "passes/support/pass_manager.h"
 #include "runtime/engine.h"
-#include "tests/regression/bad_operators.h"
+#include "tests/support/bad_operators.h"
 #include "tests/support/models.h"
 #include "tests/support/tensors.h"
 
 namespace tarn {
 namespace {
 
+using testing::bad_model;
+using testing::BadModel;
 using testing::BadOperator;
+using testing::expect_value;
+using testing::Known;
+using testing::label;
+using testing::run_session;
 using Feeds = std::vector<Session::Feed>;
 
-// How the inputs of the bad node come about.
-enum class Known { kConstants, kFeeds, kRanks, kNothing };
-
-struct Model {
-  std::string bytes;
-  Feeds feeds;
-};
-
-class ModelWriter {
- public:
-  ModelWriter(const BadOperator& bad, Known known) : known_(known) {
-    std::vector<Tensor> inputs;
-    for (const std::string& text : bad.inputs) {
-      Result<Tensor> tensor = tensor_from_text(text);
-      EXPECT_TRUE(tensor.ok()) << tensor.status().to_string();
-      inputs.push_back(tensor.ok() ? *tensor : Tensor::scalar<float>(0));
-    }
-    pb::NodeDef node;
-    node.set_name("y");
-    node.set_op(bad.op);
-    for (size_t i = 0; i < inputs.size(); ++i) node.add_input(add_input(str_cat("x", i), inputs[i]));
-    set_attrs(bad, inputs, node);
-    *def_.add_node() = node;
-    model_.bytes = serialize(def_);
-  }
-
-  Model take() { return std::move(model_); }
-
- private:
-  std::string add_input(const std::string& name, const Tensor& value) {
-    switch (known_) {
-      case Known::kConstants: return add_constant(name, value);
-      case Known::kFeeds: return add_feed(name, value);
-      case Known::kRanks:
-      case Known::kNothing: break;
-    }
-    // Of the rank that as many sizes say, which come as a feed, or which come out of one that may have any length.
-    Result<Tensor> flat = value.reshaped({value.element_count()});
-    std::string data = add_feed(name + "_flat", *flat);
-    std::string sizes = add_feed(name + "_sizes", Tensor::vector<int64_t>(value.shape().dims()));
-    if (known_ == Known::kNothing) {
-      pb::NodeDef* slice = add_node(name + "_some", "Slice", {{"T", DType::kInt64}, {"Index", DType::kInt32}});
-      slice->add_input(sizes);
-      slice->add_input(add_feed(name + "_begin", Tensor::from<int32_t>({1}, {0})));
-      slice->add_input(add_feed(name + "_size", Tensor::from<int32_t>({1}, {value.shape().rank()})));
-      sizes = slice->name();
-    }
-    pb::NodeDef* reshape = add_node(name, "Reshape", {{"T", value.dtype()}, {"Tshape", DType::kInt64}});
-    reshape->add_input(data);
-    reshape->add_input(sizes);
-    return name;
-  }
-
-  std::string add_constant(const std::string& name, const Tensor& value) {
-    add_node(name, "Const", {{"dtype", value.dtype()}, {"value", value}});
-    return name;
-  }
-
-  std::string add_feed(const std::string& name, const Tensor& value) {
-    add_node(name, "Placeholder", {{"dtype", value.dtype()}, {"shape", Shape::unknown()}});
-    model_.feeds.emplace_back(name, value);
-    return name;
-  }
-
-  pb::NodeDef* add_node(const std::string& name, const std::string& op,
-                        std::initializer_list<std::pair<const char*, AttrValue>> attrs) {
-    pb::NodeDef* node = def_.add_node();
-    node->set_name(name);
-    node->set_op(op);
-    for (const auto& [attr, value] : attrs) (*node->mutable_attr())[attr] = attr_to_proto(value);
-    return node;
-  }
-
-  // As the table says; beside these, types and counts as the inputs have them.
-  static void set_attrs(const BadOperator& bad, const std::vector<Tensor>& inputs, pb::NodeDef& node) {
-    static const OpRegistry kNoOps{std::span<const OpDef* const>()};
-    Result<Graph> graph =
-        graph_from_text(str_cat("y = ", bad.op, " {", bad.attrs, "}\n"), {.allow_unknown_ops = true, .ops = &kNoOps});
-    ASSERT_TRUE(graph.ok()) << graph.status().to_string();
-    AttrMap attrs = graph->node(0).attrs;
-    const OpRegistry::Op* op = all_ops().find(bad.op);
-    if (op != nullptr) {
-      const std::vector<ArgSpec>& args = op->schema.inputs();
-      size_t next = 0;
-      for (const ArgSpec& arg : args) {
-        size_t count = arg.number_attr.empty() ? 1 : inputs.size() + 1 - args.size();
-        auto missing = [&](const std::string& attr) { return !attr.empty() && !attrs.contains(attr); };
-        if (missing(arg.number_attr)) attrs.set(arg.number_attr, static_cast<int64_t>(count));
-        if (missing(arg.type_attr) && next < inputs.size()) attrs.set(arg.type_attr, inputs[next].dtype());
-        next += count;
-      }
-    }
-    for (const auto& [name, value] : attrs) (*node.mutable_attr())[name] = attr_to_proto(value);
-  }
-
-  Known known_;
-  pb::GraphDef def_;
-  Model model_;
-};
-
-Result<Tensor> run_session(const Graph& graph, const Feeds& feeds) {
-  Session session(graph, {.threads = 1});
-  std::vector<Tensor> out;
-  TARN_RETURN_IF_ERROR(session.Run(feeds, {"y:0"}, &out));
-  return out[0];
-}
-
-Result<Tensor> in_session(const Model& model) {
+Result<Tensor> in_session(const BadModel& model) {
   TARN_ASSIGN_OR_RETURN(Graph graph, parse_graph(model.bytes, "bad.pb"));
   return run_session(graph, model.feeds);
 }
 
-Result<Tensor> in_engine(const Model& model) {
+Result<Tensor> in_engine(const BadModel& model) {
   EngineOptions options;
   options.outputs = {"y:0"};
   TARN_ASSIGN_OR_RETURN(auto engine, Engine::load_bytes(model.bytes, nullptr, "bad.pb", options));
@@ -188,12 +82,6 @@ int64_t peak_bytes() {
   return usage.ru_maxrss * int64_t{1024};
 }
 
-// "row 77, Fill: 2^40 elements, fed"
-std::string label(const BadOperator& bad, Known known) {
-  const char* kHow[] = {"constants", "fed", "dims known by the run alone", "ranks known by the run alone"};
-  return str_cat("row ", bad.row, ", ", bad.op, ": ", bad.what, "; ", kHow[static_cast<int>(known)]);
-}
-
 void expect_refusal(const BadOperator& bad, Known known, const Result<Tensor>& made, const char* where) {
   ASSERT_FALSE(made.ok()) << where << " gives " << made->to_string();
   std::string message(made.status().message());
@@ -208,13 +96,6 @@ void expect_refusal(const BadOperator& bad, Known known, const Result<Tensor>& m
   }
 }
 
-// `made`: "f32[0,4]", or with values "i32[1]{0}".
-void expect_value(const BadOperator& bad, const Result<Tensor>& made, const char* where) {
-  ASSERT_TRUE(made.ok()) << where << ": " << made.status().to_string();
-  std::string text = made->to_string();
-  EXPECT_EQ(bad.makes.ends_with("}") ? text : text.substr(0, text.find('{')), bad.makes) << where;
-}
-
 class BadOperators : public ::testing::TestWithParam<std::vector<BadOperator> (*)()> {};
 
 TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
@@ -223,7 +104,7 @@ TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
     for (Known known : {Known::kConstants, Known::kFeeds, Known::kRanks, Known::kNothing}) {
       if (bad.inputs.empty() && known != Known::kConstants) continue;
       SCOPED_TRACE(label(bad, known));
-      Model model = ModelWriter(bad, known).take();
+      BadModel model = bad_model(bad, known);
       [[maybe_unused]] int64_t before = peak_bytes();
 
       Result<Tensor> session = in_session(model), engine = in_engine(model);
@@ -243,43 +124,6 @@ TEST_P(BadOperators, AreRefusedByNameInASessionAndInTheEngine) {
   }
 }
 
-TEST_P(BadOperators, ComeOutOfThePassesAsBadAsTheyWere) {
-  const char* kPipelines[] = {
-      "strip fold_mode_placeholders remove_dropout prune_branches fold_constants fold_batch_norms strip",
-      "merge_duplicate_nodes sort_by_execution_order quantize_weights(minimum_size=1)"};
-  for (const BadOperator& bad : GetParam()()) {
-    for (Known known : {Known::kConstants, Known::kFeeds, Known::kNothing}) {
-      if (bad.inputs.empty() && known != Known::kConstants) continue;
-      SCOPED_TRACE(label(bad, known));
-      Model model = ModelWriter(bad, known).take();
-      Result<Graph> graph = parse_graph(model.bytes, "bad.pb");
-      if (!graph.ok()) continue;  // no pass sees it
-      std::vector<std::string> inputs;
-      for (const auto& [name, tensor] : model.feeds) inputs.push_back(name);
-      auto judge = [&](const Graph& after, const std::string& what) {
-        Result<Tensor> made = run_session(after, model.feeds);
-        if (bad.makes.empty()) {
-          EXPECT_FALSE(made.ok()) << what << " made it give " << made->to_string();
-        } else {
-          expect_value(bad, made, what.c_str());
-        }
-      };
-      for (const char* text : kPipelines) {
-        Result<std::vector<PipelineStep>> pipeline = parse_pipeline(text);
-        ASSERT_TRUE(pipeline.ok()) << pipeline.status().to_string();
-        Graph after = *graph;
-        PassManagerOptions options;
-        options.inputs = inputs;
-        options.outputs = {"y"};
-        PassManager manager(std::move(options));
-        if (manager.run(after, *pipeline).ok()) judge(after, text);
-      }
-      Result<FrozenGraph> frozen = freeze(*graph, {.outputs = {"y"}}, no_values());
-      if (frozen.ok()) judge(frozen->graph, "freezing");
-    }
-  }
-}
-
 // Row 92. Whoever watches the file would see it opened.
 TEST(FileOperators, AreRefusedAtLoadAndOpenNone) {
   std::string read = ::testing::TempDir() + "bad_operators_read",
@@ -295,7 +139,7 @@ TEST(FileOperators, AreRefusedAtLoadAndOpenNone) {
       BadOperator bad{92, "a file", op, {str_cat("str[]{", "\"", path, "\"", "}")}, "", {}};
       if (op == std::string_view("WriteFile")) bad.inputs.push_back("str[]{\"overwritten\"}");
       SCOPED_TRACE(label(bad, known));
-      Model model = ModelWriter(bad, known).take();
+      BadModel model = bad_model(bad, known);
       EngineOptions options;
       options.outputs = {"y:0"};
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "graph/session.h"
+
 namespace tarn::testing {
 
 struct BadOperator {
@@ -22,5 +24,24 @@ struct BadOperator {
 std::vector<BadOperator> bad_windows();  // convolutions, pools, normalisations, images, blocks
 std::vector<BadOperator> bad_arrays();   // what moves, counts and gathers elements
 std::vector<BadOperator> bad_math();     // what computes, and what an app must not do
+
+// How the inputs of the bad node come about.
+enum class Known { kConstants, kFeeds, kRanks, kNothing };
+
+// A graph with the bad node 'y', and what its placeholders are fed.
+struct BadModel {
+  std::string bytes;
+  std::vector<Session::Feed> feeds;
+};
+BadModel bad_model(const BadOperator& bad, Known known);
+
+// Output 0 of 'y'.
+Result<Tensor> run_session(const Graph& graph, const std::vector<Session::Feed>& feeds);
+
+// "row 77, Fill: 2^40 elements, fed"
+std::string label(const BadOperator& bad, Known known);
+
+// That what was `made` is what the table says: "f32[0,4]", or with values "i32[1]{0}".
+void expect_value(const BadOperator& bad, const Result<Tensor>& made, const char* where);
 
 }  // namespace tarn::testing

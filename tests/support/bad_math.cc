@@ -1,4 +1,4 @@
-#include "tests/regression/bad_operators.h"
+#include "tests/support/bad_operators.h"
 
 namespace tarn::testing {
 
