@@ -163,7 +163,7 @@ class Worker {
       tile.b = b_ + column * segments * pixels;
       tile.columns = std::min<int64_t>(kernels_.panel_width, g_.out_c - column);
       tile.c = out + (run * run_length + i) * g_.out_c + column;
-      kernels_.columns_tile(tile_rows, tile.columns)(tile);
+      kernels_.columns_tile(tile, tile_rows);
     }
   }
 

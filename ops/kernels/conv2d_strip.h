@@ -124,7 +124,7 @@ void multiply_windows(const ThreadPool& pool, const TileKernels<T>& kernels, con
         const int64_t pixels = block.pixels * (t + 1) / tiles - pixel;
         tile.a = block.a + row * block.a_row + pixel * block.a_pixel;
         tile.c = block.c + row * block.c_row + pixel * block.c_pixel + column;
-        kernels.rows_tile(pixels, tile.columns)(tile);
+        kernels.rows_tile(tile, pixels);
         if (--tiles_left > 0) continue;
         if (pool.is_stopped()) return;
         tiles_left = tiles_per_ask;

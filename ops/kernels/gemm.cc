@@ -132,10 +132,10 @@ class Worker {
         tile.c = p_.c + (m + row) * p_.ldc + n + column;
         if (p_.transpose_a) {
           tile.a = a + row;
-          kernels_.columns_tile(tile_rows, tile.columns)(tile);
+          kernels_.columns_tile(tile, tile_rows);
         } else {
           tile.a = a + row * tile.a_stride;
-          kernels_.rows_tile(tile_rows, tile.columns)(tile);
+          kernels_.rows_tile(tile, tile_rows);
         }
       }
     }

@@ -40,21 +40,40 @@ inline constexpr int kMaxPanelWidth = 32;
 
 template <class T>
 struct TileKernels {
-  using TileFunction = void (*)(const Tile<T>&);
-
   int tile_rows;    // the most rows that one call covers
   int panel_width;  // two vectors
+#ifdef __OPTIMIZE_SIZE__
+  // Both forms, any number of rows. A is read at row * row_stride + k * step_stride.
+  void (*tile)(const Tile<T>& tile, int64_t rows, int64_t row_stride, int64_t step_stride);
+#else
   // [half panel][rows - 1]
+  using TileFunction = void (*)(const Tile<T>&);
   TileFunction rows_form[2][kMaxTileRows];
   TileFunction columns_form[2][kMaxTileRows];
+#endif
   // Packs B[k, n] (row stride ldb) into panels whose depth is `panel_depth`; `out` is at the first row to write.
   void (*pack)(const T* b, int64_t ldb, int64_t k, int64_t n, int64_t panel_depth, T* out);
   // The same from its transpose, B^T[n, k].
   void (*pack_transposed)(const T* b, int64_t ldb, int64_t k, int64_t n, int64_t panel_depth, T* out);
 
-  bool half_panel(int64_t columns) const { return columns <= panel_width / 2; }
-  TileFunction rows_tile(int64_t rows, int64_t columns) const { return rows_form[half_panel(columns)][rows - 1]; }
-  TileFunction columns_tile(int64_t rows, int64_t columns) const { return columns_form[half_panel(columns)][rows - 1]; }
+  bool half_panel(int64_t columns) const {
+    return columns <= panel_width / 2;
+  }
+#ifdef __OPTIMIZE_SIZE__
+  void rows_tile(const Tile<T>& t, int64_t rows) const {
+    tile(t, rows, t.a_stride, 1);
+  }
+  void columns_tile(const Tile<T>& t, int64_t rows) const {
+    tile(t, rows, 1, t.a_stride);
+  }
+#else
+  void rows_tile(const Tile<T>& t, int64_t rows) const {
+    rows_form[half_panel(t.columns)][rows - 1](t);
+  }
+  void columns_tile(const Tile<T>& t, int64_t rows) const {
+    columns_form[half_panel(t.columns)][rows - 1](t);
+  }
+#endif
 };
 
 template <class T>

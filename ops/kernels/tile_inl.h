@@ -10,75 +10,6 @@ inline constexpr int kTileRows = 8;  // 16 + 2 + broadcasts of 32
 inline constexpr int kTileRows = 4;  // 8 + 2 + 1 of 16
 #endif
 inline constexpr int kPanelWidth = 2 * kWidth;
-// Masks cost AVX-512 nothing: a build for size has no second code without them.
-#if defined(__OPTIMIZE_SIZE__) && TARN_FLAVOR == TARN_FLAVOR_AVX512
-inline constexpr bool kAlwaysMasks = true;
-#else
-inline constexpr bool kAlwaysMasks = false;
-#endif
-
-template <int kRows, int kVectors>
-TARN_INLINE void finish_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
-  const int64_t tail = tile.columns - (kVectors - 1) * kWidth;  // valid lanes of the last vector
-  if (tile.bias != nullptr) {
-    V bias[kVectors];
-    TARN_UNROLL
-    for (int v = 0; v + 1 < kVectors; ++v) bias[v] = load(tile.bias + v * kWidth);
-    bias[kVectors - 1] = load_partial(tile.bias + (kVectors - 1) * kWidth, tail);
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) acc[i][v] = acc[i][v] + bias[v];
-    }
-  }
-  if (tile.activation != Activation::kNone) {
-    const V ceiling = set1(tile.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) acc[i][v] = min(ceiling, max(zero(), acc[i][v]));
-    }
-  }
-  T* c = tile.c;
-  if (!kAlwaysMasks && tail == kWidth) {
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) store(c + v * kWidth, acc[i][v]);
-      c += tile.ldc;
-    }
-  } else {
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v + 1 < kVectors; ++v) store(c + v * kWidth, acc[i][v]);
-      store_partial(c + (kVectors - 1) * kWidth, acc[i][kVectors - 1], tail);
-      c += tile.ldc;
-    }
-  }
-}
-
-template <int kRows, int kVectors>
-TARN_INLINE void start_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
-  if (tile.accumulate) {
-    const int64_t tail = tile.columns - (kVectors - 1) * kWidth;
-    const T* c = tile.c;
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v + 1 < kVectors; ++v) acc[i][v] = load(c + v * kWidth);
-      acc[i][kVectors - 1] = !kAlwaysMasks && tail == kWidth ? load(c + (kVectors - 1) * kWidth)
-                                                             : load_partial(c + (kVectors - 1) * kWidth, tail);
-      c += tile.ldc;
-    }
-  } else {
-    TARN_UNROLL
-    for (int i = 0; i < kRows; ++i) {
-      TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) acc[i][v] = zero();
-    }
-  }
-}
 
 // One step of k. Rows are addressed from every third one (base, base + stride, base + 2 stride), which x86 addressing
 // covers with one index register: 14 pointers would not fit.
@@ -96,209 +27,31 @@ TARN_INLINE void rows_step(const T* const (&base)[(kRows + 2) / 3], int64_t stri
   }
 }
 
-// Of k in one turn of the loop. Wide vectors hide what a turn costs: with -Os one step is not slower on AVX-512 and a
-// third faster on AVX2, but half as slow again on SSE2.
-#if defined(__OPTIMIZE_SIZE__) && (TARN_FLAVOR == TARN_FLAVOR_AVX2 || TARN_FLAVOR == TARN_FLAVOR_AVX512)
-inline constexpr int kSteps = 1;
-#else
-inline constexpr int kSteps = 2;
-#endif
-
-template <int kRows, int kVectors>
-TARN_TARGET void rows_tile(const Tile<T>& tile) {
-  constexpr int kBases = (kRows + 2) / 3;
-  constexpr int kBRow = kVectors * kWidth;
-  V acc[kRows][kVectors];
-  start_tile<kRows, kVectors>(tile, acc);
-  const T* b = tile.b;
-  const int64_t stride = tile.a_stride;
-  const int64_t length = tile.segment_length;
-  for (int64_t s = 0; s < tile.segments; ++s) {
-    const T* base[kBases];
-    TARN_UNROLL
-    for (int j = 0; j < kBases; ++j) base[j] = tile.a + tile.offsets[s] + 3 * j * stride;
-    int64_t k = 0;
-    for (; k + kSteps <= length; k += kSteps) {
-      rows_step<kRows, kVectors>(base, stride, 0, b, acc);
-      if constexpr (kSteps == 2) rows_step<kRows, kVectors>(base, stride, 1, b + kBRow, acc);
-      b += kSteps * kBRow;
-      TARN_UNROLL
-      for (int j = 0; j < kBases; ++j) base[j] += kSteps;
-    }
-    if (k < length) {
-      rows_step<kRows, kVectors>(base, stride, 0, b, acc);
-      b += kBRow;
-    }
-  }
-  finish_tile<kRows, kVectors>(tile, acc);
-}
-
-template <int kRows, int kVectors>
-TARN_TARGET void columns_tile(const Tile<T>& tile) {
-  constexpr int kBRow = kVectors * kWidth;
-  V acc[kRows][kVectors];
-  start_tile<kRows, kVectors>(tile, acc);
-  const T* b = tile.b;
-  const int64_t stride = tile.a_stride;
-  for (int64_t s = 0; s < tile.segments; ++s) {
-    const T* a = tile.a + tile.offsets[s];
-    for (int64_t k = 0; k < tile.segment_length; ++k) {
-      V bv[kVectors];
-      TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) bv[v] = load(b + v * kWidth);
-      TARN_UNROLL
-      for (int i = 0; i < kRows; ++i) {
-        const V ai = set1(a[i]);
-        TARN_UNROLL
-        for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
-      }
-      a += stride;
-      b += kBRow;
-    }
-  }
-  finish_tile<kRows, kVectors>(tile, acc);
-}
-
 // Copies one row of B into the panels it crosses; `out` is that row of the first panel.
 TARN_INLINE int64_t panel_columns(int64_t left) {
   return left > kWidth ? kPanelWidth : kWidth;  // the width that is stored
 }
 
 TARN_TARGET void pack(const T* b, int64_t ldb, int64_t k, int64_t n, int64_t panel_depth, T* out) {
-  const int64_t full = n / kPanelWidth;
   for (int64_t row = 0; row < k; ++row) {
     const T* from = b + row * ldb;
-    T* to = out + row * kPanelWidth;
-    for (int64_t p = 0; p < full; ++p) {
+    for (int64_t column = 0; column < n; column += kPanelWidth) {
       // Rows are far apart: the hardware does not foresee the next ones.
       for (int line = 0; line < kPanelWidth; line += 64 / int{sizeof(T)}) __builtin_prefetch(from + 6 * ldb + line);
-      store(to, load(from));
-      store(to + kWidth, load(from + kWidth));
+      const int64_t left = n - column, stored = panel_columns(left);
+      T* to = out + column * panel_depth + row * stored;
+      store(to, load_n(from, left));
+      if (stored > kWidth) store(to + kWidth, load_n(from + kWidth, left - kWidth));
       from += kPanelWidth;
-      to += panel_depth * kPanelWidth;
-    }
-    const int64_t left = n - full * kPanelWidth;
-    if (left == 0) continue;
-    to = out + full * kPanelWidth * panel_depth + row * panel_columns(left);
-    if (left > kWidth) {
-      store(to, load(from));
-      store(to + kWidth, load_partial(from + kWidth, left - kWidth));
-    } else {
-      store(to, load_partial(from, left));
     }
   }
 }
 
-#if TARN_FLAVOR == TARN_FLAVOR_AVX2 || TARN_FLAVOR == TARN_FLAVOR_AVX512
-
-inline constexpr int kBlock = 8;
-// out[j][i] = in[i][j], 8 x 8.
-TARN_INLINE void transpose_block(const float* in, int64_t in_stride, float* out, int64_t out_stride) {
-  // Row pairs (i, i + 4) share a register, so only 128-bit lanes need shuffling afterwards.
-  __m256 r[8];
-  TARN_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    const float* low = in + i * in_stride;
-    const float* high = low + 4 * in_stride;
-    r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1);
-    r[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low + 4)), _mm_loadu_ps(high + 4), 1);
-  }
-  TARN_UNROLL
-  for (int half = 0; half < 8; half += 4) {
-    const __m256 t0 = _mm256_unpacklo_ps(r[half], r[half + 1]);
-    const __m256 t1 = _mm256_unpackhi_ps(r[half], r[half + 1]);
-    const __m256 t2 = _mm256_unpacklo_ps(r[half + 2], r[half + 3]);
-    const __m256 t3 = _mm256_unpackhi_ps(r[half + 2], r[half + 3]);
-    _mm256_storeu_ps(out + (half + 0) * out_stride, _mm256_shuffle_ps(t0, t2, 0x44));
-    _mm256_storeu_ps(out + (half + 1) * out_stride, _mm256_shuffle_ps(t0, t2, 0xee));
-    _mm256_storeu_ps(out + (half + 2) * out_stride, _mm256_shuffle_ps(t1, t3, 0x44));
-    _mm256_storeu_ps(out + (half + 3) * out_stride, _mm256_shuffle_ps(t1, t3, 0xee));
-  }
-}
-
-#else
-
-inline constexpr int kBlock = 4;
-TARN_INLINE void transpose_block(const T* in, int64_t in_stride, T* out, int64_t out_stride) {
-  TARN_UNROLL
-  for (int j = 0; j < kBlock; ++j) {
-    TARN_UNROLL
-    for (int i = 0; i < kBlock; ++i) out[j * out_stride + i] = in[i * in_stride + j];
-  }
-}
-
-#endif
-
-TARN_TARGET void pack_transposed(const T* b, int64_t ldb, int64_t k, int64_t n, int64_t panel_depth, T* out) {
-  for (int64_t first = 0; first < n; first += kPanelWidth) {
-    const int64_t left = n - first;
-    const int64_t width = left >= kPanelWidth ? kPanelWidth : panel_columns(left);
-    T* panel = out + first * panel_depth;
-    const int64_t columns = left < width ? left : width;
-    int64_t column = 0;
-    for (; column + kBlock <= columns; column += kBlock) {
-      const T* from = b + (first + column) * ldb;
-      int64_t row = 0;
-      for (; row + kBlock <= k; row += kBlock) transpose_block(from + row, ldb, panel + row * width + column, width);
-      for (; row < k; ++row) {
-        for (int j = 0; j < kBlock; ++j) panel[row * width + column + j] = from[j * ldb + row];
-      }
-    }
-    for (; column < width; ++column) {
-      const T* from = b + (first + column) * ldb;
-      for (int64_t row = 0; row < k; ++row) panel[row * width + column] = column < columns ? from[row] : T{0};
-    }
-  }
-}
-
-// A build for size has bodies for a few numbers of rows, half as many again and again, and makes the others of them:
-// slower by the times that B is read, and the same bits. Columns are for transposed operands, which few models have.
 #ifdef __OPTIMIZE_SIZE__
-constexpr int body_rows(int rows, int most) {
-  int body = most;
-  while (body > rows) body = (body + 1) / 2;
-  return body;
-}
-inline constexpr int kMostColumnRows = 4;
+#include "ops/kernels/tile_small_inl.h"
 #else
-constexpr int body_rows(int rows, int) {
-  return rows;
-}
-inline constexpr int kMostColumnRows = kTileRows;
+#include "ops/kernels/tile_forms_inl.h"
 #endif
-
-template <int kRows, int kVectors>
-TARN_TARGET void rows_tiles(const Tile<T>& tile) {
-  constexpr int kBody = body_rows(kRows, kTileRows);
-  rows_tile<kBody, kVectors>(tile);
-  if constexpr (kBody < kRows) {
-    Tile<T> rest = tile;
-    rest.a += kBody * tile.a_stride;
-    rest.c += kBody * tile.ldc;
-    rows_tiles<kRows - kBody, kVectors>(rest);
-  }
-}
-
-template <int kRows, int kVectors>
-TARN_TARGET void columns_tiles(const Tile<T>& tile) {
-  constexpr int kBody = body_rows(kRows, kMostColumnRows);
-  columns_tile<kBody, kVectors>(tile);
-  if constexpr (kBody < kRows) {
-    Tile<T> rest = tile;
-    rest.a += kBody;
-    rest.c += kBody * tile.ldc;
-    columns_tiles<kRows - kBody, kVectors>(rest);
-  }
-}
-
-template <int kRows>
-constexpr void fill_tiles(TileKernels<T>& kernels) {
-  kernels.rows_form[0][kRows - 1] = rows_tiles<kRows, 2>;
-  kernels.rows_form[1][kRows - 1] = rows_tiles<kRows, 1>;
-  kernels.columns_form[0][kRows - 1] = columns_tiles<kRows, 2>;
-  kernels.columns_form[1][kRows - 1] = columns_tiles<kRows, 1>;
-  if constexpr (kRows > 1) fill_tiles<kRows - 1>(kernels);
-}
 
 constexpr TileKernels<T> make_tile_kernels() {
   TileKernels<T> kernels{};
@@ -306,7 +59,11 @@ constexpr TileKernels<T> make_tile_kernels() {
   kernels.panel_width = kPanelWidth;
   kernels.pack = pack;
   kernels.pack_transposed = pack_transposed;
+#ifdef __OPTIMIZE_SIZE__
+  kernels.tile = tile_of_any_form;
+#else
   fill_tiles<kTileRows>(kernels);
+#endif
   return kernels;
 }
 

@@ -155,7 +155,7 @@ class ForwardWorker {
         const int64_t row = rows * t / row_tiles;
         tile.a = input_ + point * plan_.input_point + row * plan_.input_row;
         tile.c = products_ + point * plan_.product_point + row * plan_.product_row + column;
-        kernels_.rows_tile(rows * (t + 1) / row_tiles - row, tile.columns)(tile);
+        kernels_.rows_tile(tile, rows * (t + 1) / row_tiles - row);
       }
     }
   }

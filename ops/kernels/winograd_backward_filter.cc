@@ -108,7 +108,7 @@ class FilterGradientWorker {
         const int64_t row = g_.in_c * t / row_tiles;
         tile.a = input_ + point * plan_.input_point + row;
         tile.c = partial + point * plan_.partial_point + row * g_.out_c + column;
-        kernels_.columns_tile(g_.in_c * (t + 1) / row_tiles - row, tile.columns)(tile);
+        kernels_.columns_tile(tile, g_.in_c * (t + 1) / row_tiles - row);
       }
     }
   }
