@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/linked_parts.h"
 #include "core/tensor.h"
 
 namespace tarn {
@@ -52,9 +53,10 @@ struct Fact {
 
   bool has_value() const { return value.is_valid(); }
   // Refers to a variable, as a reference or by a resource handle.
-  bool is_variable() const { return is_ref || behind != nullptr; }
+  bool is_variable() const { return kHasVariables && (is_ref || behind != nullptr); }
   // What is known of the variable that this refers to; nothing, of a handle on something unknown.
   const Fact& variable() const {
+    if constexpr (!kHasVariables) return *this;
     static const Fact unknown;
     if (behind != nullptr) return *behind;
     return dtype == DType::kResource ? unknown : *this;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "core/search.h"
 #include "runtime/compile_state.h"
 #include "runtime/inline_calls.h"
 
@@ -30,15 +31,28 @@ Status size_problem(const State& state, std::string_view op, std::string_view no
 // Turns scheduled units into steps over value slots.
 class Lowering {
  public:
-  Lowering(State& state, std::vector<int> order) : state_(state), order_(std::move(order)), program_(new Program) {}
+  Lowering(State& state, std::vector<int> order)
+      : state_(state),
+        order_(std::move(order)),
+        program_(new Program),
+        value_of_feed_(state.feed_facts.size(), -1),
+        step_of_(state.nodes.size(), -1),
+        carried_(kHasControlFlow && !state.frames.empty() ? state.nodes.size() : 0) {
+    size_t outputs = 0;
+    for (const WorkNode& node : state.nodes) {
+      first_output_.push_back(outputs);
+      outputs += node.facts.size();
+    }
+    value_of_.assign(outputs, -1);
+  }
 
   Result<std::unique_ptr<Program>> lower() {
     for (const CompileRequest::Feed& feed : state_.request.feeds) {
       program_->feeds.push_back({feed.dtype, feed.shape, {}, false});
     }
-    for (size_t f = 0; f < state_.frames.size(); ++f) {
+    for (int f = 0; f < state_.frame_count(); ++f) {
       program_->loops.emplace_back();
-      program_->loops.back().frame = state_.frames[f].name;
+      program_->loops.back().frame = state_.frames[static_cast<size_t>(f)].name;
     }
     for (int unit : order_) add_step(unit);
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
@@ -63,20 +77,23 @@ class Lowering {
  private:
   // --- values -----------------------------------------------------------------------------------------------------
   int value_of(Wire wire) {
-    auto [it, fresh] = value_of_.try_emplace({wire.node, wire.slot}, static_cast<int>(program_->values.size()));
-    if (!fresh) return it->second;
+    int& index = is_feed(wire)
+                     ? value_of_feed_[static_cast<size_t>(feed_index(wire))]
+                     : value_of_[first_output_[static_cast<size_t>(wire.node)] + static_cast<size_t>(wire.slot)];
+    if (index >= 0) return index;
+    index = static_cast<int>(program_->values.size());
     Value value;
     value.fact = state_.fact(wire);
     if (is_feed(wire)) {
       value.kind = ValueKind::kFeed;
       value.feed = feed_index(wire);
     } else if (const WorkNode& node = state_.nodes[static_cast<size_t>(wire.node)];
-               value.fact.has_value() && (node.folded || (node.forwards_input && wire.slot == 1))) {
+               value.fact.has_value() && (node.folded || (node.is_merge_of_one() && wire.slot == 1))) {
       value.kind = ValueKind::kConstant;
       program_->stats.constant_bytes += value.fact.value.byte_size();
     }
     program_->values.push_back(std::move(value));
-    return it->second;
+    return index;
   }
 
   const Fact& fact_of(int value) const { return program_->values[static_cast<size_t>(value)].fact; }
@@ -103,11 +120,11 @@ class Lowering {
       step.inputs = {value_of(wire)};
       step.node = state_.wire_name(wire);
       step.may_be_dead = !is_feed(wire);
-      if (state_.fact(wire).is_ref) step.ref_inputs = {0};
+      if (kHasVariables && state_.fact(wire).is_ref) step.ref_inputs = {0};
       push(std::move(step), unit);
       return;
     }
-    if (!is_node_unit(unit)) {
+    if (kHasControlFlow && !is_node_unit(unit)) {
       add_loop_step(unit);
       return;
     }
@@ -118,30 +135,31 @@ class Lowering {
     step.op = node.op_name;
     step.may_be_dead = node.may_be_dead();
     step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;
-    Control control = node.op->def->control;
+    Control control = node.control();
     if (control == Control::kSwitch && node.taken_branch >= 0) {
       step.kind = StepKind::kView;
       step.inputs = {value_of(node.inputs[0])};
       step.outputs = {value_of({unit, node.taken_branch})};
     } else {
-      if (control == Control::kMerge && !node.forwards_input) {
+      if (control == Control::kMerge && !node.is_merge_of_one()) {
         for (size_t i = 0; i < node.all_inputs.size(); ++i) {
           Wire wire = node.all_inputs[i];
           if (state_.never_alive(wire)) continue;
-          step.inputs.push_back(is_back_edge(state_, unit, wire) ? carried_.at(wire.node).to : value_of(wire));
+          step.inputs.push_back(is_back_edge(state_, unit, wire) ? carried_[static_cast<size_t>(wire.node)].to
+                                                                 : value_of(wire));
           step.merge_indices.push_back(static_cast<int>(i));
         }
       } else {
         for (Wire wire : unit_inputs(state_, unit)) step.inputs.push_back(value_of(wire));
       }
-      size_t outputs = node.forwards_input ? 1 : tail.facts.size();
+      size_t outputs = node.is_merge_of_one() ? 1 : tail.facts.size();
       for (size_t slot = 0; slot < outputs; ++slot)
         step.outputs.push_back(value_of({tail_index, static_cast<int>(slot)}));
       step.kind = kind_of(node);
       if (step.kind == StepKind::kSwitch || step.kind == StepKind::kMerge) program_->has_branches = true;
     }
     // A handle that is only handed on says nothing of the value.
-    bool hands_handle_on = !step.outputs.empty() && fact_of(step.outputs[0]).behind != nullptr;
+    bool hands_handle_on = !kHasVariables || (!step.outputs.empty() && fact_of(step.outputs[0]).behind != nullptr);
     for (size_t i = 0; i < step.inputs.size() && !hands_handle_on; ++i) {
       bool is_handed_on = i < step.outputs.size() && fact_of(step.outputs[i]).behind != nullptr;
       if (!is_handed_on && fact_of(step.inputs[i]).is_variable()) step.ref_inputs.push_back(static_cast<int>(i));
@@ -151,11 +169,11 @@ class Lowering {
       bool merge_index = step.kind == StepKind::kMerge && slot == 1;
       set_output_kind(step.outputs[slot], forwards && !merge_index);
     }
-    for (int before : unit_controls(state_, unit)) {
+    for (int before : kHasControlFlow ? unit_controls(state_, unit) : std::vector<int>()) {
       const WorkNode& control_node = state_.nodes[static_cast<size_t>(before)];
-      auto it = step_of_.find(unit_of(state_, before));
+      int step_before = step_of_[static_cast<size_t>(unit_of(state_, before))];
       bool may_be_dead = control_node.may_be_dead() && control != Control::kTrigger && control != Control::kMerge;
-      if (may_be_dead && it != step_of_.end()) step.dead_controls.push_back(it->second);
+      if (may_be_dead && step_before >= 0) step.dead_controls.push_back(step_before);
     }
     if ((node.traits() & kWritesRef) != 0) program_->writes_variables = true;
     if (!step.ref_inputs.empty()) program_->reads_variables = true;
@@ -204,7 +222,7 @@ class Lowering {
           }
         }
         step.outputs.push_back(carried.to);
-        carried_.emplace(next, carried);
+        carried_[static_cast<size_t>(next)] = carried;
         loop.carried.push_back(carried);
       }
     } else {
@@ -218,18 +236,18 @@ class Lowering {
   // Whether what comes in beside input 0 is known by now. Where a Reshape's sizes are not, its shape may be known all
   // the same, from the other sizes; then its kernel still has to see whether what is fed fits.
   bool needs_no_other_input(const WorkNode& node) const {
-    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
-                       [&](Wire wire) { return state_.fact(wire).has_value(); });
+    return all_of(std::span<const Wire>(node.inputs).subspan(1),
+                  [&](Wire wire) { return state_.fact(wire).has_value(); });
   }
 
   StepKind kind_of(const WorkNode& node) const {
-    Control control = node.op->def->control;
+    Control control = node.control();
     if (control == Control::kSwitch) return StepKind::kSwitch;
-    if (control == Control::kMerge && !node.forwards_input) return StepKind::kMerge;
+    if (control == Control::kMerge && !node.is_merge_of_one()) return StepKind::kMerge;
     if (control == Control::kTrigger) return StepKind::kNothing;
-    if (node.forwards_input || control != Control::kNone) return StepKind::kView;
+    if (node.is_merge_of_one() || control != Control::kNone) return StepKind::kView;
     if (node.facts.size() == 1 && node.facts[0].has_value() && node.inputs.empty()) return StepKind::kConstant;
-    bool reads_handle = (node.traits() & (kView | kTakesVariable)) == (kView | kTakesVariable);
+    bool reads_handle = kHasVariables && (node.traits() & (kView | kTakesVariable)) == (kView | kTakesVariable);
     if (reads_handle || (node.is_view() && node.facts[0].shape.is_fully_known() && needs_no_other_input(node)))
       return StepKind::kView;
     if (node.op->def->kernels.empty() && node.facts.empty()) return StepKind::kNothing;
@@ -237,7 +255,7 @@ class Lowering {
   }
 
   void push(Step step, int unit) {
-    step_of_[unit] = static_cast<int>(program_->steps.size());
+    if (is_node_unit(unit)) step_of_[static_cast<size_t>(unit)] = static_cast<int>(program_->steps.size());
     unit_of_step_.push_back(unit);
     program_->steps.push_back(std::move(step));
   }
@@ -254,7 +272,7 @@ class Lowering {
 
   // A view of a variable that is still read when the variable changes must be a copy.
   void find_copies() {
-    if (!program_->writes_variables) return;
+    if (!kHasVariables || !program_->writes_variables) return;
     size_t values = program_->values.size();
     // By value: the variable it refers to or is a view of; "" for none, "*" if it can't be told.
     std::vector<std::string> variable(values);
@@ -401,7 +419,7 @@ class Lowering {
   // What a library beside the op's own file has for this node; null if it has nothing, or declines.
   std::unique_ptr<Kernel> backend_kernel(const WorkNode& node, Backend backend, std::span<const Fact> inputs,
                                          PrepareContext& context) const {
-    const std::string& attr = node.op->schema.kernel_attr();
+    std::string_view attr = node.op->schema.kernel_attr();
     DType dtype = attr.empty() ? DType::kInvalid : node.attrs.get_or<DType>(attr, DType::kInvalid);
     // These kernels are made for exact shapes and look at none when they run.
     for (const Fact& input : inputs) {
@@ -435,9 +453,11 @@ class Lowering {
   State& state_;
   std::vector<int> order_;
   std::unique_ptr<Program> program_;
-  std::map<std::pair<int, int>, int> value_of_;
-  std::map<int, int> step_of_;            // by unit
-  std::map<int, Loop::Carried> carried_;  // by NextIteration node
+  std::vector<size_t> first_output_;    // by node, of all outputs one after another
+  std::vector<int> value_of_;           // by output; -1: none yet
+  std::vector<int> value_of_feed_;      // by feed
+  std::vector<int> step_of_;            // by node that a unit is of
+  std::vector<Loop::Carried> carried_;  // by NextIteration node
   std::vector<int> unit_of_step_;
   std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
 };
@@ -465,7 +485,7 @@ Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileR
   mark_live(state);
   for (const WorkNode& node : state.nodes) {
     bool is_constant = node.inputs.empty() && node.facts.size() == 1 && node.facts[0].has_value();
-    bool needs_kernel = node.live && !node.is_view() && !is_constant && node.op->def->control == Control::kNone &&
+    bool needs_kernel = node.live && !node.is_view() && !is_constant && node.control() == Control::kNone &&
                         !(node.op->def->kernels.empty() && node.facts.empty());
     if (!needs_kernel) continue;
     if ((node.traits() & kSourceOp) != 0) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/search.h"
 #include "runtime/compile_state.h"
 
 namespace tarn::compiling {
@@ -23,7 +24,7 @@ std::vector<int> unit_controls(const State& state, int node) {
   std::vector<int> controls;
   auto add = [&](const std::vector<int>& more) {
     for (int control : more) {
-      if (std::find(controls.begin(), controls.end(), control) == controls.end()) controls.push_back(control);
+      if (!contains(controls, control)) controls.push_back(control);
     }
   };
   const WorkNode& head = state.nodes[static_cast<size_t>(node)];
@@ -49,7 +50,8 @@ void mark_live(State& state) {
   std::vector<char> seen(state.nodes.size(), 0);  // what was folded may wait for what was folded: each once
   auto need = [&](int node) {
     WorkNode& work = state.nodes[static_cast<size_t>(node)];
-    if (work.live || work.never_runs || std::exchange(seen[static_cast<size_t>(node)], 1) != 0) return;
+    if (work.live || (kHasControlFlow && work.never_runs) || std::exchange(seen[static_cast<size_t>(node)], 1) != 0)
+      return;
     if (work.folded) {
       for (int control : work.inherited_controls) stack.push_back(control);
       return;
@@ -107,7 +109,7 @@ int bias_input(const State& state, const WorkNode& node, Wire head) {
   const Fact& x = state.fact(head);
   const Fact& b = state.fact(node.inputs[static_cast<size_t>(bias)]);
   if (!x.shape.is_fully_known() || x.shape.rank() < 1 || !(node.facts[0].shape == x.shape)) return -1;
-  if (b.is_ref && node.op->def->name == "BiasAdd") return -1;
+  if (kHasVariables && b.is_ref && node.op->def->name == "BiasAdd") return -1;
   return b.shape.rank() == 1 && b.shape.dim(0) == x.shape.dim(-1) && x.shape.dim(-1) >= 1 ? bias : -1;
 }
 
@@ -128,13 +130,16 @@ void fuse_epilogues(State& state) {
     auto t = static_cast<size_t>(tail);
     if (counts.data[t] != 1 || counts.control[t] != 0 || only_user[t] < 0) return -1;
     const WorkNode& user = state.nodes[static_cast<size_t>(only_user[t])];
-    bool fits = user.op != nullptr && user.conditions == state.nodes[static_cast<size_t>(head)].conditions &&
-                !user.uncertain && !user.folded && user.facts.size() == 1;
+    bool is_alive_with =
+        !kHasControlFlow || (user.conditions == state.nodes[static_cast<size_t>(head)].conditions && !user.uncertain);
+    bool fits = user.op != nullptr && is_alive_with && !user.folded && user.facts.size() == 1;
     return fits ? only_user[t] : -1;
   };
   for (size_t h = 0; h < state.nodes.size(); ++h) {
     WorkNode& head = state.nodes[h];
-    if (!head.live || (head.traits() & kTakesEpilogue) == 0 || head.uncertain || head.facts.empty()) continue;
+    if (!head.live || (head.traits() & kTakesEpilogue) == 0 || (kHasControlFlow && head.uncertain) ||
+        head.facts.empty())
+      continue;
     if (head.attrs.get_or<std::string>("data_format", "NHWC") != "NHWC") continue;
     // Sums of 16 bits are rounded before the bias is added, and after, as in TensorFlow: a fused kernel rounds once.
     bool rounds_between = head.facts[0].dtype == DType::kHalf || head.facts[0].dtype == DType::kBFloat16;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "core/op_names.h"
+#include "core/search.h"
 #include "core/sorting.h"
 #include "runtime/branch_taken.h"
 #include "runtime/compile_state.h"
@@ -25,7 +26,7 @@ std::string State::wire_name(Wire wire) const {
 }
 
 bool State::never_alive(Wire wire) const {
-  if (is_feed(wire)) return false;
+  if (!kHasControlFlow || is_feed(wire)) return false;
   const WorkNode& node = nodes[static_cast<size_t>(wire.node)];
   return node.never_runs || (node.taken_branch >= 0 && wire.slot != node.taken_branch);
 }
@@ -34,15 +35,20 @@ namespace {
 
 // Nodes whose op is missing, by op, said in one problem each.
 void report_unsupported(State& state) {
-  std::map<std::string, std::vector<std::string>> nodes_of;
+  std::vector<const WorkNode*> nodes;
   for (const WorkNode& node : state.nodes) {
-    if (node.op == nullptr) nodes_of[node.op_name].push_back(node.name);
+    if (node.op == nullptr) nodes.push_back(&node);
   }
-  for (const auto& [op, names] : nodes_of) {
+  sort_values(nodes, [](const WorkNode* a, const WorkNode* b) { return a->op_name < b->op_name; });
+  for (size_t begin = 0, end = 0; begin < nodes.size(); begin = end) {
+    const std::string& op = nodes[begin]->op_name;
     std::vector<std::string> some;
-    for (size_t i = 0; i < names.size() && i < 3; ++i) some.push_back(quoted(names[i]));
-    std::string more = names.size() > 3 ? str_cat(" and ", names.size() - 3, " more") : "";
-    state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", names.size() > 1 ? "s " : " ",
+    for (; end < nodes.size() && nodes[end]->op_name == op; ++end) {
+      if (end - begin < 3) some.push_back(quoted(nodes[end]->name));
+    }
+    size_t count = end - begin;
+    std::string more = count > 3 ? str_cat(" and ", count - 3, " more") : "";
+    state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", count > 1 ? "s " : " ",
                                      str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names()),
                                      kLeftOutAdvice));
   }
@@ -51,13 +57,13 @@ void report_unsupported(State& state) {
 // Variables are read and written by what knows them, and handed on by views, branches and IdentityN: to any other op a
 // handle would look like a tensor. Empty if `node` may have this input.
 std::string judge_handle(const WorkNode& node, size_t input, const Fact& fact) {
+  if constexpr (!kHasVariables) return {};
   const std::vector<ArgSpec>& args = node.op->schema.inputs();
   bool takes_variable = (node.traits() & kTakesVariable) != 0;
   if (takes_variable && input < args.size() && args[input].dtype == DType::kResource) {
     return fact.behind != nullptr ? "" : "is no handle on a variable";
   }
-  bool hands_on =
-      (node.is_view() && input == 0) || node.op->def->control != Control::kNone || node.op_name == "IdentityN";
+  bool hands_on = (node.is_view() && input == 0) || node.control() != Control::kNone || node.op_name == "IdentityN";
   return fact.behind == nullptr || hands_on ? "" : "is a handle on a variable, which this op does not take";
 }
 
@@ -68,7 +74,7 @@ void infer_control(State& state, WorkNode& node, const NodeTypes& types, const s
     node.facts[i].dtype = types.outputs[i].dtype;
     node.facts[i].is_ref = types.outputs[i].is_ref;
   }
-  if (node.op->def->control == Control::kSwitch) {
+  if (node.control() == Control::kSwitch) {
     for (Fact& fact : node.facts) {
       fact.shape = inputs[0].shape;
       fact.behind = inputs[0].behind;
@@ -114,11 +120,11 @@ void fold(State& state, WorkNode& node) {
   // kNoFold is for passes: here it is known what is fed.
   constexpr uint32_t kKeep = kStateful | kSourceOp | kWritesRef;
   if (!state.options.fold || (node.traits() & kKeep) != 0 || node.op->def->needs != ServiceId::kCount ||
-      node.may_be_dead() || node.never_runs || node.facts.empty()) {
+      node.may_be_dead() || (kHasControlFlow && node.never_runs) || node.facts.empty()) {
     return;
   }
   auto all_known = [](const std::vector<Fact>& facts) {
-    return std::all_of(facts.begin(), facts.end(), [](const Fact& fact) { return fact.has_value() && !fact.is_ref; });
+    return all_of(facts, [](const Fact& fact) { return fact.has_value() && !fact.is_ref; });
   };
   std::vector<Tensor> inputs;
   for (Wire wire : node.inputs) {
@@ -126,7 +132,7 @@ void fold(State& state, WorkNode& node) {
     if (fact.has_value()) inputs.push_back(fact.value);
   }
   if (!all_known(node.facts) && inputs.size() == node.inputs.size() && !node.inputs.empty() &&
-      (node.op->def->control == Control::kNone) && worth_folding(state, node)) {
+      node.control() == Control::kNone && worth_folding(state, node)) {
     EvaluateOptions options;
     options.backends = state.options.backends;
     Result<std::vector<Tensor>> values = evaluate_node(*node.op, node.name, node.attrs, inputs, options);
@@ -234,7 +240,7 @@ Status infer_one(State& state, int index) {
   }
   find_conditions(state, node);
   Control control = node.control();
-  if (control == Control::kMerge && node.frame >= 0 && has_back_edge(state, index)) {
+  if (kHasControlFlow && control == Control::kMerge && node.frame >= 0 && has_back_edge(state, index)) {
     infer_loop_merge(state, node, types, before);
     return {};
   }
@@ -246,8 +252,8 @@ Status infer_one(State& state, int index) {
   find_contents(state, node, facts);
   Status status = infer_node(*node.op, node.name, node.attrs, types, facts, node.facts);
   // On a branch that never runs a contradiction harms nobody.
-  if (!status.ok()) return node.never_runs ? Status() : status;
-  if (node.is_constant_enter) {
+  if (!status.ok()) return kHasControlFlow && node.never_runs ? Status() : status;
+  if (kHasControlFlow && node.is_constant_enter) {
     node.facts[0].elements = facts[0].elements;
     if (!node.may_be_dead()) node.facts[0].value = facts[0].value;
   }
@@ -325,6 +331,7 @@ bool find_changes(State& state, const std::map<int, Contents>& contents_before, 
 void infer_all(State& state) {
   for (WorkNode& node : state.nodes) node.all_inputs = node.inputs;
   std::vector<char> again(state.nodes.size(), 1);
+  if constexpr (!kHasControlFlow) return infer_pass(state, again);
   constexpr int kMostPasses = 50;
   for (int pass = 0;; ++pass) {
     std::map<int, Contents> contents = state.containers;

@@ -1,11 +1,13 @@
 #include <algorithm>
 
+#include "core/search.h"
 #include "runtime/compile_state.h"
 
 namespace tarn::compiling {
 
 LoopNest::LoopNest(const Program& program)
-    : program_(program), innermost_(program.steps.size(), -1), parent_(program.loops.size(), -1) {
+    : program_(program), innermost_(kHasControlFlow ? program.steps.size() : 0, -1), parent_(program.loops.size(), -1) {
+  if constexpr (!kHasControlFlow) return;
   int loop = -1;
   for (size_t s = 0; s < program.steps.size(); ++s) {
     const Step& step = program.steps[s];
@@ -19,6 +21,7 @@ LoopNest::LoopNest(const Program& program)
 }
 
 int LoopNest::last_use(int made, int read) const {
+  if constexpr (!kHasControlFlow) return read;
   int last = read;
   int loop = static_cast<size_t>(read) < innermost_.size() ? innermost_[static_cast<size_t>(read)] : -1;
   for (; loop >= 0; loop = parent_[static_cast<size_t>(loop)]) {
@@ -60,7 +63,7 @@ class Planner {
 
   static void add(std::vector<int>& to, const std::vector<int>& from) {
     for (int root : from) {
-      if (std::find(to.begin(), to.end(), root) == to.end()) to.push_back(root);
+      if (!contains(to, root)) to.push_back(root);
     }
   }
 
@@ -74,7 +77,7 @@ class Planner {
         if (value(out).kind == ValueKind::kPlanned) mine.push_back(out);
         for (int in : hands_on_[s] != 0 ? step.inputs : std::vector<int>()) add(mine, roots(in));
       }
-      if (step.kind != StepKind::kLoopBegin) continue;
+      if (!kHasControlFlow || step.kind != StepKind::kLoopBegin) continue;
       for (const Loop::Carried& carried : program_.loops[static_cast<size_t>(step.loop)].carried) {
         for (int buffer : carried.buffers) {
           if (buffer >= 0) add(roots_[static_cast<size_t>(carried.to)], roots(buffer));
@@ -101,7 +104,7 @@ class Planner {
         use(out, static_cast<int>(s));
       }
       for (int in : step.inputs) use(in, static_cast<int>(s));
-      if (step.kind != StepKind::kLoopEnd) continue;
+      if (!kHasControlFlow || step.kind != StepKind::kLoopEnd) continue;
       for (const Loop::Carried& carried : program_.loops[static_cast<size_t>(step.loop)].carried)
         use(carried.to, static_cast<int>(s));
     }
@@ -159,7 +162,7 @@ class Planner {
         int other = step.inputs[k];
         if (other == in) {  // read at other inputs too: only if those may be written over as well
           auto pair = std::make_pair(static_cast<int>(k), o);
-          alone = alone && std::find(reuse_[s].begin(), reuse_[s].end(), pair) != reuse_[s].end();
+          alone = alone && contains(reuse_[s], pair);
           continue;
         }
         for (int root : roots(other)) alone = alone && group_[static_cast<size_t>(root)] != root_group;

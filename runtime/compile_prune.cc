@@ -1,6 +1,7 @@
 #include <algorithm>
-#include <map>
+#include <utility>
 
+#include "core/search.h"
 #include "runtime/compile_state.h"
 
 namespace tarn::compiling {
@@ -8,7 +9,7 @@ namespace {
 
 // Names of the nodes on the depth-first path from `from` back to itself.
 std::string cycle_text(const NodeSource& source, const std::vector<int>& path, int from) {
-  auto it = std::find(path.begin(), path.end(), from);
+  auto it = first_equal(path, from);
   std::vector<std::string> names;
   for (; it != path.end() && names.size() < 12; ++it) names.push_back(quoted(source.name(*it)));
   names.push_back(quoted(source.name(from)));
@@ -49,28 +50,32 @@ bool is_back_edge(std::string_view consumer_op, std::string_view producer_op) {
 }  // namespace
 
 bool is_back_edge(const State& state, int consumer, Wire wire) {
-  return !is_feed(wire) && is_back_edge(state.node(consumer).op_name, state.node(wire.node).op_name);
+  return kHasControlFlow && !is_feed(wire) && is_back_edge(state.node(consumer).op_name, state.node(wire.node).op_name);
 }
 
 bool has_back_edge(const State& state, int consumer) {
   const std::vector<Wire>& inputs = state.node(consumer).inputs;
-  return std::any_of(inputs.begin(), inputs.end(), [&](Wire wire) { return is_back_edge(state, consumer, wire); });
+  return kHasControlFlow && any_of(inputs, [&](Wire wire) { return is_back_edge(state, consumer, wire); });
 }
 
 Status prune(State& state) {
   const NodeSource& source = state.source;
-  std::map<std::pair<int, int>, int> feeds;
+  // By node: the last of its outputs that are fed, and by feed the one before that.
+  std::vector<int> last_feed(static_cast<size_t>(source.node_count()), -1), feed_before;
+  auto feed_of = [&](Wire wire) {
+    int feed = last_feed[static_cast<size_t>(wire.node)];
+    while (feed >= 0 && state.request.feeds[static_cast<size_t>(feed)].tensor.slot != wire.slot)
+      feed = feed_before[static_cast<size_t>(feed)];
+    return feed;
+  };
   for (size_t i = 0; i < state.request.feeds.size(); ++i) {
     Wire wire = state.request.feeds[i].tensor;
-    if (!feeds.emplace(std::make_pair(wire.node, wire.slot), static_cast<int>(i)).second) {
+    if (feed_of(wire) >= 0) {
       return invalid_argument("tensor '", source.name(wire.node), ":", wire.slot, "' is fed more than once");
     }
+    feed_before.push_back(std::exchange(last_feed[static_cast<size_t>(wire.node)], static_cast<int>(i)));
     judge_feed(state, static_cast<int>(i));
   }
-  auto feed_of = [&](Wire wire) {
-    auto it = feeds.find({wire.node, wire.slot});
-    return it == feeds.end() ? -1 : it->second;
-  };
 
   // Who waits for a Placeholder that is fed waits for nothing.
   auto is_fed_placeholder = [&](int node) {

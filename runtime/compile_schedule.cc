@@ -16,34 +16,32 @@ int urgency_of_node(const State& state, int node) {
 class Scheduler {
  public:
   explicit Scheduler(const State& state)
-      : state_(state),
-        nodes_(static_cast<int>(state.nodes.size())),
-        fetches_(static_cast<int>(state.fetches.size())),
-        frames_(static_cast<int>(state.frames.size())) {
-    auto count = static_cast<size_t>(nodes_ + fetches_ + frames_);
+      : state_(state), nodes_(static_cast<int>(state.nodes.size())), fetches_(static_cast<int>(state.fetches.size())) {
+    auto count = static_cast<size_t>(nodes_ + fetches_ + frames());
     waiting_.assign(count, 0);
     users_.resize(count);
     urgency_.assign(count, 0);
-    scopes_.resize(static_cast<size_t>(frames_) + 1);
-    has_units_.assign(static_cast<size_t>(frames_), false);
+    scopes_.resize(static_cast<size_t>(frames()) + 1);
+    has_units_.assign(static_cast<size_t>(frames()), 0);
   }
 
   Result<std::vector<int>> run() {
     find_units();
     connect();
-    for (int scope = -1; scope < frames_; ++scope) TARN_RETURN_IF_ERROR(order(scope));
+    for (int scope = -1; scope < frames(); ++scope) TARN_RETURN_IF_ERROR(order(scope));
     return expand();
   }
 
  private:
   // Entries: a node, then the fetches, then the frames, each by its index.
+  int frames() const { return state_.frame_count(); }
   int fetch_entry(int fetch) const { return nodes_ + fetch; }
   int frame_entry(int frame) const { return nodes_ + fetches_ + frame; }
   int frame_of_entry(int entry) const { return entry - nodes_ - fetches_; }
-  bool is_frame(int entry) const { return entry >= nodes_ + fetches_; }
+  bool is_frame(int entry) const { return kHasControlFlow && entry >= nodes_ + fetches_; }
   int scope_of(int entry) const {
     if (is_frame(entry)) return state_.frames[static_cast<size_t>(frame_of_entry(entry))].parent;
-    return entry >= nodes_ ? -1 : state_.node(entry).frame;
+    return !kHasControlFlow || entry >= nodes_ ? -1 : state_.node(entry).frame;
   }
   int depth_of(int scope) const { return scope < 0 ? 0 : state_.frames[static_cast<size_t>(scope)].depth; }
   std::vector<int>& units_of(int scope) { return scopes_[static_cast<size_t>(scope + 1)]; }
@@ -52,22 +50,23 @@ class Scheduler {
     for (int n = 0; n < nodes_; ++n) {
       const WorkNode& node = state_.node(n);
       if (!node.live || node.fused_into >= 0) continue;
-      units_of(node.frame).push_back(n);
+      units_of(scope_of(n)).push_back(n);
       urgency_[static_cast<size_t>(n)] = urgency_of_node(state_, n);
-      for (int f = node.frame; f >= 0; f = state_.frames[static_cast<size_t>(f)].parent) {
+      for (int f = scope_of(n); f >= 0; f = state_.frames[static_cast<size_t>(f)].parent) {
         int entry = frame_entry(f);
-        has_units_[static_cast<size_t>(f)] = true;
+        has_units_[static_cast<size_t>(f)] = 1;
         urgency_[static_cast<size_t>(entry)] =
             std::max(urgency_[static_cast<size_t>(entry)], urgency_of_node(state_, n));
       }
     }
-    for (int f = 0; f < frames_; ++f) {
-      if (has_units_[static_cast<size_t>(f)]) units_of(scope_of(frame_entry(f))).push_back(frame_entry(f));
+    for (int f = 0; f < frames(); ++f) {
+      if (has_units_[static_cast<size_t>(f)] != 0) units_of(scope_of(frame_entry(f))).push_back(frame_entry(f));
     }
     for (int f = 0; f < fetches_; ++f) {
       units_of(-1).push_back(fetch_entry(f));
       // A fetched variable shows what the run left in it.
-      if (state_.fact(state_.fetches[static_cast<size_t>(f)]).is_ref) urgency_[static_cast<size_t>(fetch_entry(f))] = 2;
+      if (kHasVariables && state_.fact(state_.fetches[static_cast<size_t>(f)]).is_ref)
+        urgency_[static_cast<size_t>(fetch_entry(f))] = 2;
     }
   }
 
@@ -76,6 +75,7 @@ class Scheduler {
     int before = unit_of(state_, producer);
     const WorkNode& node = state_.node(before);
     if (!node.live || before == entry) return;
+    if constexpr (!kHasControlFlow) return wait(entry, before);
     int a = before, b = entry;
     int depth_a = depth_of(scope_of(a)), depth_b = depth_of(scope_of(b));
     for (; depth_a > depth_b; --depth_a) a = frame_entry(scope_of(a));
@@ -142,6 +142,10 @@ class Scheduler {
 
   std::vector<int> expand() {
     std::vector<int> order;
+    if constexpr (!kHasControlFlow) {
+      for (int unit : units_of(-1)) order.push_back(unit >= nodes_ ? kFetchUnit + unit - nodes_ : unit);
+      return order;
+    }
     struct Place {
       int scope;
       size_t next = 0;
@@ -167,11 +171,11 @@ class Scheduler {
   }
 
   const State& state_;
-  int nodes_, fetches_, frames_;
+  int nodes_, fetches_;
   std::vector<int> waiting_, urgency_;    // by entry
   std::vector<std::vector<int>> users_;   // by entry: entries of the same scope that wait for it
   std::vector<std::vector<int>> scopes_;  // by frame + 1: its entries
-  std::vector<bool> has_units_;           // by frame
+  std::vector<char> has_units_;           // by frame
 };
 
 }  // namespace

@@ -46,6 +46,11 @@ struct LoopFrame {
 
 constexpr int kNotLookedFor = -2;
 
+// The traits that an op of this binary may have.
+constexpr uint32_t kLinkedTraits =
+    kHasVariables ? ~uint32_t{0}
+                  : ~uint32_t{kUninitializedOk | kWritesRef | kTakesVariable | kMakesContainer | kTakesContainer};
+
 struct WorkNode {
   int source = -1;  // index in the NodeSource
   std::string name, op_name;
@@ -79,10 +84,11 @@ struct WorkNode {
   int bias_node = -1, bias_input = -1;  // of a head: which fused node holds the bias, and its input
   FusedEpilogue epilogue;
 
-  bool may_be_dead() const { return uncertain || !conditions.empty(); }
-  uint32_t traits() const { return op == nullptr ? 0 : op->def->traits; }
-  bool is_view() const { return forwards_input || (traits() & kView) != 0; }
-  Control control() const { return op == nullptr ? Control::kNone : op->def->control; }
+  bool may_be_dead() const { return kHasControlFlow && (uncertain || !conditions.empty()); }
+  uint32_t traits() const { return op == nullptr ? 0 : op->def->traits & kLinkedTraits; }
+  bool is_merge_of_one() const { return kHasControlFlow && forwards_input; }
+  bool is_view() const { return is_merge_of_one() || (traits() & kView) != 0; }
+  Control control() const { return kHasControlFlow && op != nullptr ? op->def->control : Control::kNone; }
 };
 
 struct State {
@@ -111,6 +117,7 @@ struct State {
   const WorkNode& node(int n) const { return nodes[static_cast<size_t>(n)]; }
   // Where the value of a wire that is no feed is: within the loop that an Enter brings it into.
   int frame_of(Wire wire) const { return frame_after(wire.node); }
+  int frame_count() const { return kHasControlFlow ? static_cast<int>(frames.size()) : 0; }
   int frame_after(int n) const { return node(n).entered_frame >= 0 ? node(n).entered_frame : node(n).frame; }
   // "conv1" or "split:1"; of a feed, the node that is fed.
   std::string wire_name(Wire wire) const;

@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "core/linked_types.h"
+#include "core/search.h"
 #include "runtime/compile.h"
 #include "runtime/engine_ends.h"
 #include "runtime/table_initializers.h"
@@ -39,7 +40,7 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
 DType dtype_by_use(const NodeSource& source, const OpRegistry& ops, Wire wire) {
   for (int n = 0; n < source.node_count(); ++n) {
     std::span<const Wire> inputs = source.inputs(n);
-    auto use = std::find(inputs.begin(), inputs.end(), wire);
+    auto use = first_equal(inputs, wire);
     const OpRegistry::Op* op = use == inputs.end() ? nullptr : ops.find(source.op(n));
     if (op == nullptr) continue;
     Result<AttrMap> attrs = source.attrs(n);
@@ -116,7 +117,7 @@ Result<std::shared_ptr<const Engine>> Engine::load_source(std::shared_ptr<const 
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
   Status status = engine->add_custom_ops();
   if (status.ok()) status = engine->choose_inputs_and_outputs();
-  if (status.ok()) engine->find_table_initializers();
+  if (kHasVariables && status.ok()) engine->find_table_initializers();
   if (status.ok()) status = engine->check_graph();
   if (!status.ok()) return status.with_context(quoted(engine->name_));
   return std::shared_ptr<const Engine>(std::move(engine));
@@ -476,7 +477,8 @@ Status EngineContext::run_begun() {
   environment.services = &services_;
   environment.limits = limits_;
   environment.stop = &stop_;
-  if (!tables_filled_ && !engine_->table_initializers_.empty()) TARN_RETURN_IF_ERROR(fill_tables(environment));
+  if (kHasVariables && !tables_filled_ && !engine_->table_initializers_.empty())
+    TARN_RETURN_IF_ERROR(fill_tables(environment));
   TARN_RETURN_IF_ERROR(place_outputs());
   environment.on_step = on_step_;
   environment.user = on_step_user_;

@@ -19,7 +19,7 @@ class EvaluateContext : public RunContext {
     for (const Tensor& tensor : tensors_) {
       views_.push_back({tensor.dtype(), &tensor.shape(), const_cast<void*>(tensor.data()), tensor.element_count()});
     }
-    for (size_t i = 0; i < options.variables.size() && i < views_.size(); ++i) {
+    for (size_t i = 0; kHasVariables && i < options.variables.size() && i < views_.size(); ++i) {
       Variable* variable = options.variables[i];
       if (variable == nullptr || !variable->is_initialized()) continue;
       const Tensor& value = variable->value();
@@ -33,7 +33,9 @@ class EvaluateContext : public RunContext {
   }
 
   Variable* variable(int i) override {
-    return static_cast<size_t>(i) < options_.variables.size() ? options_.variables[static_cast<size_t>(i)] : nullptr;
+    return kHasVariables && static_cast<size_t>(i) < options_.variables.size()
+               ? options_.variables[static_cast<size_t>(i)]
+               : nullptr;
   }
   Result<TensorView> output(int i, const Shape& shape) override {
     auto slot = static_cast<size_t>(i);
@@ -48,7 +50,7 @@ class EvaluateContext : public RunContext {
     return {};
   }
   void set_variable(int output, Variable* variable) override {
-    if (variable->is_initialized()) outputs_[static_cast<size_t>(output)] = variable->value();
+    if (kHasVariables && variable->is_initialized()) outputs_[static_cast<size_t>(output)] = variable->value();
   }
   void set_output(int output, Tensor tensor) override { outputs_[static_cast<size_t>(output)] = std::move(tensor); }
   Result<void*> scratch(size_t bytes) override {
@@ -100,7 +102,7 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   std::vector<Fact> input_facts;
   for (size_t i = 0; i < inputs.size(); ++i) {
     input_facts.push_back(Fact::of(inputs[i]));
-    if (i < options.variables.size() && options.variables[i] != nullptr) {
+    if (kHasVariables && i < options.variables.size() && options.variables[i] != nullptr) {
       const Variable& variable = *options.variables[i];
       Fact& fact = input_facts.back();
       if (variable.is_initialized()) fact.shape = variable.value().shape();
@@ -117,7 +119,7 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   types.outputs = op.schema.output_types(attrs);
   std::vector<Fact> output_facts;
   TARN_RETURN_IF_ERROR(infer_node(op, node, attrs, types, input_facts, output_facts));
-  if (op.def->control != Control::kNone) return evaluate_control(op, inputs, output_facts.size());
+  if (kHasControlFlow && op.def->control != Control::kNone) return evaluate_control(op, inputs, output_facts.size());
   bool all_known = true;
   std::vector<Tensor> values;
   for (const Fact& fact : output_facts) {

@@ -102,12 +102,15 @@ class Context::StepContext : public RunContext {
     }
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
-    to.variable = from.variable;
-    to.resource = from.resource;
+    if constexpr (kHasVariables) {
+      to.variable = from.variable;
+      to.resource = from.resource;
+    }
     return {};
   }
 
   void set_variable(int output, Variable* variable) override {
+    if constexpr (!kHasVariables) return;
     Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     to.variable = variable;
     if (variable->is_initialized()) to.view = view_of(variable->value());
@@ -116,6 +119,7 @@ class Context::StepContext : public RunContext {
   Resource* resource(int i) override { return owner_.slot(step_->inputs[static_cast<size_t>(i)]).resource.get(); }
 
   void set_resource(int output, std::shared_ptr<Resource> resource) override {
+    if constexpr (!kHasVariables) return;
     int value = step_->outputs[static_cast<size_t>(output)];
     Slot& to = owner_.slot(value);
     to.resource = std::move(resource);
@@ -127,6 +131,7 @@ class Context::StepContext : public RunContext {
   }
 
   std::shared_ptr<Resource> take_resource(int output) override {
+    if constexpr (!kHasVariables) return nullptr;
     Slot& from = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     if (from.resource.use_count() != 1) return nullptr;
     return std::move(from.resource);
@@ -297,7 +302,7 @@ bool Context::mark_dead(const Step& step, int index) {
 Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
   const Slot& from = slot(step.inputs[0]);
   auto i = static_cast<size_t>(step.fetch);
-  if (from.dead) {
+  if (kHasControlFlow && from.dead) {
     return invalid_argument("fetch ", quoted(step.node), ": its branch was not taken in this run").with_node(step.node);
   }
   fetch_views_[i] = from.view;
@@ -325,9 +330,67 @@ Status Context::check_count(const Step& step, const TensorView& from, const Shap
       .with_node(step.node);
 }
 
+Status Context::run_view(const Step& step) {
+  const Slot& from = slot(step.inputs[0]);
+  Slot& to = slot(step.outputs[0]);
+  const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
+  to.refer(from);
+  if (kHasVariables && !fact.is_variable()) to.variable = nullptr;
+  if (fact.shape.is_fully_known()) {
+    // A handle or reference is handed on whatever its variable holds; who reads that was checked with it.
+    if (!fact.is_variable() && fact.dtype != DType::kResource)
+      TARN_RETURN_IF_ERROR(check_count(step, from.view, fact.shape));
+    to.view.shape = &fact.shape;
+    to.view.dtype = fact.dtype;
+  }
+  return {};
+}
+
+Status Context::run_copy(const Step& step) {
+  const TensorView& from = slot(step.inputs[0]).view;
+  int out = step.outputs[0];
+  const Value& copy = program_->values[static_cast<size_t>(out)];
+  if (copy.kind == ValueKind::kPlanned) {
+    TARN_RETURN_IF_ERROR(check_count(step, from, copy.fact.shape));
+    place(out);
+  } else {
+    TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());
+  }
+  copy_values(slot(out).view.data, from);
+  return {};
+}
+
+Status Context::run_switch(const Step& step) {
+  const Slot& from = slot(step.inputs[0]);
+  const TensorView& predicate = slot(step.inputs[1]).view;
+  if (predicate.count != 1) {
+    return invalid_argument(node_label(step.op, step.node), ": ",
+                            predicate.dtype == DType::kBool ? "pred" : "output_index", " must be a scalar, has shape ",
+                            predicate.shape->to_string());
+  }
+  auto taken = static_cast<size_t>(branch_taken(predicate.dtype, predicate.data, step.outputs.size()));
+  for (size_t branch = 0; branch < step.outputs.size(); ++branch) {
+    Slot& to = slot(step.outputs[branch]);
+    to.refer(from);
+    to.dead = branch != taken;
+  }
+  return {};
+}
+
+void Context::run_merge(const Step& step) {
+  size_t taken = 0;
+  while (slot(step.inputs[taken]).dead) ++taken;
+  const Slot& from = slot(step.inputs[taken]);
+  slot(step.outputs[0]).refer(from);
+  if (step.outputs.size() > 1) {
+    place(step.outputs[1]);
+    *slot(step.outputs[1]).view.as<int32_t>() = static_cast<int32_t>(step.merge_indices[taken]);
+  }
+}
+
 Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context) {
-  if (program_->has_branches && mark_dead(step, index) && step.kind != StepKind::kFetch) return {};
-  if (!step.ref_inputs.empty()) TARN_RETURN_IF_ERROR(refresh_refs(step, step.uninitialized_ok));
+  if (kHasControlFlow && program_->has_branches && mark_dead(step, index) && step.kind != StepKind::kFetch) return {};
+  if (kHasVariables && !step.ref_inputs.empty()) TARN_RETURN_IF_ERROR(refresh_refs(step, step.uninitialized_ok));
   switch (step.kind) {
     case StepKind::kKernel: {
       context.begin(step);
@@ -339,64 +402,15 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       return Status(status.code(), str_cat(node_label(step.op, step.node), ": ", status.message(), inputs))
           .with_node(step.node);
     }
-    case StepKind::kView: {
-      const Slot& from = slot(step.inputs[0]);
-      Slot& to = slot(step.outputs[0]);
-      const Fact& fact = program_->values[static_cast<size_t>(step.outputs[0])].fact;
-      to.refer(from);
-      if (!fact.is_variable()) to.variable = nullptr;
-      if (fact.shape.is_fully_known()) {
-        // A handle or reference is handed on whatever its variable holds; who reads that was checked with it.
-        if (!fact.is_variable() && fact.dtype != DType::kResource)
-          TARN_RETURN_IF_ERROR(check_count(step, from.view, fact.shape));
-        to.view.shape = &fact.shape;
-        to.view.dtype = fact.dtype;
-      }
-      return {};
-    }
-    case StepKind::kCopy: {
-      const TensorView& from = slot(step.inputs[0]).view;
-      int out = step.outputs[0];
-      const Value& copy = program_->values[static_cast<size_t>(out)];
-      if (copy.kind == ValueKind::kPlanned) {
-        TARN_RETURN_IF_ERROR(check_count(step, from, copy.fact.shape));
-        place(out);
-      } else {
-        TARN_RETURN_IF_ERROR(dynamic_output(out, *from.shape).status());
-      }
-      copy_values(slot(out).view.data, from);
-      return {};
-    }
+    case StepKind::kView: return run_view(step);
+    case StepKind::kCopy: return kHasVariables ? run_copy(step) : Status();
     case StepKind::kConstant:
       slot(step.outputs[0]).view = view_of(program_->values[static_cast<size_t>(step.outputs[0])].fact.value);
       return {};
-    case StepKind::kSwitch: {
-      const Slot& from = slot(step.inputs[0]);
-      const TensorView& predicate = slot(step.inputs[1]).view;
-      if (predicate.count != 1) {
-        return invalid_argument(node_label(step.op, step.node), ": ",
-                                predicate.dtype == DType::kBool ? "pred" : "output_index",
-                                " must be a scalar, has shape ", predicate.shape->to_string());
-      }
-      auto taken = static_cast<size_t>(branch_taken(predicate.dtype, predicate.data, step.outputs.size()));
-      for (size_t branch = 0; branch < step.outputs.size(); ++branch) {
-        Slot& to = slot(step.outputs[branch]);
-        to.refer(from);
-        to.dead = branch != taken;
-      }
+    case StepKind::kSwitch: return kHasControlFlow ? run_switch(step) : Status();
+    case StepKind::kMerge:
+      if (kHasControlFlow) run_merge(step);
       return {};
-    }
-    case StepKind::kMerge: {
-      size_t taken = 0;
-      while (slot(step.inputs[taken]).dead) ++taken;
-      const Slot& from = slot(step.inputs[taken]);
-      slot(step.outputs[0]).refer(from);
-      if (step.outputs.size() > 1) {
-        place(step.outputs[1]);
-        *slot(step.outputs[1]).view.as<int32_t>() = static_cast<int32_t>(step.merge_indices[taken]);
-      }
-      return {};
-    }
     case StepKind::kFetch: return run_fetch(step, fetched);
     case StepKind::kNothing:
     case StepKind::kLoopBegin:  // run() does what these say
@@ -463,7 +477,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   }
   for (size_t v = 0; v < slots_.size(); ++v) {
     // Handles of the run before go, but for the first on each resource, whose op may use that again.
-    if (slots_[v].resource != nullptr && !slots_[v].made_resource) slots_[v].resource.reset();
+    if (kHasVariables && slots_[v].resource != nullptr && !slots_[v].made_resource) slots_[v].resource.reset();
     int feed = program_->values[v].feed;
     if (feed < 0) continue;
     const TensorView& given = feeds[static_cast<size_t>(feed)];
@@ -494,9 +508,9 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = steps[s];
     if (stop != nullptr && stop->is_stopped()) return stopped(step);
-    if (step.kind == StepKind::kLoopBegin) {
+    if (kHasControlFlow && step.kind == StepKind::kLoopBegin) {
       begin_loop(step.loop);
-    } else if (step.kind == StepKind::kLoopEnd) {
+    } else if (kHasControlFlow && step.kind == StepKind::kLoopEnd) {
       TARN_ASSIGN_OR_RETURN(bool again, next_iteration(step.loop));
       if (again) s = static_cast<size_t>(program_->loops[static_cast<size_t>(step.loop)].begin);
     } else {

@@ -65,6 +65,7 @@ class Context {
     // The same value as `from`.
     void refer(const Slot& from) {
       view = from.view;
+      if constexpr (!kHasVariables) return;
       variable = from.variable;
       if (resource != from.resource) resource = from.resource;
     }
@@ -72,6 +73,10 @@ class Context {
 
   Status run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context);
   Status run_fetch(const Step& step, std::span<Tensor> fetched);
+  Status run_view(const Step& step);
+  Status run_copy(const Step& step);
+  Status run_switch(const Step& step);
+  void run_merge(const Step& step);
   void begin_loop(int index);
   // Carries values on to the next iteration; false: there is none.
   Result<bool> next_iteration(int index);

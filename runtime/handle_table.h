@@ -11,7 +11,8 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace tarn {
 
@@ -42,10 +43,13 @@ class HandleTable {
 
  private:
   std::shared_ptr<Handled> find(uintptr_t handle, Handled::Kind kind) const;
+  // Where the handle is among objects_, or would be.
+  size_t place_of(uintptr_t handle) const;
+  bool has(uintptr_t handle, size_t place) const { return place < objects_.size() && objects_[place].first == handle; }
 
   mutable std::mutex mutex_;
   uintptr_t given_out_ = 0;
-  std::unordered_map<uintptr_t, std::shared_ptr<Handled>> objects_;
+  std::vector<std::pair<uintptr_t, std::shared_ptr<Handled>>> objects_;  // sorted by handle
 };
 
 // The process's.

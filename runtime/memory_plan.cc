@@ -1,9 +1,9 @@
 #include "runtime/memory_plan.h"
 
 #include <algorithm>
-#include <map>
 #include <numeric>
 
+#include "core/search.h"
 #include "core/sorting.h"
 
 namespace tarn {
@@ -64,56 +64,65 @@ size_t place_in_order(const std::vector<Lifetime>& values, const std::vector<int
 // For graphs too large for the quadratic plans: values in order of their first step take the lowest free gap.
 size_t place_by_time(const std::vector<Lifetime>& values, const std::vector<int>& by_first,
                      std::vector<size_t>& offsets) {
-  std::map<size_t, size_t> free_gaps;  // offset -> bytes, within [0, arena)
-  std::multimap<int, int> ends;        // last step -> value
+  struct Gap {
+    size_t offset, bytes;
+  };
+  std::vector<Gap> gaps;  // within [0, arena), by offset
+  std::vector<size_t> lasts;
+  for (const Lifetime& value : values) lasts.push_back(static_cast<size_t>(value.last));
+  std::vector<int> by_last = by_first;
+  sort_by(by_last, lasts);
+  auto next_end = by_last.begin();
   size_t arena = 0;
   auto release = [&](size_t offset, size_t bytes) {
-    auto next = free_gaps.lower_bound(offset);
-    if (next != free_gaps.end() && offset + bytes == next->first) {
-      bytes += next->second;
-      next = free_gaps.erase(next);
+    if (bytes == 0) return;
+    auto next = std::partition_point(gaps.begin(), gaps.end(), [&](const Gap& gap) { return gap.offset < offset; });
+    bool joins_next = next != gaps.end() && offset + bytes == next->offset;
+    bool joins_before = next != gaps.begin() && next[-1].offset + next[-1].bytes == offset;
+    if (joins_before) {
+      next[-1].bytes += bytes + (joins_next ? next->bytes : 0);
+      if (joins_next) gaps.erase(next);
+    } else if (joins_next) {
+      *next = {offset, bytes + next->bytes};
+    } else {
+      gaps.insert(next, Gap{offset, bytes});
     }
-    if (next != free_gaps.begin()) {
-      auto before = std::prev(next);
-      if (before->first + before->second == offset) {
-        before->second += bytes;
-        return;
-      }
-    }
-    free_gaps[offset] = bytes;
   };
   for (int v : by_first) {
     const Lifetime& value = values[static_cast<size_t>(v)];
-    while (!ends.empty() && ends.begin()->first < value.first) {
-      auto done = static_cast<size_t>(ends.begin()->second);
+    for (; values[static_cast<size_t>(*next_end)].last < value.first; ++next_end) {  // ends at v itself at the latest
+      auto done = static_cast<size_t>(*next_end);
       release(offsets[done], rounded(values[done].bytes));
-      ends.erase(ends.begin());
     }
     size_t bytes = rounded(value.bytes);
     if (bytes == 0) continue;
-    auto gap = std::find_if(free_gaps.begin(), free_gaps.end(), [&](const auto& g) { return g.second >= bytes; });
-    if (gap != free_gaps.end()) {
-      size_t offset = gap->first, left = gap->second - bytes;
-      free_gaps.erase(gap);
-      if (left > 0) free_gaps[offset + bytes] = left;
-      offsets[static_cast<size_t>(v)] = offset;
+    auto gap = gaps.begin() + (first_where(gaps, [&](const Gap& g) { return g.bytes >= bytes; }) - gaps.begin());
+    if (gap != gaps.end()) {
+      offsets[static_cast<size_t>(v)] = gap->offset;
+      *gap = {gap->offset + bytes, gap->bytes - bytes};
+      if (gap->bytes == 0) gaps.erase(gap);
     } else {
       offsets[static_cast<size_t>(v)] = arena;
       arena += bytes;
     }
-    ends.emplace(value.last, v);
   }
   return arena;
 }
 
+size_t steps_of(const std::vector<Lifetime>& values) {
+  int steps = 0;
+  for (const Lifetime& value : values) steps = std::max(steps, value.last + 1);
+  return static_cast<size_t>(steps);
+}
+
 size_t lower_bound(const std::vector<Lifetime>& values) {
-  std::map<int, int64_t> change;
+  std::vector<int64_t> change(steps_of(values) + 1, 0);
   for (const Lifetime& value : values) {
-    change[value.first] += static_cast<int64_t>(rounded(value.bytes));
-    change[value.last + 1] -= static_cast<int64_t>(rounded(value.bytes));
+    change[static_cast<size_t>(value.first)] += static_cast<int64_t>(rounded(value.bytes));
+    change[static_cast<size_t>(value.last) + 1] -= static_cast<int64_t>(rounded(value.bytes));
   }
   int64_t alive = 0, most = 0;
-  for (const auto& [step, bytes] : change) {
+  for (int64_t bytes : change) {
     alive += bytes;
     most = std::max(most, alive);
   }
@@ -123,10 +132,8 @@ size_t lower_bound(const std::vector<Lifetime>& values) {
 // `sizes`: largest first, as sort_by() has it. Largest first within the step that has most alive, then the next such
 // step: Pisarchyk & Lee's greedy by breadth.
 std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::vector<size_t>& sizes) {
-  int steps = 0;
-  for (const Lifetime& value : values) steps = std::max(steps, value.last + 1);
-  std::vector<std::vector<int>> alive(static_cast<size_t>(steps));
-  std::vector<size_t> breadth(static_cast<size_t>(steps), 0);
+  std::vector<std::vector<int>> alive(steps_of(values));
+  std::vector<size_t> breadth(alive.size(), 0);
   for (size_t v = 0; v < values.size(); ++v) {
     for (int s = values[v].first; s <= values[v].last; ++s) {
       alive[static_cast<size_t>(s)].push_back(static_cast<int>(v));
@@ -137,13 +144,13 @@ std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::v
   std::vector<int> by_breadth = count_to(breadth.size());
   sort_by(by_breadth, breadth);
   std::vector<int> order;
-  std::vector<bool> taken(values.size(), false);
+  std::vector<char> taken(values.size(), 0);
   for (int s : by_breadth) {
     std::vector<int>& here = alive[static_cast<size_t>(s)];
     sort_by(here, sizes);
     for (int v : here) {
-      if (!taken[static_cast<size_t>(v)]) order.push_back(v);
-      taken[static_cast<size_t>(v)] = true;
+      if (taken[static_cast<size_t>(v)] == 0) order.push_back(v);
+      taken[static_cast<size_t>(v)] = 1;
     }
   }
   return order;

@@ -1,11 +1,14 @@
 #include "runtime/wire.h"
 
+#include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include "core/graph_version.h"
 #include "core/op_schema.h"
 #include "core/proto_reader.h"
 #include "core/resident.h"
+#include "core/sorting.h"
 #include "core/tensor_name.h"
 #include "core/utf8.h"
 #include "runtime/wire_attrs.h"
@@ -163,15 +166,18 @@ void WireGraph::add_library(std::string_view part) {
 
 Status WireGraph::link() {
   Problems problems;
-  by_name_.reserve(nodes_.size());
+  by_name_.resize(nodes_.size());
+  std::iota(by_name_.begin(), by_name_.end(), 0);
+  sort_indices(by_name_, [&](int a, int b) { return name(a) < name(b); });
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const NodeRecord& record = nodes_[n];
     Status status = check_node_name(record.name);
     std::string place = str_cat("node ", n);
     if (record.name.empty()) str_append(place, ": op ", quoted(record.op));
     if (!status.ok()) problems.add(status.with_context(place));
-    auto [it, fresh] = by_name_.emplace(record.name, static_cast<int>(n));
-    if (!fresh) problems.add(str_cat(place, ": node name ", quoted(record.name), " is taken by node ", it->second));
+    int first = find(record.name);
+    if (first != static_cast<int>(n))
+      problems.add(str_cat(place, ": node name ", quoted(record.name), " is taken by node ", first));
     if (record.op.empty()) problems.add(str_cat(place, ": node ", quoted(record.name), " has no op"));
   }
   std::vector<std::string> known;  // for did_you_mean, made only when needed
@@ -188,20 +194,20 @@ Status WireGraph::link() {
         problems.add(name.status().with_context(place(i)));
         continue;
       }
-      auto producer = by_name_.find(name->node);
-      if (producer == by_name_.end()) {
+      int producer = find(name->node);
+      if (producer < 0) {
         if (known.empty()) known = names();
         problems.add(not_found(place(i), ": ", quoted(input_names_[i]), name->is_control ? " (control)" : "",
                                ": no node ", quoted(name->node), " in the graph", did_you_mean(name->node, known)));
         continue;
       }
       if (name->is_control) {
-        controls_.push_back(producer->second);
+        controls_.push_back(producer);
       } else if (controls_.size() > record.controls_begin) {
         problems.add(
             str_cat(place(i), ": ", quoted(input_names_[i]), " comes after a control input; data inputs come first"));
       } else {
-        inputs_.push_back({producer->second, name->slot});
+        inputs_.push_back({producer, name->slot});
       }
     }
     record.inputs_end = inputs_.size();
@@ -284,9 +290,10 @@ std::span<const int> WireGraph::controls(int node) const {
   return std::span<const int>(controls_).subspan(record.controls_begin, record.controls_end - record.controls_begin);
 }
 
-int WireGraph::find(std::string_view name) const {
-  auto it = by_name_.find(name);
-  return it == by_name_.end() ? -1 : it->second;
+// Of nodes with the same name, the first in the file.
+int WireGraph::find(std::string_view wanted) const {
+  auto it = std::partition_point(by_name_.begin(), by_name_.end(), [&](int node) { return name(node) < wanted; });
+  return it == by_name_.end() || name(*it) != wanted ? -1 : *it;
 }
 
 std::vector<std::string> WireGraph::names() const {

@@ -10,7 +10,6 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "runtime/node_source.h"
@@ -77,7 +76,7 @@ class WireGraph : public NodeSource {
   std::vector<std::string_view> input_names_;
   std::vector<Wire> inputs_;
   std::vector<int> controls_;
-  std::unordered_map<std::string_view, int> by_name_;
+  std::vector<int> by_name_;  // nodes, sorted by name
 };
 
 }  // namespace tarn

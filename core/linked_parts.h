@@ -1,0 +1,21 @@
+// Which parts of the runtime a binary has: all of them, unless cmake/ops_from.cmake says that no op of a build
+// (-DTARN_OPS_FROM=model.pb) needs one. What asks these constants leaves out the code for what cannot be there.
+//
+//   if (kHasVariables && fact.is_ref) …
+#pragma once
+
+#ifndef TARN_HAS_CONTROL_FLOW
+#define TARN_HAS_CONTROL_FLOW 1
+#endif
+#ifndef TARN_HAS_VARIABLES
+#define TARN_HAS_VARIABLES 1
+#endif
+
+namespace tarn {
+
+// Branches and loops: an OpDef::control that is not kNone.
+constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
+// References, and handles on variables, tables and what lives as long as a run.
+constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
+
+}  // namespace tarn
