@@ -3,37 +3,10 @@
 #include <algorithm>
 
 #include "core/bit_cast.h"
+#include "core/search.h"
 
 namespace tarn {
 namespace {
-
-template <class T>
-struct KindName;
-#define TARN_KIND(type, text)                       \
-  template <>                                       \
-  struct KindName<type> {                           \
-    static constexpr std::string_view value = text; \
-  };
-TARN_KIND(std::monostate, "nothing")
-TARN_KIND(std::string, "string")
-TARN_KIND(int64_t, "int")
-TARN_KIND(float, "float")
-TARN_KIND(bool, "bool")
-TARN_KIND(DType, "type")
-TARN_KIND(Shape, "shape")
-TARN_KIND(Tensor, "tensor")
-TARN_KIND(FunctionAttr, "func")
-TARN_KIND(AttrValue::Placeholder, "placeholder")
-TARN_KIND(AttrValue::EmptyList, "list")
-TARN_KIND(std::vector<std::string>, "list(string)")
-TARN_KIND(std::vector<int64_t>, "list(int)")
-TARN_KIND(std::vector<float>, "list(float)")
-TARN_KIND(std::vector<bool>, "list(bool)")
-TARN_KIND(std::vector<DType>, "list(type)")
-TARN_KIND(std::vector<Shape>, "list(shape)")
-TARN_KIND(std::vector<Tensor>, "list(tensor)")
-TARN_KIND(std::vector<FunctionAttr>, "list(func)")
-#undef TARN_KIND
 
 std::string text_of(const std::string& v) {
   std::string out = "\"";
@@ -80,7 +53,7 @@ std::string text_of(const AttrValue::Placeholder& v) {
 std::string text_of(const AttrValue::EmptyList&) {
   return "[]";
 }
-std::string text_of(const std::monostate&) {
+std::string text_of(const AttrValue::Nothing&) {
   return "nothing";
 }
 template <class T>
@@ -113,6 +86,9 @@ bool same(const AttrValue::Placeholder& a, const AttrValue::Placeholder& b) {
 bool same(const AttrValue::EmptyList&, const AttrValue::EmptyList&) {
   return true;
 }
+bool same(const AttrValue::Nothing&, const AttrValue::Nothing&) {
+  return true;
+}
 template <class T>
 bool same(const T& a, const T& b) {
   return a == b;
@@ -142,42 +118,72 @@ bool empty_list(const T&) {
 
 }  // namespace
 
-AttrValue::AttrValue(const AttrValue& other) = default;
-AttrValue::AttrValue(AttrValue&& other) noexcept = default;
-AttrValue::~AttrValue() = default;
-
-// A variant's own assignment has one more function a type.
-AttrValue& AttrValue::operator=(AttrValue&& other) noexcept {
-  if (this == &other) return *this;
-  std::destroy_at(this);
-  return *std::construct_at(this, std::move(other));
+AttrValue::AttrValue(const AttrValue& other) : type_(other.type_), int_(other.int_) {
+  if (is_held()) held_->users.fetch_add(1, std::memory_order_relaxed);
 }
-AttrValue& AttrValue::operator=(const AttrValue& other) {
-  return *this = AttrValue(other);
+AttrValue::AttrValue(AttrValue&& other) noexcept : type_(other.type_), int_(other.int_) {
+  other.type_ = Type::kNothing;
+}
+AttrValue::~AttrValue() {
+  if (is_held() && held_->users.fetch_sub(1, std::memory_order_acq_rel) == 1) held_->destroy(held_);
+}
+AttrValue& AttrValue::operator=(AttrValue other) noexcept {
+  std::swap(type_, other.type_);
+  std::swap(int_, other.int_);
+  return *this;
 }
 
-std::string_view AttrValue::kind() const {
-  return std::visit([](const auto& v) { return KindName<std::decay_t<decltype(v)>>::value; }, value_);
+std::string_view AttrValue::kind_of(Type type) {
+#define TARN_ATTR_KIND(name, type, text) text,
+  static constexpr std::string_view kKinds[] = {TARN_ATTR_TYPES(TARN_ATTR_KIND)};
+#undef TARN_ATTR_KIND
+  return kKinds[static_cast<size_t>(type)];
+}
+
+template <class T>
+AttrValue AttrValue::collect(std::span<const AttrValue> elements) {
+  using List = std::vector<T>;
+  auto* holder = new Holder<List>{{1, destroy<List>}, List(elements.size())};
+  for (size_t i = 0; i < elements.size(); ++i) holder->value[i] = elements[i].as<T>();
+  AttrValue list;
+  list.type_ = type_of<List>();
+  list.held_ = holder;
+  return list;
+}
+
+AttrValue AttrValue::list_of(Type list, std::span<const AttrValue> elements) {
+  switch (list) {
+    case Type::kStrings: return collect<std::string>(elements);
+    case Type::kInts: return collect<int64_t>(elements);
+    case Type::kFloats: return collect<float>(elements);
+    case Type::kBools: return collect<bool>(elements);
+    case Type::kTypes: return collect<DType>(elements);
+    case Type::kShapes: return collect<Shape>(elements);
+    case Type::kTensors: return collect<Tensor>(elements);
+    case Type::kFunctions: return collect<FunctionAttr>(elements);
+    default: return EmptyList();
+  }
 }
 
 bool AttrValue::looks_like_a_default() const {
-  if (const bool* v = std::get_if<bool>(&value_)) return !*v;
-  if (const int64_t* v = std::get_if<int64_t>(&value_)) return *v == 0;
-  if (const float* v = std::get_if<float>(&value_)) return *v == 0.0f;
-  if (const std::string* v = std::get_if<std::string>(&value_)) return v->empty();
-  return std::visit([](const auto& v) { return empty_list(v); }, value_);
+  switch (type_) {
+    case Type::kBool: return !bool_;
+    case Type::kInt: return int_ == 0;
+    case Type::kFloat: return float_ == 0.0f;
+    case Type::kString: return as<std::string>().empty();
+    default: return visit([](const auto& v) { return empty_list(v); });
+  }
 }
 
 bool AttrValue::operator==(const AttrValue& other) const {
   auto list_is_empty = [](const auto& v) { return empty_list(v); };
-  if (std::visit(list_is_empty, value_) && std::visit(list_is_empty, other.value_)) return true;
-  if (value_.index() != other.value_.index()) return false;
-  return std::visit([&](const auto& v) { return same(v, *std::get_if<std::decay_t<decltype(v)>>(&other.value_)); },
-                    value_);
+  if (visit(list_is_empty) && other.visit(list_is_empty)) return true;
+  if (type_ != other.type_) return false;
+  return visit([&](const auto& v) { return same(v, other.as<std::decay_t<decltype(v)>>()); });
 }
 
 std::string AttrValue::to_string() const {
-  return std::visit([](const auto& v) { return text_of(v); }, value_);
+  return visit([](const auto& v) { return text_of(v); });
 }
 
 AttrMap::AttrMap(std::initializer_list<Entry> entries) {
@@ -201,7 +207,7 @@ void AttrMap::set(std::string_view name, AttrValue value) {
 }
 
 bool AttrMap::erase(std::string_view name) {
-  auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.first == name; });
+  auto it = first_where(entries_, [&](const Entry& entry) { return entry.first == name; });
   if (it == entries_.end()) return false;
   entries_.erase(it);
   return true;

@@ -1,4 +1,4 @@
-// Attributes of a node: a closed variant (TensorFlow's AttrValue) and a small sorted map of them.
+// Attributes of a node: one of a closed set of types (TensorFlow's AttrValue) and a small sorted map of them.
 //
 //   AttrMap attrs{{"strides", std::vector<int64_t>{1, 1, 1, 1}}, {"padding", "SAME"}, {"T", DType::kFloat}};
 //   if (const AttrValue* v = attrs.find("padding")) … v->as<std::string>()
@@ -7,13 +7,14 @@
 // right type, so infer functions and kernels use attrs.get<T>("name") without checks.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "core/dtype.h"
@@ -32,58 +33,150 @@ struct FunctionAttr {
 
 class AttrValue {
  public:
-  // In this order: the kinds of kind(). `list {}` in a file has no element type until the op's signature gives it one.
+  // `list {}` in a file has no element type until the op's signature gives it one.
   struct EmptyList {};
   struct Placeholder {
     std::string name;  // inside function bodies
   };
-  using Variant =
-      std::variant<std::monostate, std::string, int64_t, float, bool, DType, Shape, Tensor, FunctionAttr, Placeholder,
-                   EmptyList, std::vector<std::string>, std::vector<int64_t>, std::vector<float>, std::vector<bool>,
-                   std::vector<DType>, std::vector<Shape>, std::vector<Tensor>, std::vector<FunctionAttr>>;
+  struct Nothing {};
+
+// The types, in the order of Type, with the words of kind().
+#define TARN_ATTR_TYPES(X)                              \
+  X(kNothing, Nothing, "nothing")                       \
+  X(kString, std::string, "string")                     \
+  X(kInt, int64_t, "int")                               \
+  X(kFloat, float, "float")                             \
+  X(kBool, bool, "bool")                                \
+  X(kType, DType, "type")                               \
+  X(kShape, Shape, "shape")                             \
+  X(kTensor, Tensor, "tensor")                          \
+  X(kFunction, FunctionAttr, "func")                    \
+  X(kPlaceholder, Placeholder, "placeholder")           \
+  X(kEmptyList, EmptyList, "list")                      \
+  X(kStrings, std::vector<std::string>, "list(string)") \
+  X(kInts, std::vector<int64_t>, "list(int)")           \
+  X(kFloats, std::vector<float>, "list(float)")         \
+  X(kBools, std::vector<bool>, "list(bool)")            \
+  X(kTypes, std::vector<DType>, "list(type)")           \
+  X(kShapes, std::vector<Shape>, "list(shape)")         \
+  X(kTensors, std::vector<Tensor>, "list(tensor)")      \
+  X(kFunctions, std::vector<FunctionAttr>, "list(func)")
+
+#define TARN_ATTR_ENUMERATOR(name, type, text) name,
+  enum class Type : uint8_t { TARN_ATTR_TYPES(TARN_ATTR_ENUMERATOR) kCount };
+#undef TARN_ATTR_ENUMERATOR
+  // Type::kCount if an attr cannot hold a T.
+  template <class T>
+  static constexpr Type type_of() {
+#define TARN_ATTR_TYPE_OF(name, type, text) \
+  if constexpr (std::is_same_v<T, type>) return Type::name;
+    TARN_ATTR_TYPES(TARN_ATTR_TYPE_OF)
+#undef TARN_ATTR_TYPE_OF
+    return Type::kCount;
+  }
 
   AttrValue() = default;
-  // Once for all: of a variant of so many types each is much code.
   AttrValue(const AttrValue& other);
   AttrValue(AttrValue&& other) noexcept;
-  AttrValue& operator=(const AttrValue& other);
-  AttrValue& operator=(AttrValue&& other) noexcept;
+  AttrValue& operator=(AttrValue other) noexcept;
   ~AttrValue();
   template <class T>
-  requires std::is_constructible_v<Variant, T> &&
-      (!std::is_arithmetic_v<T>)&&(!std::is_same_v<T, AttrValue>)AttrValue(T value)
-      : value_(std::move(value)) {}                                  // NOLINT: implicit by design
-  AttrValue(const char* value) : value_(std::string(value)) {}       // NOLINT
-  AttrValue(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  AttrValue(bool value) : value_(value) {}                           // NOLINT
-  AttrValue(int value) : value_(int64_t{value}) {}                   // NOLINT
-  AttrValue(int64_t value) : value_(value) {}                        // NOLINT
-  AttrValue(float value) : value_(value) {}                          // NOLINT
-  AttrValue(double value) : value_(static_cast<float>(value)) {}     // NOLINT
-  AttrValue(std::initializer_list<int64_t> value) : value_(std::vector<int64_t>(value)) {}  // NOLINT
+  requires(type_of<T>() != Type::kCount && !std::is_arithmetic_v<T>) AttrValue(T value)  // NOLINT: implicit by design
+      : type_(type_of<T>()) {
+    if constexpr (std::is_same_v<T, DType>) {
+      dtype_ = value;
+    } else if constexpr (!std::is_empty_v<T>) {
+      held_ = new Holder<T>{{1, destroy<T>}, std::move(value)};
+    }
+  }
+  AttrValue(const char* value) : AttrValue(std::string(value)) {}                              // NOLINT
+  AttrValue(std::string_view value) : AttrValue(std::string(value)) {}                         // NOLINT
+  AttrValue(bool value) : type_(Type::kBool), bool_(value) {}                                  // NOLINT
+  AttrValue(int value) : AttrValue(int64_t{value}) {}                                          // NOLINT
+  AttrValue(int64_t value) : type_(Type::kInt), int_(value) {}                                 // NOLINT
+  AttrValue(float value) : type_(Type::kFloat), float_(value) {}                               // NOLINT
+  AttrValue(double value) : AttrValue(static_cast<float>(value)) {}                            // NOLINT
+  AttrValue(std::initializer_list<int64_t> value) : AttrValue(std::vector<int64_t>(value)) {}  // NOLINT
+
+  // The list of that type of such elements; of a type that is no list, an EmptyList.
+  static AttrValue list_of(Type list, std::span<const AttrValue> elements);
 
   template <class T>
   bool is() const {
-    return std::holds_alternative<T>(value_);
+    return type_ == type_of<T>();
   }
   template <class T>
   const T& as() const {
-    const T* value = std::get_if<T>(&value_);
-    assert(value != nullptr && "attr read as another type than its op declares");
-    return *value;
+    assert(is<T>() && "attr read as another type than its op declares");
+    if constexpr (std::is_same_v<T, int64_t>) return int_;
+    if constexpr (std::is_same_v<T, float>) return float_;
+    if constexpr (std::is_same_v<T, bool>) return bool_;
+    if constexpr (std::is_same_v<T, DType>) return dtype_;
+    if constexpr (std::is_empty_v<T>) {
+      static constexpr T kEmpty{};
+      return kEmpty;
+    } else if constexpr (!std::is_arithmetic_v<T> && !std::is_same_v<T, DType>) {
+      return static_cast<const Holder<T>*>(held_)->value;
+    }
+  }
+  Type type() const {
+    return type_;
   }
   // "string", "int", "float", "bool", "type", "shape", "tensor", "func", "placeholder", "list", "list(string)" …
-  std::string_view kind() const;
-  bool is_list() const { return value_.index() >= 10; }
+  static std::string_view kind_of(Type type);
+  std::string_view kind() const {
+    return kind_of(type_);
+  }
+  bool is_list() const {
+    return type_ >= Type::kEmptyList;
+  }
   // false, 0, "", an empty list: what a newer writer adds to say "as it always was".
   bool looks_like_a_default() const;
   bool operator==(const AttrValue& other) const;
   // As in Tarn's text form: "SAME", 3, 0.5, true, f32, [1, 2], f32[2]{…}.
   std::string to_string() const;
-  const Variant& variant() const { return value_; }
+  // Calls `visitor` with the value as what it is.
+  template <class Visitor>
+  decltype(auto) visit(const Visitor& visitor) const {
+    switch (type_) {
+#define TARN_ATTR_VISIT(name, type, text) \
+  case Type::name: return visitor(as<type>());
+      TARN_ATTR_TYPES(TARN_ATTR_VISIT)
+#undef TARN_ATTR_VISIT
+      case Type::kCount: break;
+    }
+    return visitor(as<Nothing>());
+  }
 
  private:
-  Variant value_;
+  // What is larger than a number is on the heap, shared by copies and never changed: one function copies all types, and
+  // a copy is little work.
+  struct Held {
+    mutable std::atomic<int> users;
+    void (*destroy)(const Held* held);
+  };
+  template <class T>
+  struct Holder : Held {
+    T value;
+  };
+  template <class T>
+  static void destroy(const Held* held) {
+    delete static_cast<const Holder<T>*>(held);
+  }
+  template <class T>
+  static AttrValue collect(std::span<const AttrValue> elements);
+  bool is_held() const {
+    return type_ == Type::kString || (type_ >= Type::kShape && type_ != Type::kEmptyList);
+  }
+
+  Type type_ = Type::kNothing;
+  union {
+    int64_t int_ = 0;
+    float float_;
+    bool bool_;
+    DType dtype_;
+    const Held* held_;
+  };
 };
 
 // Sorted by name, so that equal maps print and serialize alike.

@@ -3,8 +3,9 @@
 namespace tarn {
 namespace {
 
+// Without pointers: those of a program that may lie anywhere are set when it starts.
 struct Row {
-  std::string_view name, short_name;
+  char name[12], short_name[10];
   uint8_t size;
 };
 
@@ -24,12 +25,14 @@ const Row& row(DType dtype) {
   return kRows[i < kCount ? i : 0];
 }
 
-std::string upper(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+// Whether `text` is `name` in capitals.
+bool is_upper(std::string_view text, std::string_view name) {
+  if (text.size() != name.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool is_small = name[i] >= 'a' && name[i] <= 'z';
+    if (text[i] != (is_small ? name[i] - 'a' + 'A' : name[i])) return false;
   }
-  return out;
+  return true;
 }
 
 }  // namespace
@@ -53,7 +56,7 @@ std::optional<DType> dtype_from_name(std::string_view name) {
   if (name == "float16") return DType::kHalf;
   for (int i = 1; i < kCount; ++i) {
     if (name == kRows[i].name || name == kRows[i].short_name) return static_cast<DType>(i);
-    if (name.starts_with("DT_") && name.substr(3) == upper(kRows[i].name)) return static_cast<DType>(i);
+    if (name.starts_with("DT_") && is_upper(name.substr(3), kRows[i].name)) return static_cast<DType>(i);
   }
   return std::nullopt;
 }

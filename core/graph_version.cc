@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/search.h"
+
 namespace tarn {
 
 Status check_graph_versions(int producer, int min_consumer, std::span<const int> bad_consumers) {
@@ -11,7 +13,7 @@ Status check_graph_versions(int producer, int min_consumer, std::span<const int>
     return failed_precondition("versions: the file needs a newer reader: min_consumer is ", min_consumer,
                                ", this reader is version ", kConsumerVersion);
   }
-  if (std::find(bad_consumers.begin(), bad_consumers.end(), kConsumerVersion) != bad_consumers.end()) {
+  if (contains(bad_consumers, kConsumerVersion)) {
     return failed_precondition("versions: bad_consumers names this reader's version ", kConsumerVersion);
   }
   return {};

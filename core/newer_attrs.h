@@ -12,10 +12,10 @@
 namespace tarn {
 
 struct NewerAttr {
-  std::string_view op;
   std::string_view attr;
   std::string_view version;    // of TensorFlow
   std::string_view as_always;  // as AttrValue::to_string() has it
+  std::string_view ops;        // that have it, a space after each
 };
 
 // Null if the attr is not in the table.

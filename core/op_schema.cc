@@ -1,10 +1,10 @@
 #include "core/op_schema.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/charconv.h"
 #include "core/newer_attrs.h"
+#include "core/search.h"
 #include "core/sorting.h"
 
 namespace tarn {
@@ -82,7 +82,7 @@ Status parse_arg(Cursor& c, const std::vector<AttrSpec>& attrs, ArgSpec& arg) {
   if (arg.is_ref && !c.take(")")) return internal_error("missing ')' after Ref(", word);
   for (const AttrSpec& attr : attrs) {
     if (attr.name != word) continue;
-    (attr.kind == "list(type)" ? arg.type_list_attr : arg.type_attr) = word;
+    (attr.kind == "list(type)" ? arg.type_list_attr : arg.type_attr) = attr.name;
     return {};
   }
   std::optional<DType> dtype = dtype_from_name(word);
@@ -102,124 +102,113 @@ Status parse_args(std::string_view text, const std::vector<AttrSpec>& attrs, std
   return {};
 }
 
-template <class T>
-T number_of(std::string_view text) {
-  T value{};
-  const char* end = text.data() + text.size();
-  if constexpr (std::is_floating_point_v<T>) {
-    read_number(text.data(), end, value);
-  } else {
-    std::from_chars(text.data(), end, value);
-  }
+float float_of(std::string_view text) {
+  float value = 0;
+  read_number(text.data(), text.data() + text.size(), value);
   return value;
 }
 
-// An empty list of the kind that is said so; nothing, of any other kind.
-AttrValue empty_list_of(std::string_view kind) {
-  if (kind == "list(string)") return std::vector<std::string>();
-  if (kind == "list(int)") return std::vector<int64_t>();
-  if (kind == "list(float)") return std::vector<float>();
-  if (kind == "list(bool)") return std::vector<bool>();
-  if (kind == "list(type)") return std::vector<DType>();
-  if (kind == "list(shape)") return std::vector<Shape>();
-  if (kind == "list(tensor)") return std::vector<Tensor>();
-  if (kind == "list(func)") return std::vector<FunctionAttr>();
-  return {};
+int64_t int_of(std::string_view text) {
+  bool is_negative = text.starts_with("-");
+  int64_t value = 0;
+  for (char c : text.substr(is_negative ? 1 : 0)) value = value * 10 + (c - '0');
+  return is_negative ? -value : value;
 }
 
-Status parse_default(Cursor& c, AttrSpec& attr) {
-  attr.has_default = true;
-  const std::string& kind = attr.kind;
-  if (kind.starts_with("list(")) {
-    if (!c.take("[")) return internal_error("default of '", attr.name, "' must be a list");
-    std::vector<int64_t> ints;
-    std::vector<float> floats;
-    std::vector<std::string> strings;
-    std::vector<DType> types;
-    while (!c.take("]")) {
-      if (c.done()) return internal_error("unterminated default of '", attr.name, "'");
-      if (kind == "list(int)") {
-        ints.push_back(number_of<int64_t>(c.number()));
-      } else if (kind == "list(float)") {
-        floats.push_back(number_of<float>(c.number()));
-      } else if (kind == "list(string)") {
-        strings.emplace_back(c.quoted_text());
-      } else if (kind == "list(type)") {
-        types.push_back(dtype_from_name(c.word()).value_or(DType::kInvalid));
-      } else {
-        return internal_error("no defaults for ", kind);
-      }
-      c.take(",");
+using Type = AttrValue::Type;
+
+// The list of such elements, or the type itself; kCount for what is no type of an attr.
+Type type_named(std::string_view word, bool is_list) {
+  for (int i = 0; i < static_cast<int>(Type::kCount); ++i) {
+    std::string_view kind = AttrValue::kind_of(static_cast<Type>(i));
+    if (is_list && kind.starts_with("list(")) {
+      kind.remove_prefix(5);
+      kind.remove_suffix(1);
+    } else if (is_list) {
+      continue;
     }
-    if (!ints.empty()) {
-      attr.default_value = std::move(ints);
-    } else if (!floats.empty()) {
-      attr.default_value = std::move(floats);
-    } else if (!strings.empty()) {
-      attr.default_value = std::move(strings);
-    } else if (!types.empty()) {
-      attr.default_value = std::move(types);
-    } else {
-      attr.default_value = empty_list_of(kind);
-    }
-  } else if (kind == "int") {
-    attr.default_value = number_of<int64_t>(c.number());
-  } else if (kind == "float") {
-    attr.default_value = number_of<float>(c.number());
-  } else if (kind == "bool") {
-    attr.default_value = c.word() == "true";
-  } else if (kind == "string") {
-    attr.default_value = c.quoted_text();
-  } else if (kind == "type") {
-    attr.default_value = dtype_from_name(c.word()).value_or(DType::kInvalid);
-  } else if (kind == "shape") {
-    if (c.take("?")) {
-      attr.default_value = Shape::unknown();
-    } else if (c.take("[")) {
-      Shape shape;
+    if (kind == word) return static_cast<Type>(i);
+  }
+  return Type::kCount;
+}
+
+Status parse_default(Cursor& c, Type type, AttrValue& value) {
+  switch (type) {
+    case Type::kInts:
+    case Type::kFloats:
+    case Type::kStrings:
+    case Type::kTypes:
+    case Type::kBools:
+    case Type::kShapes:
+    case Type::kTensors:
+    case Type::kFunctions: {
+      if (!c.take("[")) return internal_error("must be a list");
+      Type element = type == Type::kInts      ? Type::kInt
+                     : type == Type::kFloats  ? Type::kFloat
+                     : type == Type::kStrings ? Type::kString
+                     : type == Type::kTypes   ? Type::kType
+                                              : Type::kCount;
+      std::vector<AttrValue> elements;
       while (!c.take("]")) {
-        if (c.done()) return internal_error("unterminated default of '", attr.name, "'");
-        shape.add_dim(number_of<int64_t>(c.number()));
+        if (c.done()) return internal_error("is unterminated");
+        TARN_RETURN_IF_ERROR(parse_default(c, element, elements.emplace_back()));
         c.take(",");
       }
-      attr.default_value = shape;
+      value = AttrValue::list_of(type, elements);
+      return {};
     }
-  } else {
-    return internal_error("no defaults for ", kind);
+    case Type::kInt: value = int_of(c.number()); return {};
+    case Type::kFloat: value = float_of(c.number()); return {};
+    case Type::kBool: value = c.word() == "true"; return {};
+    case Type::kString: value = c.quoted_text(); return {};
+    case Type::kType: value = dtype_from_name(c.word()).value_or(DType::kInvalid); return {};
+    case Type::kShape:
+      if (c.take("?")) {
+        value = Shape::unknown();
+      } else if (c.take("[")) {
+        Shape shape;
+        while (!c.take("]")) {
+          if (c.done()) return internal_error("is unterminated");
+          shape.add_dim(int_of(c.number()));
+          c.take(",");
+        }
+        value = shape;
+      }
+      return {};
+    default: return internal_error("is of a type without defaults");
   }
-  return {};
 }
 
 Status parse_attr(Cursor& c, AttrSpec& attr) {
   attr.name = c.word();
   if (attr.name.empty() || !c.take(":")) return internal_error("expected 'name: kind' at '", c.rest(), "'");
   bool is_list = c.take("list(");
+  std::string_view word = "type";
   if (c.take("{")) {  // allowed types or strings
-    std::string kind = "type";
     while (!c.take("}")) {
       if (c.done()) return internal_error("unterminated choices of '", attr.name, "'");
       if (c.at('\'') || c.at('"')) {
-        kind = "string";
+        word = "string";
         attr.allowed_strings.emplace_back(c.quoted_text());
       } else {
-        std::string_view word = c.word();
-        std::optional<DType> dtype = dtype_from_name(word);
-        if (!dtype) return internal_error("'", word, "' is no dtype");
+        std::string_view name = c.word();
+        std::optional<DType> dtype = dtype_from_name(name);
+        if (!dtype) return internal_error("'", name, "' is no dtype");
         attr.allowed_types.push_back(*dtype);
       }
       c.take(",");
     }
-    attr.kind = kind;
   } else {
-    attr.kind = c.word();
+    word = c.word();
   }
-  if (is_list) {
-    if (!c.take(")")) return internal_error("missing ')' in '", attr.name, "'");
-    attr.kind = str_cat("list(", attr.kind, ")");
-  }
-  if (c.take(">=")) attr.minimum = number_of<int64_t>(c.number());
-  if (c.take("=")) TARN_RETURN_IF_ERROR(parse_default(c, attr));
-  return {};
+  Type type = type_named(word, is_list);
+  if (type == Type::kCount) return internal_error("'", word, "', of '", attr.name, "', is no kind of attr");
+  attr.kind = AttrValue::kind_of(type);
+  if (is_list && !c.take(")")) return internal_error("missing ')' in '", attr.name, "'");
+  if (c.take(">=")) attr.minimum = int_of(c.number());
+  if (!c.take("=")) return {};
+  attr.has_default = true;
+  return parse_default(c, type, attr.default_value).with_context(str_cat("the default of '", attr.name, "'"));
 }
 
 std::string type_names(std::span<const DType> types) {
@@ -231,37 +220,26 @@ std::string type_names(std::span<const DType> types) {
 // Judges one attr's value; returns the problem or an empty string.
 std::string judge_value(const AttrSpec& spec, const AttrValue& value) {
   if (value.kind() != spec.kind) return str_cat("attr '", spec.name, "': expected ", spec.kind, ", got ", value.kind());
-  auto bad_type = [&](DType t) {
-    if (!spec.allowed_types.empty()) {
-      return std::find(spec.allowed_types.begin(), spec.allowed_types.end(), t) == spec.allowed_types.end();
-    }
-    return t == DType::kInvalid;
-  };
-  if (value.is<DType>() && bad_type(value.as<DType>())) {
-    return str_cat("attr '", spec.name, "': ", dtype_name(value.as<DType>()), " is not one of ",
-                   spec.allowed_types.empty() ? "the known types" : type_names(spec.allowed_types));
-  }
-  if (value.is<std::vector<DType>>()) {
-    for (DType t : value.as<std::vector<DType>>()) {
-      if (bad_type(t)) {
-        return str_cat("attr '", spec.name, "': ", dtype_name(t), " is not one of ",
-                       spec.allowed_types.empty() ? "the known types" : type_names(spec.allowed_types));
-      }
-    }
+  std::span<const DType> types;
+  if (value.is<DType>()) types = {&value.as<DType>(), 1};
+  if (value.is<std::vector<DType>>()) types = value.as<std::vector<DType>>();
+  for (DType type : types) {
+    bool is_any = spec.allowed_types.empty();
+    if (is_any ? type != DType::kInvalid : contains(spec.allowed_types, type)) continue;
+    return str_cat("attr '", spec.name, "': ", dtype_name(type), " is not one of ",
+                   is_any ? "the known types" : type_names(spec.allowed_types));
   }
   if (value.is<std::string>() && !spec.allowed_strings.empty() &&
-      std::find(spec.allowed_strings.begin(), spec.allowed_strings.end(), value.as<std::string>()) ==
-          spec.allowed_strings.end()) {
+      !contains(spec.allowed_strings, value.as<std::string>())) {
     return str_cat("attr '", spec.name, "': ", quoted(value.as<std::string>()), " is not one of ",
                    str_join(spec.allowed_strings));
   }
   if (spec.minimum) {
-    int64_t size = value.is<int64_t>()                ? value.as<int64_t>()
-                   : value.is<std::vector<DType>>()   ? static_cast<int64_t>(value.as<std::vector<DType>>().size())
-                   : value.is<std::vector<int64_t>>() ? static_cast<int64_t>(value.as<std::vector<int64_t>>().size())
-                   : value.is<std::vector<std::string>>()
-                       ? static_cast<int64_t>(value.as<std::vector<std::string>>().size())
-                       : *spec.minimum;
+    int64_t size = *spec.minimum;
+    if (value.is<int64_t>()) size = value.as<int64_t>();
+    if (value.is<std::vector<DType>>()) size = std::ssize(types);
+    if (value.is<std::vector<int64_t>>()) size = std::ssize(value.as<std::vector<int64_t>>());
+    if (value.is<std::vector<std::string>>()) size = std::ssize(value.as<std::vector<std::string>>());
     if (size < *spec.minimum) return str_cat("attr '", spec.name, "': ", size, " is below the minimum ", *spec.minimum);
   }
   return {};
@@ -312,6 +290,12 @@ void infer_attrs(const std::vector<ArgSpec>& args, std::span<const InputInfo> in
   }
 }
 
+std::vector<std::string> attr_names(const std::vector<AttrSpec>& attrs) {
+  std::vector<std::string> names;
+  for (const AttrSpec& attr : attrs) names.emplace_back(attr.name);
+  return names;
+}
+
 }  // namespace
 
 Result<OpSchema> OpSchema::parse(const OpDef& def) {
@@ -351,8 +335,6 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
   Problems problems;
   // Unknown attrs: drop what looks like a newer writer's default.
   std::vector<std::string> unknown;
-  std::vector<std::string> known;
-  for (const AttrSpec& spec : attrs_) known.push_back(spec.name);
   for (const auto& [name, value] : attrs) {
     if (!name.starts_with("_") && find_attr(name) == nullptr) unknown.push_back(name);
   }
@@ -363,7 +345,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(value.to_string()),
                            newer != nullptr ? str_cat(", which came with TensorFlow ", newer->version,
                                                       " and is not supported; its default is ", newer->as_always)
-                                            : did_you_mean(name, known)));
+                                            : did_you_mean(name, attr_names(attrs_))));
     }
     attrs.erase(name);
   }
@@ -382,7 +364,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     }
     // A list that came as `list {}` becomes the one that its op declares.
     if (value->is<AttrValue::EmptyList>() && spec.kind.starts_with("list(")) {
-      attrs.set(spec.name, empty_list_of(spec.kind));
+      attrs.set(spec.name, AttrValue::list_of(type_named(spec.kind.substr(5, spec.kind.size() - 6), true), {}));
       value = attrs.find(spec.name);
     }
     std::string problem = judge_value(spec, *value);
@@ -408,7 +390,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
   }
   if (wanted != static_cast<int64_t>(inputs.size())) {
     std::vector<std::string> names;
-    for (const ArgSpec& arg : inputs_) names.push_back(arg.name);
+    for (const ArgSpec& arg : inputs_) names.emplace_back(arg.name);
     problems.add(str_cat(label, ": expects ", wanted, " inputs (", str_join(names), "), got ", inputs.size()));
     return problems.to_status("");
   }
@@ -536,7 +518,7 @@ bool is_left_out(const OpDef& op, const KernelDef& kernel) {
 
 Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& attrs,
                                      std::span<const Backend> backends) {
-  const std::string& attr = op.schema.kernel_attr();
+  std::string_view attr = op.schema.kernel_attr();
   DType dtype = attr.empty() ? DType::kInvalid : attrs.get_or<DType>(attr, DType::kInvalid);
   for (Backend backend : backends) {
     for (const KernelDef& kernel : op.def->kernels) {
@@ -565,7 +547,8 @@ Status infer_node(const OpRegistry::Op& op, std::string_view node, const AttrMap
     outputs[i].is_ref = types.outputs[i].is_ref;
   }
   // What an op returns unchanged goes on referring to what it did.
-  bool hands_on = ((op.def->traits & kView) != 0 || op.def->control != Control::kNone) && !inputs.empty();
+  bool hands_on =
+      kHasVariables && ((op.def->traits & kView) != 0 || op.def->control != Control::kNone) && !inputs.empty();
   for (Fact& output : outputs) {
     if (hands_on && output.dtype == DType::kResource) output.behind = inputs[0].behind;
   }

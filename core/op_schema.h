@@ -18,22 +18,23 @@
 
 namespace tarn {
 
+// Names are of the text that was parsed, which lives as long: the OpDef's, or a file's.
 struct ArgSpec {
-  std::string name;
-  DType dtype = DType::kInvalid;  // fixed dtype, or
-  std::string type_attr;          // the attr that holds it, or
-  std::string type_list_attr;     // the attr that holds one dtype an element
-  std::string number_attr;        // N of "N * T"; empty: one tensor
+  std::string_view name;
+  DType dtype = DType::kInvalid;    // fixed dtype, or
+  std::string_view type_attr;       // the attr that holds it, or
+  std::string_view type_list_attr;  // the attr that holds one dtype an element
+  std::string_view number_attr;     // N of "N * T"; empty: one tensor
   bool is_ref = false;
 };
 
 struct AttrSpec {
-  std::string name;
-  std::string kind;  // "int", "list(type)" …: the words of AttrValue::kind()
+  std::string_view name;
+  std::string_view kind;  // "int", "list(type)" …: the words of AttrValue::kind()
   bool has_default = false;
   AttrValue default_value;
   std::vector<DType> allowed_types;
-  std::vector<std::string> allowed_strings;
+  std::vector<std::string_view> allowed_strings;
   std::optional<int64_t> minimum;  // of an int, or of a list's length
 };
 
@@ -68,7 +69,7 @@ class OpSchema {
   const std::vector<AttrSpec>& attrs() const { return attrs_; }
   const AttrSpec* find_attr(std::string_view name) const;
   // The attr whose dtype chooses the kernel; empty if none.
-  const std::string& kernel_attr() const { return kernel_attr_; }
+  std::string_view kernel_attr() const { return kernel_attr_; }
 
   // Checks a node's attrs and inputs against the signature; fills defaults (and, on request, what follows from the
   // inputs) into `attrs`, so that afterwards every attr of the signature is present with its type. Attrs that begin
@@ -83,10 +84,10 @@ class OpSchema {
   std::pair<int, int> output_range(const AttrMap& attrs, int arg) const;
 
  private:
-  std::string op_;
+  std::string_view op_;
   std::vector<ArgSpec> inputs_, outputs_;
   std::vector<AttrSpec> attrs_;
-  std::string kernel_attr_;
+  std::string_view kernel_attr_;
 };
 
 // "Conv2D 'conv1'": how messages name a node.

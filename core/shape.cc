@@ -1,23 +1,44 @@
 #include "core/shape.h"
 
 #include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/search.h"
 
 namespace tarn {
 
-Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(dims.size())) {
-  if (rank_ > kInline) heap_.assign(dims.begin(), dims.end());
+void Shape::take(int rank) {
+  rank_ = rank;
+  if (!is_inline()) heap_ = new int64_t[static_cast<size_t>(rank)];
+}
+
+void Shape::let_go() {
+  delete[] heap_;
+}
+
+Shape::Shape(std::span<const int64_t> dims) {
+  take(static_cast<int>(dims.size()));
   std::copy(dims.begin(), dims.end(), data());
 }
 
 Shape& Shape::operator=(const Shape& other) {
   if (this == &other) return *this;
-  rank_ = other.rank_;
-  if (rank_ > kInline) {
-    heap_ = other.heap_;
-  } else {
-    heap_.clear();
-    std::copy(other.inline_, other.inline_ + kInline, inline_);
-  }
+  if (!is_inline()) let_go();
+  take(other.rank_);
+  std::copy(other.dims().begin(), other.dims().end(), data());
+  return *this;
+}
+
+Shape::Shape(Shape&& other) noexcept {
+  *this = std::move(other);
+}
+
+Shape& Shape::operator=(Shape&& other) noexcept {
+  if (this == &other) return *this;
+  if (!is_inline()) let_go();
+  std::memcpy(static_cast<void*>(this), &other, sizeof(*this));
+  other.rank_ = 0;
   return *this;
 }
 
@@ -42,19 +63,16 @@ Result<Shape> Shape::make(std::span<const int64_t> dims) {
 }
 
 void Shape::add_dim(int64_t value) {
-  if (rank_ < kInline) {
-    inline_[rank_] = value;
-  } else {
-    if (rank_ == kInline) heap_.assign(inline_, inline_ + kInline);
-    heap_.push_back(value);
-  }
-  ++rank_;
+  Shape longer;
+  longer.take(std::max(rank_, 0) + 1);
+  std::copy(dims().begin(), dims().end(), longer.data());
+  longer.data()[longer.rank_ - 1] = value;
+  *this = std::move(longer);
 }
 
 bool Shape::is_fully_known() const {
   if (rank_ < 0) return false;
-  std::span<const int64_t> all = dims();
-  return std::none_of(all.begin(), all.end(), [](int64_t dim) { return dim < 0; });
+  return all_of(dims(), [](int64_t dim) { return dim >= 0; });
 }
 
 Result<int64_t> Shape::element_count() const {

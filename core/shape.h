@@ -8,7 +8,6 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "core/status.h"
 
@@ -25,9 +24,11 @@ class Shape {
   explicit Shape(std::span<const int64_t> dims);
   Shape(const Shape& other) : Shape() { *this = other; }
   Shape& operator=(const Shape& other);
-  Shape(Shape&& other) noexcept = default;
-  Shape& operator=(Shape&& other) noexcept = default;
-  ~Shape() = default;
+  Shape(Shape&& other) noexcept;
+  Shape& operator=(Shape&& other) noexcept;
+  ~Shape() {
+    if (!is_inline()) let_go();
+  }
 
   static Shape unknown();                  // unknown rank
   static Shape unknown_of_rank(int rank);  // rank known, dims not
@@ -61,12 +62,17 @@ class Shape {
 
  private:
   static constexpr int kInline = 6;
-  const int64_t* data() const { return heap_.empty() ? inline_ : heap_.data(); }
-  int64_t* data() { return heap_.empty() ? inline_ : heap_.data(); }
+  bool is_inline() const { return rank_ <= kInline; }
+  const int64_t* data() const { return is_inline() ? inline_ : heap_; }
+  int64_t* data() { return is_inline() ? inline_ : heap_; }
+  void take(int rank);  // uninitialized dims
+  void let_go();
 
   int rank_ = 0;
-  int64_t inline_[kInline] = {};
-  std::vector<int64_t> heap_;  // used when rank > kInline
+  union {
+    int64_t inline_[kInline] = {};
+    int64_t* heap_;
+  };
 };
 
 // NumPy's rule, dims from the right, 1 stretches. Unknown dims stay unknown where they can. Errors name both shapes.

@@ -25,17 +25,17 @@ std::string_view code_name(Code code) {
 }
 
 Status::Status(Code code, std::string message) {
-  if (code != Code::kOk) rep_ = RepPointer(new Rep{code, std::move(message), {}});
+  if (code != Code::kOk) rep_ = new Rep{code, std::move(message), {}};
 }
 
-void Status::Delete::operator()(Rep* rep) const {
+void Status::free(Rep* rep) {
   delete rep;
 }
 
-Status::Status(const Status& other) : rep_(other.rep_ ? new Rep(*other.rep_) : nullptr) {}
+Status::Status(const Status& other) : rep_(other.rep_ != nullptr ? new Rep(*other.rep_) : nullptr) {}
 
 Status& Status::operator=(const Status& other) {
-  if (this != &other) rep_ = RepPointer(other.rep_ ? new Rep(*other.rep_) : nullptr);
+  if (this != &other) *this = Status(other);
   return *this;
 }
 

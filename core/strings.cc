@@ -13,17 +13,31 @@ namespace {
 template <class T>
 void append_number(std::string& out, T value) {
   char buffer[kNumberText];
-  if constexpr (std::is_floating_point_v<T>) {
-    out.append(buffer, shortest_text(buffer, value));
-  } else {
-    out.append(buffer, std::to_chars(buffer, buffer + sizeof(buffer), value).ptr);
-  }
+  out.append(buffer, static_cast<size_t>(shortest_text(buffer, value) - buffer));
 }
+
+void append_integer(std::string& out, unsigned long long value, bool is_negative) {
+  char buffer[kNumberText];
+  char* first = buffer + sizeof(buffer);
+  do {
+    *--first = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  if (is_negative) *--first = '-';
+  out.append(first, static_cast<size_t>(buffer + sizeof(buffer) - first));
+}
+void append_integer(std::string& out, long long value) {
+  auto bits = static_cast<unsigned long long>(value);
+  append_integer(out, value < 0 ? 0 - bits : bits, value < 0);
+}
+
+constexpr size_t kMostCompared = 256;  // characters of names that are compared
 
 // Levenshtein distance with a swap of neighbours as one edit, or more than `limit` as soon as it must exceed it.
 size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
   if (a.size() > b.size() + limit || b.size() > a.size() + limit) return limit + 1;
-  std::vector<size_t> before, above(b.size() + 1), row(b.size() + 1);
+  size_t rows[3][kMostCompared + 1];
+  size_t *before = rows[0], *above = rows[1], *row = rows[2];
   for (size_t j = 0; j <= b.size(); ++j) above[j] = j;
   size_t least_above = 0;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -38,8 +52,8 @@ size_t edit_distance(std::string_view a, std::string_view b, size_t limit) {
     // A swap can reach back one row.
     if (least > limit && least_above > limit) return limit + 1;
     least_above = least;
-    before = above;
-    above = row;
+    std::swap(before, above);
+    std::swap(above, row);
   }
   return above[b.size()];
 }
@@ -66,10 +80,10 @@ void append_list(std::string& out, const char* letters, std::va_list& arguments)
     switch (*letters) {
       case 'b': out += va_arg(arguments, int) != 0 ? "true" : "false"; break;
       case 'c': out += static_cast<char>(va_arg(arguments, int)); break;
-      case 'i': append_number(out, static_cast<long long>(va_arg(arguments, int))); break;
-      case 'I': append_number(out, static_cast<unsigned long long>(va_arg(arguments, unsigned))); break;
-      case 'l': append_number(out, va_arg(arguments, long long)); break;
-      case 'L': append_number(out, va_arg(arguments, unsigned long long)); break;
+      case 'i': append_integer(out, va_arg(arguments, int)); break;
+      case 'I': append_integer(out, va_arg(arguments, unsigned), false); break;
+      case 'l': append_integer(out, va_arg(arguments, long long)); break;
+      case 'L': append_integer(out, va_arg(arguments, unsigned long long), false); break;
       case 'f': append_number(out, static_cast<float>(va_arg(arguments, double))); break;
       case 'g': append_number(out, va_arg(arguments, double)); break;
       case 't': out += va_arg(arguments, const char*); break;
@@ -138,13 +152,15 @@ std::vector<std::string> str_split(std::string_view text, char separator, bool t
 
 std::vector<std::string> nearest_names(std::string_view name, const std::vector<std::string>& candidates, int most) {
   std::string wanted = lower(name);
-  if (wanted.empty() || wanted.size() > 256) return {};
+  if (wanted.empty() || wanted.size() > kMostCompared) return {};
   size_t limit = std::max<size_t>(1, wanted.size() / 3);
-  std::vector<std::pair<size_t, const std::string*>> near;
-  for (const std::string& candidate : candidates) {
-    if (candidate.empty() || candidate.size() > 256) continue;
-    std::string other = lower(candidate);
-    size_t distance = edit_distance(wanted, other, limit);
+  std::vector<size_t> distances(candidates.size());
+  std::vector<int> near;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    std::string other = lower(candidates[i]);
+    if (other.empty() || other.size() > kMostCompared) continue;
+    size_t& distance = distances[i];
+    distance = edit_distance(wanted, other, limit);
     if (distance > limit) {
       if (last_component(other) == last_component(wanted)) {
         distance = limit;
@@ -154,13 +170,14 @@ std::vector<std::string> nearest_names(std::string_view name, const std::vector<
         continue;
       }
     }
-    near.emplace_back(distance, &candidate);
+    near.push_back(static_cast<int>(i));
   }
-  sort_values(near, [](const auto& a, const auto& b) { return a.first < b.first; });
+  sort_indices(near,
+               [&](int a, int b) { return distances[static_cast<size_t>(a)] < distances[static_cast<size_t>(b)]; });
   std::vector<std::string> result;
-  for (const auto& [distance, candidate] : near) {
+  for (int i : near) {
     if (static_cast<int>(result.size()) == most) break;
-    result.push_back(*candidate);
+    result.push_back(candidates[static_cast<size_t>(i)]);
   }
   return result;
 }

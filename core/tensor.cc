@@ -34,6 +34,12 @@ Buffer::~Buffer() {
   std::free(data_);
 }
 
+Tensor::Tensor(const Tensor& other) = default;
+Tensor::Tensor(Tensor&& other) noexcept = default;
+Tensor& Tensor::operator=(const Tensor& other) = default;
+Tensor& Tensor::operator=(Tensor&& other) noexcept = default;
+Tensor::~Tensor() = default;
+
 Result<Tensor> Tensor::allocate(DType dtype, const Shape& shape) {
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
   TARN_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, Buffer::allocate(dtype, count));

@@ -47,6 +47,12 @@ class Buffer {
 class Tensor {
  public:
   Tensor() = default;  // invalid: dtype() == kInvalid
+  // Once for all: they are called everywhere, and not short.
+  Tensor(const Tensor& other);
+  Tensor(Tensor&& other) noexcept;
+  Tensor& operator=(const Tensor& other);
+  Tensor& operator=(Tensor&& other) noexcept;
+  ~Tensor();
 
   // Uninitialised elements. Errors: shape not fully known, too large, out of memory.
   static Result<Tensor> allocate(DType dtype, const Shape& shape);

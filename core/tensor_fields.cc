@@ -9,34 +9,22 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensor_content is little-endian and used as it is");
 
-enum Field {
-  kFloatVal,
-  kDoubleVal,
-  kIntVal,
-  kStringVal,
-  kComplexVal,
-  kInt64Val,
-  kBoolVal,
-  kDoubleComplexVal,
-  kHalfVal,
-  kResourceVal,
-  kVariantVal,
-  kUInt32Val,
-  kUInt64Val,
-  kFloat8Val,
-  kFieldCount
-};
+constexpr int kFirstField = static_cast<int>(TensorField::kFloat);
+constexpr int kFieldCount = static_cast<int>(TensorField::kCount);
 
-constexpr std::string_view kFieldNames[kFieldCount] = {
-    "float_val",   "double_val", "int_val",      "string_val", "scomplex_val",
-    "int64_val",   "bool_val",   "dcomplex_val", "half_val",   "resource_handle_val",
-    "variant_val", "uint32_val", "uint64_val",   "float8_val"};
+std::string_view name_of(TensorField field) {
+  constexpr std::string_view kNames[] = {"float_val",    "double_val",          "int_val",     "string_val",
+                                         "scomplex_val", "int64_val",           "bool_val",    "dcomplex_val",
+                                         "half_val",     "resource_handle_val", "variant_val", "uint32_val",
+                                         "uint64_val",   "float8_val"};
+  return kNames[static_cast<int>(field) - kFirstField];
+}
 
-// Where the elements of `dtype` are; kFieldCount if it has no storage.
-Field field_of(DType dtype) {
+// Where the elements of `dtype` are; kCount if it has no storage.
+TensorField field_of(DType dtype) {
   switch (dtype) {
-    case DType::kFloat: return kFloatVal;
-    case DType::kDouble: return kDoubleVal;
+    case DType::kFloat: return TensorField::kFloat;
+    case DType::kDouble: return TensorField::kDouble;
     case DType::kInt32:
     case DType::kInt16:
     case DType::kInt8:
@@ -46,38 +34,17 @@ Field field_of(DType dtype) {
     case DType::kQUInt8:
     case DType::kQInt16:
     case DType::kQUInt16:
-    case DType::kQInt32: return kIntVal;
-    case DType::kString: return kStringVal;
-    case DType::kComplex64: return kComplexVal;
-    case DType::kInt64: return kInt64Val;
-    case DType::kBool: return kBoolVal;
-    case DType::kComplex128: return kDoubleComplexVal;
+    case DType::kQInt32: return TensorField::kInt;
+    case DType::kString: return TensorField::kString;
+    case DType::kComplex64: return TensorField::kComplex;
+    case DType::kInt64: return TensorField::kInt64;
+    case DType::kBool: return TensorField::kBool;
+    case DType::kComplex128: return TensorField::kDoubleComplex;
     case DType::kHalf:
-    case DType::kBFloat16: return kHalfVal;
-    case DType::kUInt32: return kUInt32Val;
-    case DType::kUInt64: return kUInt64Val;
-    default: return kFieldCount;
-  }
-}
-
-int64_t field_size(const TensorFields& fields, int field) {
-  auto size = [](const auto& values) { return static_cast<int64_t>(values.size()); };
-  switch (field) {
-    case kFloatVal: return size(fields.float_val);
-    case kDoubleVal: return size(fields.double_val);
-    case kIntVal: return size(fields.int_val);
-    case kStringVal: return size(fields.string_val);
-    case kComplexVal: return size(fields.scomplex_val);
-    case kInt64Val: return size(fields.int64_val);
-    case kBoolVal: return size(fields.bool_val);
-    case kDoubleComplexVal: return size(fields.dcomplex_val);
-    case kHalfVal: return size(fields.half_val);
-    case kResourceVal: return fields.resource_handle_val_count;
-    case kVariantVal: return fields.variant_val_count;
-    case kUInt32Val: return size(fields.uint32_val);
-    case kUInt64Val: return size(fields.uint64_val);
-    case kFloat8Val: return fields.float8_val_count;
-    default: return 0;
+    case DType::kBFloat16: return TensorField::kHalf;
+    case DType::kUInt32: return TensorField::kUInt32;
+    case DType::kUInt64: return TensorField::kUInt64;
+    default: return TensorField::kCount;
   }
 }
 
@@ -113,20 +80,22 @@ void fill(Tensor& tensor, const void* values, int64_t given) {
 }
 
 // Of types narrower than the field's int32.
-Status fill_narrow(Tensor& tensor, std::string_view field, std::span<const int32_t> values) {
+Status fill_narrow(Tensor& tensor, TensorField field, const TensorFields& fields) {
+  const auto* values = static_cast<const int32_t*>(fields[field].data);
+  auto count = static_cast<size_t>(fields[field].count);
   DType dtype = tensor.dtype();
   bool is_signed = dtype == DType::kInt8 || dtype == DType::kQInt8 || dtype == DType::kInt16 || dtype == DType::kQInt16;
   size_t size = dtype_size(dtype);
   int span = 1 << (8 * size), least = is_signed ? -span / 2 : 0, most = least + span - 1;
   auto* out = static_cast<char*>(tensor.mutable_data());
-  for (size_t i = 0; i < values.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     if (values[i] < least || values[i] > most) {
-      return out_of_range(field, '[', i, "] is ", values[i], ", outside ", dtype_name(dtype), "'s ", least, " to ",
-                          most);
+      return out_of_range(name_of(field), '[', i, "] is ", values[i], ", outside ", dtype_name(dtype), "'s ", least,
+                          " to ", most);
     }
     std::memcpy(out + i * size, &values[i], size);
   }
-  repeat_last(tensor, static_cast<int64_t>(values.size()));
+  repeat_last(tensor, fields[field].count);
   return {};
 }
 
@@ -135,29 +104,14 @@ void fill_strings(Tensor& tensor, const std::vector<std::string_view>& values) {
   for (size_t i = 0; i < out.size(); ++i) out[i] = i < values.size() ? std::string(values[i]) : out[values.size() - 1];
 }
 
-const void* values_of(const TensorFields& fields, Field field) {
-  switch (field) {
-    case kFloatVal: return fields.float_val.data();
-    case kDoubleVal: return fields.double_val.data();
-    case kIntVal: return fields.int_val.data();
-    case kComplexVal: return fields.scomplex_val.data();
-    case kInt64Val: return fields.int64_val.data();
-    case kBoolVal: return fields.bool_val.data();
-    case kDoubleComplexVal: return fields.dcomplex_val.data();
-    case kUInt32Val: return fields.uint32_val.data();
-    default: return fields.uint64_val.data();
-  }
-}
-
-Status fill_from_field(Tensor& tensor, const TensorFields& fields, Field field, int64_t given) {
-  if (field == kStringVal) {
-    fill_strings(tensor, fields.string_val);
-  } else if (field == kHalfVal) {
-    return fill_narrow(tensor, "half_val", fields.half_val);
-  } else if (field == kIntVal && dtype_size(tensor.dtype()) < sizeof(int32_t)) {
-    return fill_narrow(tensor, "int_val", fields.int_val);
+Status fill_from_field(Tensor& tensor, const TensorFields& fields, TensorField field, int64_t given) {
+  if (field == TensorField::kString) {
+    fill_strings(tensor, fields.strings);
+  } else if (field == TensorField::kHalf ||
+             (field == TensorField::kInt && dtype_size(tensor.dtype()) < sizeof(int32_t))) {
+    return fill_narrow(tensor, field, fields);
   } else {
-    fill(tensor, values_of(fields, field), given);
+    fill(tensor, fields[field].data, given);
   }
   return {};
 }
@@ -203,18 +157,19 @@ Result<Tensor> tensor_from_fields(const TensorFields& fields, int64_t max_bytes)
   TARN_ASSIGN_OR_RETURN(DType dtype, dtype_from_number(fields.dtype));
   TARN_ASSIGN_OR_RETURN(Shape shape, full_shape(fields));
   std::string type = str_cat(dtype_short_name(dtype), shape);
-  Field field = field_of(dtype);
-  if (field == kFieldCount) return unimplemented("constants of ", dtype_name(dtype), " are not supported");
-  for (int other = 0; other < kFieldCount; ++other) {
-    if (other == field || field_size(fields, other) == 0) continue;
-    return invalid_argument("a ", dtype_name(dtype), " tensor has values in ", kFieldNames[other],
-                            "; its values belong in ", kFieldNames[field]);
+  TensorField field = field_of(dtype);
+  if (field == TensorField::kCount) return unimplemented("constants of ", dtype_name(dtype), " are not supported");
+  for (int f = kFirstField; f < kFieldCount; ++f) {
+    auto other = static_cast<TensorField>(f);
+    if (other == field || fields[other].count == 0) continue;
+    return invalid_argument("a ", dtype_name(dtype), " tensor has values in ", name_of(other),
+                            "; its values belong in ", name_of(field));
   }
   int64_t count = shape.elements();
-  int64_t given = field_size(fields, field);
+  int64_t given = fields[field].count;
   if (!fields.content.empty() && given > 0) {
     return invalid_argument(type, " has both tensor_content (", fields.content.size(), " bytes) and ", given, ' ',
-                            kFieldNames[field]);
+                            name_of(field));
   }
   auto element_bytes = static_cast<int64_t>(dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype));
   Result<int64_t> bytes = checked_multiply(count, element_bytes);
@@ -230,11 +185,10 @@ Result<Tensor> tensor_from_fields(const TensorFields& fields, int64_t max_bytes)
   }
   int64_t per_element = is_complex(dtype) ? 2 : 1;
   if (given % per_element != 0) {
-    return invalid_argument(kFieldNames[field], " holds ", given, " numbers; complex elements are pairs");
+    return invalid_argument(name_of(field), " holds ", given, " numbers; complex elements are pairs");
   }
   given /= per_element;
-  if (given > count)
-    return invalid_argument(kFieldNames[field], " holds ", given, " values but ", type, " takes ", count);
+  if (given > count) return invalid_argument(name_of(field), " holds ", given, " values but ", type, " takes ", count);
   if (!bytes.ok() || *bytes > max_bytes) {
     return resource_exhausted(type, " needs ", bytes.ok() ? str_cat(*bytes) : "more than 2^63",
                               " bytes, above the limit of ", max_bytes, "; the file holds ", given,

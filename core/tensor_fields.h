@@ -3,7 +3,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -11,24 +10,41 @@
 
 namespace tarn {
 
+// The fields with elements, by TensorProto's numbers.
+enum class TensorField : uint8_t {
+  kFloat = 5,
+  kDouble = 6,
+  kInt = 7,
+  kString = 8,
+  kComplex = 9,
+  kInt64 = 10,
+  kBool = 11,
+  kDoubleComplex = 12,
+  kHalf = 13,
+  kResource = 14,
+  kVariant = 15,
+  kUInt32 = 16,
+  kUInt64 = 17,
+  kFloat8 = 18,
+  kCount
+};
+
 struct TensorFields {
+  // Numbers as they lie in memory: halves as int32, complex ones as two. Of kinds that have no storage here and of
+  // strings, how many there are.
+  struct Values {
+    const void* data = nullptr;
+    int64_t count = 0;
+  };
+  Values& operator[](TensorField field) { return values[static_cast<size_t>(field)]; }
+  const Values& operator[](TensorField field) const { return values[static_cast<size_t>(field)]; }
+
   int dtype = 0;
   bool unknown_rank = false;
   std::vector<int64_t> dims;
   std::string_view content;  // tensor_content
-  std::span<const float> float_val;
-  std::span<const double> double_val;
-  std::span<const int32_t> int_val;
-  std::vector<std::string_view> string_val;
-  std::span<const float> scomplex_val;
-  std::span<const int64_t> int64_val;
-  std::span<const bool> bool_val;
-  std::span<const double> dcomplex_val;
-  std::span<const int32_t> half_val;
-  std::span<const uint32_t> uint32_val;
-  std::span<const uint64_t> uint64_val;
-  // Kinds of value that have no storage here; their number is enough to refuse them.
-  int resource_handle_val_count = 0, variant_val_count = 0, float8_val_count = 0;
+  Values values[static_cast<size_t>(TensorField::kCount)];
+  std::vector<std::string_view> strings;
   // If set, keeps `content` alive: a tensor whose content is aligned for its dtype then uses it in place.
   std::shared_ptr<const void> content_owner;
 };

@@ -1,7 +1,8 @@
 #include "core/tensor_name.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "core/search.h"
 
 namespace tarn {
 namespace {
@@ -23,10 +24,12 @@ Result<TensorName> parse_tensor_name(std::string_view text) {
   } else if (size_t colon = text.rfind(':'); colon != std::string_view::npos) {
     std::string_view digits = text.substr(colon + 1);
     name.node = text.substr(0, colon);
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), name.slot);
-    bool good =
-        error == std::errc() && end == digits.data() + digits.size() && name.slot >= 0 && name.slot <= kMostSlot;
-    if (!good)
+    for (char c : digits) {
+      bool is_digit = c >= '0' && c <= '9';
+      name.slot = is_digit ? std::min(name.slot * 10 + (c - '0'), kMostSlot + 1) : kMostSlot + 1;
+      if (!is_digit) break;
+    }
+    if (digits.empty() || name.slot > kMostSlot)
       return invalid_argument(quoted(text), ": output ", quoted(digits), " is not a number from 0 to ", kMostSlot);
   } else {
     name.node = text;
@@ -45,7 +48,7 @@ Status check_node_name(std::string_view name) {
   auto good = [](char c) {
     return is_letter_or_digit(c) || std::string_view("_.\\-/>").find(c) != std::string_view::npos;
   };
-  if (!good_first(name[0]) || !std::all_of(name.begin(), name.end(), good)) {
+  if (!good_first(name[0]) || !all_of(name, good)) {
     return invalid_argument("node name ", quoted(name),
                             " has characters that names cannot have (letters, digits, '_', '.', '-', '/' are good)");
   }

@@ -109,7 +109,7 @@ void write(const FunctionAttr& value, pb::NameAttrList& proto) {
 struct AttrWriter {
   pb::AttrValue& proto;
 
-  void operator()(std::monostate) const {}
+  void operator()(const AttrValue::Nothing&) const {}
   void operator()(const std::string& value) const { proto.set_s(value); }
   void operator()(int64_t value) const { proto.set_i(value); }
   void operator()(float value) const { proto.set_f(value); }
@@ -162,7 +162,7 @@ Result<AttrValue> attr_from_proto(const pb::AttrValue& proto, int depth, int64_t
 
 pb::AttrValue attr_to_proto(const AttrValue& value) {
   pb::AttrValue proto;
-  std::visit(AttrWriter{proto}, value.variant());
+  value.visit(AttrWriter{proto});
   return proto;
 }
 

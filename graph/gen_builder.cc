@@ -46,7 +46,7 @@ std::string camel_case(std::string_view name) {
 }
 
 // A name for a parameter or field: neither a C++ keyword nor something the class has already.
-std::string field_name(const std::string& name) {
+std::string field_name(std::string_view name) {
   static const std::set<std::string_view> taken = {
       "alignas", "and", "asm", "auto", "bool", "break", "case", "catch", "char", "class", "concept", "const",
       "continue", "default", "delete", "do", "double", "else", "enum", "explicit", "export", "extern", "false", "float",
@@ -57,10 +57,10 @@ std::string field_name(const std::string& name) {
       // members of Output and Operation, and parameters every constructor has
       "op", "index", "wire", "name", "fact", "dtype", "shape", "is_none", "operation", "node", "id", "type", "graph",
       "scope", "attrs"};
-  return taken.contains(name) ? name + "_" : name;
+  return str_cat(name, taken.contains(name) ? "_" : "");
 }
 
-std::string parameter_type(const std::string& kind) {
+std::string parameter_type(std::string_view kind) {
   if (kind == "string") return "std::string_view";
   if (kind == "int") return "int64_t";
   if (kind == "float") return "float";

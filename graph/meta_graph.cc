@@ -12,22 +12,23 @@ namespace {
 
 pb::OpDef::ArgDef arg_to_proto(const ArgSpec& arg) {
   pb::OpDef::ArgDef def;
-  def.set_name(arg.name);
+  def.set_name(std::string(arg.name));
   if (arg.dtype != DType::kInvalid) def.set_type(dtype_to_proto(arg.dtype));
-  def.set_type_attr(arg.type_attr);
-  def.set_type_list_attr(arg.type_list_attr);
-  def.set_number_attr(arg.number_attr);
+  def.set_type_attr(std::string(arg.type_attr));
+  def.set_type_list_attr(std::string(arg.type_list_attr));
+  def.set_number_attr(std::string(arg.number_attr));
   def.set_is_ref(arg.is_ref);
   return def;
 }
 
 pb::OpDef::AttrDef attr_def(const AttrSpec& attr) {
   pb::OpDef::AttrDef def;
-  def.set_name(attr.name);
-  def.set_type(attr.kind);
+  def.set_name(std::string(attr.name));
+  def.set_type(std::string(attr.kind));
   if (attr.has_default) *def.mutable_default_value() = attr_to_proto(attr.default_value);
   for (DType dtype : attr.allowed_types) def.mutable_allowed_values()->mutable_list()->add_type(dtype_to_proto(dtype));
-  for (const std::string& text : attr.allowed_strings) def.mutable_allowed_values()->mutable_list()->add_s(text);
+  for (std::string_view text : attr.allowed_strings)
+    def.mutable_allowed_values()->mutable_list()->add_s(std::string(text));
   def.set_has_minimum(attr.minimum.has_value());
   def.set_minimum(attr.minimum.value_or(0));
   return def;

@@ -214,7 +214,7 @@ class NodeAdder {
     const std::vector<ArgSpec>& specs = def->schema.inputs();
     if (specs.size() != args_.size()) {
       std::vector<std::string> names;
-      for (const ArgSpec& spec : specs) names.push_back(spec.name);
+      for (const ArgSpec& spec : specs) names.emplace_back(spec.name);
       return error("expects ", specs.size(), " inputs (", str_join(names), "), got ", args_.size());
     }
     std::vector<Wire> wires;
@@ -223,7 +223,7 @@ class NodeAdder {
       if (!is_list && args_[a].inputs.size() != 1)
         return error("input '", specs[a].name, "' is one tensor, got a list of ", args_[a].inputs.size());
       for (size_t i = 0; i < args_[a].inputs.size(); ++i) {
-        std::string label = is_list ? str_cat(specs[a].name, "_", i) : specs[a].name;
+        std::string label = is_list ? str_cat(specs[a].name, "_", i) : std::string(specs[a].name);
         TARN_ASSIGN_OR_RETURN(Wire wire, wire_of(args_[a].inputs[i], label, expected_type(def->schema, specs[a])));
         wires.push_back(wire);
       }

@@ -13,8 +13,8 @@ bool written_as_content(DType dtype) {
 }
 
 template <class T>
-std::span<const T> span_of(const google::protobuf::RepeatedField<T>& values) {
-  return {values.data(), static_cast<size_t>(values.size())};
+TensorFields::Values values_of(const google::protobuf::RepeatedField<T>& values) {
+  return {values.data(), values.size()};
 }
 
 // Puts every element into the typed field.
@@ -121,20 +121,21 @@ Result<Tensor> tensor_from_proto(const pb::TensorProto& proto, const TensorProto
   fields.unknown_rank = proto.tensor_shape().unknown_rank();
   for (const pb::TensorShapeProto::Dim& dim : proto.tensor_shape().dim()) fields.dims.push_back(dim.size());
   fields.content = proto.tensor_content();
-  fields.float_val = span_of(proto.float_val());
-  fields.double_val = span_of(proto.double_val());
-  fields.int_val = span_of(proto.int_val());
-  fields.string_val.assign(proto.string_val().begin(), proto.string_val().end());
-  fields.scomplex_val = span_of(proto.scomplex_val());
-  fields.int64_val = span_of(proto.int64_val());
-  fields.bool_val = span_of(proto.bool_val());
-  fields.dcomplex_val = span_of(proto.dcomplex_val());
-  fields.half_val = span_of(proto.half_val());
-  fields.uint32_val = span_of(proto.uint32_val());
-  fields.uint64_val = span_of(proto.uint64_val());
-  fields.resource_handle_val_count = proto.resource_handle_val_size();
-  fields.variant_val_count = proto.variant_val_size();
-  fields.float8_val_count = static_cast<int>(proto.float8_val().size());
+  fields[TensorField::kFloat] = values_of(proto.float_val());
+  fields[TensorField::kDouble] = values_of(proto.double_val());
+  fields[TensorField::kInt] = values_of(proto.int_val());
+  fields.strings.assign(proto.string_val().begin(), proto.string_val().end());
+  fields[TensorField::kString].count = proto.string_val_size();
+  fields[TensorField::kComplex] = values_of(proto.scomplex_val());
+  fields[TensorField::kInt64] = values_of(proto.int64_val());
+  fields[TensorField::kBool] = values_of(proto.bool_val());
+  fields[TensorField::kDoubleComplex] = values_of(proto.dcomplex_val());
+  fields[TensorField::kHalf] = values_of(proto.half_val());
+  fields[TensorField::kUInt32] = values_of(proto.uint32_val());
+  fields[TensorField::kUInt64] = values_of(proto.uint64_val());
+  fields[TensorField::kResource].count = proto.resource_handle_val_size();
+  fields[TensorField::kVariant].count = proto.variant_val_size();
+  fields[TensorField::kFloat8].count = std::ssize(proto.float8_val());
   return tensor_from_fields(fields, options.max_bytes);
 }
 

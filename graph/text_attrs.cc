@@ -95,7 +95,7 @@ struct AttrPrinter {
   bool is_declared_shape;
   const TextWriteOptions& options;
 
-  std::string operator()(std::monostate) const { return "nothing"; }
+  std::string operator()(const AttrValue::Nothing&) const { return "nothing"; }
   std::string operator()(const std::string& value) const { return escaped(value); }
   std::string operator()(int64_t value) const { return str_cat(value); }
   std::string operator()(float value) const { return float_text(value); }
@@ -350,7 +350,7 @@ std::string type_text(const Fact& fact) {
 }
 
 std::string attr_text(const AttrValue& value, std::string_view kind, const TextWriteOptions& options) {
-  return std::visit(AttrPrinter{kind == "shape", options}, value.variant());
+  return value.visit(AttrPrinter{kind == "shape", options});
 }
 
 std::string attrs_text(const AttrMap& attrs, const OpSchema* schema, const TextWriteOptions& options) {

@@ -101,8 +101,8 @@ class NodeWriter {
   }
 
   static void erase_types(const ArgSpec& arg, AttrMap& attrs) {
-    for (const std::string* name : {&arg.type_attr, &arg.type_list_attr, &arg.number_attr}) {
-      if (!name->empty()) attrs.erase(*name);
+    for (std::string_view name : {arg.type_attr, arg.type_list_attr, arg.number_attr}) {
+      if (!name.empty()) attrs.erase(name);
     }
   }
 

@@ -39,7 +39,7 @@ Status rename(Graph& graph, NodeId id, const std::string& from, const std::strin
   }
   if (node.def != nullptr && new_spec == nullptr && !to.starts_with("_")) {
     std::vector<std::string> names;
-    for (const AttrSpec& spec : node.def->schema.attrs()) names.push_back(spec.name);
+    for (const AttrSpec& spec : node.def->schema.attrs()) names.emplace_back(spec.name);
     return invalid_argument(node_label(node.op, node.name), " has no attr ", quoted(to), did_you_mean(to, names));
   }
   graph.erase_attr(id, from);

@@ -15,12 +15,10 @@ int64_t bytes_of(const AttrValue& value) {
   } else if (value.is<FunctionAttr>() && value.as<FunctionAttr>().attrs != nullptr) {
     for (const auto& [name, inner] : *value.as<FunctionAttr>().attrs) bytes += bytes_of(inner);
   } else {
-    std::visit(
-        [&](const auto& held) {
-          if constexpr (requires { held.data(); } && !std::is_same_v<std::decay_t<decltype(held)>, Tensor>)
-            bytes = std::ssize(held) * static_cast<int64_t>(sizeof(*held.data()));
-        },
-        value.variant());
+    value.visit([&](const auto& held) {
+      if constexpr (requires { held.data(); } && !std::is_same_v<std::decay_t<decltype(held)>, Tensor>)
+        bytes = std::ssize(held) * static_cast<int64_t>(sizeof(*held.data()));
+    });
   }
   return bytes;
 }
@@ -119,7 +117,7 @@ Result<int64_t> Inliner::first_slot(const Function& function, int producer, std:
   for (const ArgSpec& output : op != nullptr ? op->schema.outputs() : called->outputs) {
     TARN_ASSIGN_OR_RETURN(count, arg_count(output, *node.attrs));
     if (output.name == name) return first;
-    names.push_back(output.name);
+    names.emplace_back(output.name);
     first += count;
   }
   return not_found(node_label(node.op, node.name), " has no output ", quoted(name), did_you_mean(name, names));

@@ -157,10 +157,10 @@ RequiredOp& RequiredOps::entry(const OpRegistry::Op& op) {
                              [](const RequiredOp& a, std::string_view name) { return a.op < name; });
   if (at != ops_.end() && at->op == op.def->name) return *at;
   RequiredOp made{.op = std::string(op.def->name), .nodes = 0, .types = {}};
-  const std::string& kernel_attr = op.schema.kernel_attr();
+  std::string_view kernel_attr = op.schema.kernel_attr();
   for (const AttrSpec& attr : op.schema.attrs()) {
     if (attr.kind != "type" && attr.kind != "list(type)") continue;
-    made.types.insert(attr.name == kernel_attr ? made.types.begin() : made.types.end(), {attr.name, {}});
+    made.types.insert(attr.name == kernel_attr ? made.types.begin() : made.types.end(), {std::string(attr.name), {}});
   }
   return *ops_.insert(at, std::move(made));
 }

@@ -1,6 +1,6 @@
 #include "runtime/wire_attrs.h"
 
-#include <iterator>
+#include <bit>
 
 #include "core/proto_reader.h"
 #include "core/tensor_fields.h"
@@ -123,82 +123,59 @@ Result<Shape> decode_shape(std::string_view message) {
   return Shape::make(dims);
 }
 
-Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
-                                    const WireLimits& limits, int depth);
+// How the numbers of a TensorProto's field are stored; those of kinds without numbers have 0 bytes.
+Scalars stored_as(TensorField field) {
+  switch (field) {
+    case TensorField::kFloat:
+    case TensorField::kComplex: return {ProtoReader::kFixed32, 4};
+    case TensorField::kDouble:
+    case TensorField::kDoubleComplex: return {ProtoReader::kFixed64, 8};
+    case TensorField::kInt:
+    case TensorField::kHalf:
+    case TensorField::kUInt32: return {ProtoReader::kVarint, 4};
+    case TensorField::kInt64:
+    case TensorField::kUInt64: return {ProtoReader::kVarint, 8};
+    case TensorField::kBool: return {ProtoReader::kVarint, 1, Scalar::kStrictBool};
+    default: return {ProtoReader::kBytes, 0};
+  }
+}
 
 Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<const void>& owner,
                              const WireLimits& limits) {
-  enum : uint32_t {
-    kDType = 1,
-    kTensorShape = 2,
-    kVersionNumber = 3,
-    kContent = 4,
-    kFloatVal = 5,
-    kDoubleVal = 6,
-    kIntVal = 7,
-    kStringVal = 8,
-    kComplexVal = 9,
-    kInt64Val = 10,
-    kBoolVal = 11,
-    kDoubleComplexVal = 12,
-    kHalfVal = 13,
-    kResourceVal = 14,
-    kVariantVal = 15,
-    kUInt32Val = 16,
-    kUInt64Val = 17,
-    kFloat8Val = 18
-  };
+  enum : uint32_t { kDType = 1, kTensorShape = 2, kVersionNumber = 3, kContent = 4 };
   constexpr std::string_view kWhat = "TensorProto";
-  enum Kind { kFloats, kDoubles, kInts, kComplexes, kInt64s, kBools, kDoubleComplexes, kHalves, kUInt32s, kUInt64s };
-  struct {
-    uint32_t field;
-    Scalars scalars;
-  } found[] = {
-      {kFloatVal, {ProtoReader::kFixed32, 4}},
-      {kDoubleVal, {ProtoReader::kFixed64, 8}},
-      {kIntVal, {ProtoReader::kVarint, 4}},
-      {kComplexVal, {ProtoReader::kFixed32, 4}},
-      {kInt64Val, {ProtoReader::kVarint, 8}},
-      {kBoolVal, {ProtoReader::kVarint, 1, Scalar::kStrictBool}},
-      {kDoubleComplexVal, {ProtoReader::kFixed64, 8}},
-      {kHalfVal, {ProtoReader::kVarint, 4}},
-      {kUInt32Val, {ProtoReader::kVarint, 4}},
-      {kUInt64Val, {ProtoReader::kVarint, 8}},
-  };
   TensorFields fields;
   fields.content_owner = owner;
+  // Of one field: a tensor with values in two is refused for that.
+  Scalars scalars;
   ProtoReader reader(message);
   while (reader.next()) {
-    uint32_t field = reader.field();
-    bool is_number = field == kDType || field == kVersionNumber;
-    bool is_bytes = field == kTensorShape || field == kContent || field == kStringVal || field == kResourceVal ||
-                    field == kVariantVal || field == kFloat8Val;
-    if ((is_number && !reader.is_varint()) || (is_bytes && !reader.is_bytes())) return wrong_wire_type(kWhat, field);
-    switch (field) {
-      case kDType: fields.dtype = reader.as_int32(); break;
-      case kTensorShape: TARN_RETURN_IF_ERROR(read_shape_dims(reader.bytes(), fields.unknown_rank, fields.dims)); break;
-      case kContent: fields.content = reader.bytes(); break;
-      case kStringVal: fields.string_val.push_back(reader.bytes()); break;
-      case kResourceVal: ++fields.resource_handle_val_count; break;
-      case kVariantVal: ++fields.variant_val_count; break;
-      case kFloat8Val: ++fields.float8_val_count; break;
-      default:
-        for (auto& one : found) {
-          if (one.field == field) TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, one.scalars));
-        }
+    uint32_t tag = reader.field();
+    bool is_number = tag == kDType || tag == kVersionNumber;
+    bool is_bytes = tag == kTensorShape || tag == kContent;
+    if ((is_number && !reader.is_varint()) || (is_bytes && !reader.is_bytes())) return wrong_wire_type(kWhat, tag);
+    if (tag == kDType) fields.dtype = reader.as_int32();
+    if (tag == kTensorShape) TARN_RETURN_IF_ERROR(read_shape_dims(reader.bytes(), fields.unknown_rank, fields.dims));
+    if (tag == kContent) fields.content = reader.bytes();
+    if (tag <= kContent || tag >= static_cast<uint32_t>(TensorField::kCount)) continue;
+    auto field = static_cast<TensorField>(tag);
+    Scalars stored = stored_as(field);
+    TensorFields::Values& values = fields[field];
+    if (stored.bytes > 0) {
+      scalars.type = stored.type;
+      scalars.bytes = stored.bytes;
+      scalars.kind = stored.kind;
+      size_t before = scalars.values.size();
+      TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, scalars));
+      values.count += static_cast<int64_t>((scalars.values.size() - before) / stored.bytes);
+      values.data = scalars.values.data();
+    } else {
+      if (!reader.is_bytes()) return wrong_wire_type(kWhat, tag);
+      if (field == TensorField::kString) fields.strings.push_back(reader.bytes());
+      ++values.count;
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
-  fields.float_val = found[kFloats].scalars.as<float>();
-  fields.double_val = found[kDoubles].scalars.as<double>();
-  fields.int_val = found[kInts].scalars.as<int32_t>();
-  fields.scomplex_val = found[kComplexes].scalars.as<float>();
-  fields.int64_val = found[kInt64s].scalars.as<int64_t>();
-  fields.bool_val = found[kBools].scalars.as<bool>();
-  fields.dcomplex_val = found[kDoubleComplexes].scalars.as<double>();
-  fields.half_val = found[kHalves].scalars.as<int32_t>();
-  fields.uint32_val = found[kUInt32s].scalars.as<uint32_t>();
-  fields.uint64_val = found[kUInt64s].scalars.as<uint64_t>();
   return tensor_from_fields(fields, limits.max_tensor_bytes);
 }
 
@@ -232,73 +209,89 @@ Result<FunctionAttr> decode_function(std::string_view message, const std::shared
   return function;
 }
 
+template <class T>
+Result<AttrValue> to_attr(Result<T> value) {
+  if (!value.ok()) return std::move(value).status();
+  return AttrValue(*std::move(value));
+}
+
+// What field `field` of an AttrValue holds that is no list; of another field: a value of no kind.
+Result<AttrValue> decode_member(uint32_t field, const ProtoReader& reader, const std::shared_ptr<const void>& owner,
+                                const WireLimits& limits, int depth) {
+  switch (field) {
+    case kS: return AttrValue(reader.bytes());
+    case kI: return AttrValue(static_cast<int64_t>(reader.varint()));
+    case kF: return AttrValue(reader.as_float());
+    case kB: return AttrValue(reader.varint() != 0);
+    case kType: return to_attr(decode_dtype(reader.as_int32()));
+    case kShape: return to_attr(decode_shape(reader.bytes()));
+    case kTensor: return to_attr(decode_tensor(reader.bytes(), owner, limits));
+    case kFunc: return to_attr(decode_function(reader.bytes(), owner, limits, depth + 1));
+    case kPlaceholder:
+      TARN_RETURN_IF_ERROR(check_text("placeholder", reader.bytes()));
+      return AttrValue(AttrValue::Placeholder{std::string(reader.bytes())});
+    default: return AttrValue();
+  }
+}
+
 // A list's elements; more than one kind in one list is refused, none at all is an EmptyList.
 Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<const void>& owner,
                               const WireLimits& limits, int depth) {
   constexpr std::string_view kWhat = "list";
-  std::vector<std::string> strings;
-  Scalars ints, floats{ProtoReader::kFixed32, 4}, bools{ProtoReader::kVarint, 1, Scalar::kBool},
-      types{ProtoReader::kVarint, 4};
-  std::vector<Shape> shapes;
-  std::vector<Tensor> tensors;
-  std::vector<FunctionAttr> functions;
+  // Elements of one kind, or of several, which is refused. Numbers are gathered first: they may be packed.
+  std::vector<AttrValue> values;
+  Scalars scalars;
+  uint32_t kinds = 0;  // bits: the fields that have elements
   ProtoReader reader(message);
   while (reader.next()) {
     uint32_t field = reader.field();
-    bool wants_bytes = field == kS || field == kShape || field == kTensor || field == kListFunc;
-    if (wants_bytes && !reader.is_bytes()) return wrong_wire_type(kWhat, field);
     switch (field) {
-      case kS: strings.emplace_back(reader.bytes()); break;
+      case kS:
+      case kShape:
+      case kTensor:
+      case kListFunc: {
+        if (!reader.is_bytes()) return wrong_wire_type(kWhat, field);
+        TARN_ASSIGN_OR_RETURN(AttrValue value,
+                              decode_member(field == kListFunc ? kFunc : field, reader, owner, limits, depth));
+        values.push_back(std::move(value));
+        kinds |= 1u << field;
+        break;
+      }
       case kI:
       case kF:
       case kB:
       case kType: {
-        Scalars& scalars = field == kI ? ints : field == kF ? floats : field == kB ? bools : types;
+        scalars.type = field == kF ? ProtoReader::kFixed32 : ProtoReader::kVarint;
+        scalars.kind = field == kB ? Scalar::kBool : Scalar::kNumber;
+        size_t before = scalars.values.size();
+        scalars.bytes = field == kF ? sizeof(float) : sizeof(int64_t);
         TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, scalars));
-        break;
-      }
-      case kShape: {
-        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(reader.bytes()));
-        shapes.push_back(std::move(shape));
-        break;
-      }
-      case kTensor: {
-        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(reader.bytes(), owner, limits));
-        tensors.push_back(std::move(tensor));
-        break;
-      }
-      case kListFunc: {
-        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(reader.bytes(), owner, limits, depth + 1));
-        functions.push_back(std::move(function));
+        if (scalars.values.size() > before) kinds |= 1u << field;
         break;
       }
       default: break;
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
-  std::span all_ints = ints.as<int64_t>();
-  std::span all_floats = floats.as<float>();
-  std::span all_bools = bools.as<char>();
-  std::span all_types = types.as<int32_t>();
-  int kinds = !strings.empty() + !all_ints.empty() + !all_floats.empty() + !all_bools.empty() + !all_types.empty() +
-              !shapes.empty() + !tensors.empty() + !functions.empty();
-  if (kinds > 1) return invalid_argument("the list has elements of ", kinds, " kinds");
-  if (!strings.empty()) return AttrValue(std::move(strings));
-  if (!all_ints.empty()) return AttrValue(std::vector<int64_t>(all_ints.begin(), all_ints.end()));
-  if (!all_floats.empty()) return AttrValue(std::vector<float>(all_floats.begin(), all_floats.end()));
-  if (!all_bools.empty()) return AttrValue(std::vector<bool>(all_bools.begin(), all_bools.end()));
-  if (!all_types.empty()) {
-    std::vector<DType> dtypes;
-    for (int32_t type : all_types) {
-      TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(type));
-      dtypes.push_back(dtype);
+  if (std::popcount(kinds) > 1) return invalid_argument("the list has elements of ", std::popcount(kinds), " kinds");
+  if (kinds == 1u << kF) {
+    for (float value : scalars.as<float>()) values.emplace_back(value);
+  } else {
+    for (int64_t value : scalars.as<int64_t>()) {
+      if (kinds == 1u << kType) {
+        TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(static_cast<int>(value)));
+        values.emplace_back(dtype);
+      } else if (kinds == 1u << kB) {
+        values.emplace_back(value != 0);
+      } else {
+        values.emplace_back(value);
+      }
     }
-    return AttrValue(std::move(dtypes));
   }
-  if (!shapes.empty()) return AttrValue(std::move(shapes));
-  if (!tensors.empty()) return AttrValue(std::move(tensors));
-  if (!functions.empty()) return AttrValue(std::move(functions));
-  return AttrValue(AttrValue::EmptyList());
+  using Type = AttrValue::Type;
+  constexpr Type kLists[] = {Type::kEmptyList, Type::kEmptyList, Type::kStrings, Type::kInts,    Type::kFloats,
+                             Type::kBools,     Type::kTypes,     Type::kShapes,  Type::kTensors, Type::kFunctions};
+  return AttrValue::list_of(kLists[kinds == 0 ? 0 : std::countr_zero(kinds)], values);
 }
 
 Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
@@ -309,48 +302,13 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
   ProtoReader reader(message);
   while (reader.next()) {  // the last member of the oneof counts
     uint32_t field = reader.field();
+    if (field < kList || field > kFunc) continue;
     bool right = field == kI || field == kB || field == kType ? reader.is_varint()
                  : field == kF                                ? reader.is_fixed32()
-                 : field >= kList && field <= kFunc           ? reader.is_bytes()
-                                                              : true;
+                                                              : reader.is_bytes();
     if (!right) return wrong_wire_type("AttrValue", field);
-    switch (field) {
-      case kList: {
-        TARN_ASSIGN_OR_RETURN(result, decode_list(reader.bytes(), owner, limits, depth));
-        break;
-      }
-      case kS: result = AttrValue(reader.bytes()); break;
-      case kI: result = AttrValue(static_cast<int64_t>(reader.varint())); break;
-      case kF: result = AttrValue(reader.as_float()); break;
-      case kB: result = AttrValue(reader.varint() != 0); break;
-      case kType: {
-        TARN_ASSIGN_OR_RETURN(DType dtype, decode_dtype(reader.as_int32()));
-        result = AttrValue(dtype);
-        break;
-      }
-      case kShape: {
-        TARN_ASSIGN_OR_RETURN(Shape shape, decode_shape(reader.bytes()));
-        result = AttrValue(std::move(shape));
-        break;
-      }
-      case kTensor: {
-        TARN_ASSIGN_OR_RETURN(Tensor tensor, decode_tensor(reader.bytes(), owner, limits));
-        result = AttrValue(std::move(tensor));
-        break;
-      }
-      case kPlaceholder: {
-        std::string name(reader.bytes());
-        TARN_RETURN_IF_ERROR(check_text("placeholder", name));
-        result = AttrValue(AttrValue::Placeholder{std::move(name)});
-        break;
-      }
-      case kFunc: {
-        TARN_ASSIGN_OR_RETURN(FunctionAttr function, decode_function(reader.bytes(), owner, limits, depth + 1));
-        result = AttrValue(std::move(function));
-        break;
-      }
-      default: break;
-    }
+    TARN_ASSIGN_OR_RETURN(result, field == kList ? decode_list(reader.bytes(), owner, limits, depth)
+                                                 : decode_member(field, reader, owner, limits, depth));
   }
   TARN_RETURN_IF_ERROR(reader.status());
   return result;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/search.h"
 #include "ops/elementwise.h"
 
 namespace tarn {
@@ -121,7 +122,7 @@ std::optional<std::vector<int64_t>> known_elements(const InferContext& c, int in
 void set_known_elements(InferContext& c, int output, const Shape& shape, std::vector<int64_t> elements) {
   DType dtype = c.output(output).dtype;
   if (dtype != DType::kInt32 && dtype != DType::kInt64) return;
-  if (std::find(elements.begin(), elements.end(), kUnknownElement) == elements.end()) {
+  if (!contains(elements, kUnknownElement)) {
     std::optional<Tensor> value = int_tensor(dtype, shape, elements);
     if (value) c.set_value(output, *value);
   } else if (shape.rank() == 1) {

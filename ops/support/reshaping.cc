@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/search.h"
+
 namespace tarn {
 
 Result<Shape> reshaped(const Shape& input, const IntList& sizes) {
@@ -58,8 +60,7 @@ Status infer_reshape(InferContext& c) {
   if (!sizes) return {};
   // A size not known is as good as a -1: both are what is left, if there is only one of them.
   auto is_open = [](int64_t size) { return size == -1 || size == kUnknownElement; };
-  bool may_solve = std::count_if(sizes->begin(), sizes->end(), is_open) == 1 &&
-                   std::find(sizes->begin(), sizes->end(), 0) == sizes->end();
+  bool may_solve = std::count_if(sizes->begin(), sizes->end(), is_open) == 1 && !contains(*sizes, 0);
   if (may_solve) {
     std::replace_if(sizes->begin(), sizes->end(), is_open, -1);
     TARN_ASSIGN_OR_RETURN(Shape output,

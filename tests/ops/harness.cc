@@ -220,7 +220,7 @@ const OpRegistry& op_table() {
 }
 
 std::vector<DType> dtypes_of(const OpRegistry::Op& op, const OpCase& op_case) {
-  const std::string& attr = op.schema.kernel_attr();
+  std::string_view attr = op.schema.kernel_attr();
   if (!attr.empty() && op_case.attrs.contains(attr)) {
     const AttrValue* value = op_case.attrs.find(attr);
     return {value->is<DType>() ? value->as<DType>() : DType::kInvalid};
@@ -288,7 +288,7 @@ Result<BoundCase> bind_case(const OpRegistry::Op& op, const OpCase& op_case, DTy
     bool is_handle = is_variable && takes_handle(op, i);
     infos.push_back({is_handle ? DType::kResource : bound.inputs[i].dtype(), is_variable && !is_handle, "input"});
     // A handle does not say what it is on; builders give the attr.
-    const std::string& attr = op.schema.kernel_attr();
+    std::string_view attr = op.schema.kernel_attr();
     bool follows = is_handle && takes_handle_dtype(op) && !bound.attrs.contains(attr);
     if (follows) bound.attrs.set(attr, bound.inputs[i].dtype());
   }
