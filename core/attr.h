@@ -89,14 +89,20 @@ class AttrValue {
       held_ = new Holder<T>{{1, destroy<T>}, std::move(value)};
     }
   }
-  AttrValue(const char* value) : AttrValue(std::string(value)) {}                              // NOLINT
-  AttrValue(std::string_view value) : AttrValue(std::string(value)) {}                         // NOLINT
-  AttrValue(bool value) : type_(Type::kBool), bool_(value) {}                                  // NOLINT
-  AttrValue(int value) : AttrValue(int64_t{value}) {}                                          // NOLINT
-  AttrValue(int64_t value) : type_(Type::kInt), int_(value) {}                                 // NOLINT
-  AttrValue(float value) : type_(Type::kFloat), float_(value) {}                               // NOLINT
-  AttrValue(double value) : AttrValue(static_cast<float>(value)) {}                            // NOLINT
-  AttrValue(std::initializer_list<int64_t> value) : AttrValue(std::vector<int64_t>(value)) {}  // NOLINT
+  // NOLINTBEGIN: implicit by design
+  AttrValue(const char* value) : AttrValue(std::string(value)) {}
+  AttrValue(std::string_view value) : AttrValue(std::string(value)) {}
+  AttrValue(bool value) : type_(Type::kBool) {
+    bool_ = value;
+  }
+  AttrValue(int value) : AttrValue(int64_t{value}) {}
+  AttrValue(int64_t value) : type_(Type::kInt), int_(value) {}
+  AttrValue(float value) : type_(Type::kFloat) {
+    float_ = value;
+  }
+  AttrValue(double value) : AttrValue(static_cast<float>(value)) {}
+  AttrValue(std::initializer_list<int64_t> value) : AttrValue(std::vector<int64_t>(value)) {}
+  // NOLINTEND
 
   // The list of that type of such elements; of a type that is no list, an EmptyList.
   static AttrValue list_of(Type list, std::span<const AttrValue> elements);
