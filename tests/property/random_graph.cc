@@ -346,7 +346,7 @@ bool Grower::add_from_table() {
   ++counted.refused;  // until it is taken
   AttrMap attrs;
   std::vector<size_t> inputs;
-  std::map<std::string, DType> types;
+  std::map<std::string_view, DType> types;
   const Tensor* first = nullptr;
   for (const ArgSpec& arg : op.schema.inputs()) {
     if (arg.is_ref || arg.dtype == DType::kResource || arg.dtype == DType::kVariant) return false;
@@ -361,7 +361,7 @@ bool Grower::add_from_table() {
       inputs.push_back(*value);
     }
   }
-  auto follows = [&](const std::string& name) {
+  auto follows = [&](std::string_view name) {
     return std::any_of(op.schema.inputs().begin(), op.schema.inputs().end(), [&](const ArgSpec& arg) {
       return arg.type_attr == name || arg.number_attr == name || arg.type_list_attr == name;
     });

@@ -89,7 +89,7 @@ class Writer {
       size_t next = 0;
       for (const ArgSpec& arg : args) {
         size_t count = arg.number_attr.empty() ? 1 : inputs.size() + 1 - args.size();
-        auto missing = [&](const std::string& attr) { return !attr.empty() && !attrs.contains(attr); };
+        auto missing = [&](std::string_view attr) { return !attr.empty() && !attrs.contains(attr); };
         if (missing(arg.number_attr)) attrs.set(arg.number_attr, static_cast<int64_t>(count));
         if (missing(arg.type_attr) && next < inputs.size()) attrs.set(arg.type_attr, inputs[next].dtype());
         next += count;
