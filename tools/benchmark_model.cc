@@ -5,16 +5,15 @@
 #include <cmath>
 
 #include "core/file.h"
+#include "core/machine.h"
 #include "graph/cost.h"
 #include "graph/summarize.h"
-#include "ops/kernels/isa.h"
 #include "runtime/step_stats.h"
 #include "tools/support/benchmark_inputs.h"
 #include "tools/support/benchmark_timing.h"
 #include "tools/support/chrome_trace.h"
 #include "tools/support/columns.h"
 #include "tools/support/graph_file.h"
-#include "tools/support/machine_peak.h"
 #include "tools/support/main.h"
 #include "tools/support/progress.h"
 
@@ -65,24 +64,6 @@ tarn::BenchmarkLimits limits() {
   int runs = tarn::flag_was_given("num_runs") ? FLAGS_num_runs : FLAGS_max_num_runs;
   double delay = tarn::flag_was_given("run_delay") ? FLAGS_run_delay : FLAGS_inference_delay;
   return {.runs = runs, .seconds = FLAGS_max_time, .delay = delay};
-}
-
-// Kernels ask the environment when they first run.
-tarn::Status choose_isa() {
-  if (FLAGS_isa.empty()) return {};
-  using tarn::kernels::Isa;
-  std::vector<std::string> names;
-  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
-    names.emplace_back(tarn::kernels::isa_name(isa));
-    if (FLAGS_isa != names.back()) continue;
-    if (!tarn::kernels::isa_available(isa))
-      return tarn::invalid_argument("--isa: this machine has no ", FLAGS_isa, "; its widest is ",
-                                    tarn::kernels::isa_name(tarn::kernels::best_isa()));
-    setenv("TARN_ISA", FLAGS_isa.c_str(), 1);
-    return {};
-  }
-  return tarn::invalid_argument("--isa: there is no ", tarn::quoted(FLAGS_isa), tarn::did_you_mean(FLAGS_isa, names),
-                                "; there are ", tarn::str_join(names, ", "));
 }
 
 // Says what it does in TensorFlow's words. Returns the average in microseconds.
@@ -169,10 +150,9 @@ void print_flops(const tarn::BenchmarkRunner& runner, double microseconds, const
   double per_second = microseconds > 0 ? static_cast<double>(flops) / (microseconds / 1e6) : 0;
   tarn::print("FLOPs estimate: ", tarn::human_readable_number(flops),
               "\nFLOPs/second: ", tarn::human_readable_number(static_cast<int64_t>(per_second)), "\n");
-  const tarn::kernels::Isa isa = tarn::kernels::best_isa();
-  double peak = tarn::peak_gflops(isa, std::max(FLAGS_num_threads, 0));
+  double peak = tarn::peak_gflops(std::max(FLAGS_num_threads, 0));
   tarn::print(tarn::fixed_text(per_second / peak / 1e7, 1), " % of this machine's ", tarn::fixed_text(peak, 1),
-              " GFLOP/s (multiply-adds in ", tarn::kernels::isa_name(isa), " registers)\n");
+              " GFLOP/s (multiply-adds in ", tarn::widest_isa(), " registers)\n");
   std::vector<int64_t> macs = tarn::step_macs(program);
   tarn::print("     MMACs         ms  GFLOP/s   peak  step\n");
   for (size_t s = 0; s < macs.size(); ++s) {
@@ -229,7 +209,7 @@ tarn::Status benchmark_as_json(tarn::BenchmarkRunner& runner) {
 }
 
 tarn::Status run() {
-  TARN_RETURN_IF_ERROR(choose_isa());
+  if (!FLAGS_isa.empty()) TARN_RETURN_IF_ERROR(tarn::limit_isa(FLAGS_isa).with_context("--isa"));
   if (!FLAGS_trace.empty()) {
     if (FLAGS_json) return tarn::invalid_argument("--trace: --json prints one line and takes no profile");
     TARN_RETURN_IF_ERROR(tarn::check_output_path("trace", FLAGS_trace, {FLAGS_graph}));

@@ -1,10 +1,12 @@
-#include "tools/support/machine_peak.h"
+#include "core/machine.h"
 
 #include <algorithm>
 #include <chrono>
-#include <vector>
+#include <cstdlib>
 
+#include "core/strings.h"
 #include "core/thread_pool.h"
+#include "ops/kernels/isa.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -40,6 +42,8 @@ TARN_PEAK_LOOP(avx2_loop, __attribute__((target("avx2,fma"))), __m256, _mm256_fm
 TARN_PEAK_LOOP(avx512_loop, __attribute__((target("avx512f"))), __m512, _mm512_fmadd_ps)
 #endif
 
+constexpr kernels::Isa kIsas[] = {kernels::Isa::kPortable, kernels::Isa::kAvx2, kernels::Isa::kAvx512};
+
 struct PeakLoop {
   void (*run)(float* out) = portable_loop;
   int floats = 4;
@@ -56,10 +60,31 @@ PeakLoop loop_of(kernels::Isa isa) {
 
 }  // namespace
 
-double peak_gflops(kernels::Isa isa, int threads) {
-  if (!kernels::isa_available(isa)) return 0;
+std::vector<std::string> known_isas() {
+  std::vector<std::string> names;
+  for (kernels::Isa isa : kIsas) names.emplace_back(kernels::isa_name(isa));
+  return names;
+}
+
+std::string widest_isa() {
+  return kernels::isa_name(kernels::best_isa());
+}
+
+Status limit_isa(const std::string& name) {
+  for (kernels::Isa isa : kIsas) {
+    if (name != kernels::isa_name(isa)) continue;
+    if (!kernels::isa_available(isa))
+      return invalid_argument("this machine has no ", name, "; its widest is ", widest_isa());
+    setenv("TARN_ISA", name.c_str(), 1);  // kernels ask for it when they first run
+    return {};
+  }
+  return invalid_argument("there is no ", quoted(name), did_you_mean(name, known_isas()), "; there are ",
+                          str_join(known_isas(), ", "));
+}
+
+double peak_gflops(int threads) {
   using Clock = std::chrono::steady_clock;
-  const PeakLoop loop = loop_of(isa);
+  const PeakLoop loop = loop_of(kernels::best_isa());
   ThreadPool pool(threads);
   constexpr int64_t kRepeats = 8;
   std::vector<float> out(static_cast<size_t>(pool.threads()) * 16);  // a cache line each
