@@ -5,6 +5,7 @@
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/kernels/elementwise.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -22,6 +23,7 @@ class Conv2DKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
+    has_residual_ = c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
     std::optional<kernels::Conv2DGeometry> g;
@@ -42,17 +44,22 @@ class Conv2DKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count == 0) return {};
-    kernels::Epilogue<T> epilogue{.bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_};
+    const T* residual = has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
+    kernels::Epilogue<T> epilogue{
+        .bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_, .residual = residual};
     if (x.count == 0) {
       finish_nothing(epilogue, y, g.out_c);
       return {};
     }
+    const bool adds_last = residual != nullptr && kernels::conv2d_forward_uses_winograd<T>(g);
+    if (adds_last) epilogue = {.bias = epilogue.bias};
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
     if (uses_packed(g)) {
       kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
     } else {
       kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
     }
+    if (adds_last) kernels::add_and_activate<T>(c.threads(), activation_, y.count, residual, y.as<T>());
     return {};
   }
 
@@ -81,10 +88,11 @@ class Conv2DKernel : public Kernel {
     return packed_.data != nullptr && !kernels::conv2d_forward_uses_winograd<T>(g);
   }
 
-  // Windows that see padding alone: y = activation(0 + bias).
+  // Windows that see padding alone: y = activation(0 + bias + residual).
   static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
     for (int64_t i = 0; i < y.count; ++i) {
       T value = epilogue.bias != nullptr ? epilogue.bias[i % channels] : T(0);
+      if (epilogue.residual != nullptr) value += epilogue.residual[i];
       if (epilogue.activation != kernels::Activation::kNone) value = std::max(value, T(0));
       if (epilogue.activation == kernels::Activation::kRelu6) value = std::min(value, T(6));
       y.as<T>()[i] = value;
@@ -92,7 +100,7 @@ class Conv2DKernel : public Kernel {
   }
 
   WindowAttrs window_;
-  bool has_bias_ = false;
+  bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   std::shared_ptr<Buffer> memory_;  // of packed_
   kernels::PackedMatrix<T> packed_;
@@ -183,7 +191,7 @@ const OpDef op_Conv2D = {
         "T: {half, bfloat16, float, double, int32}; strides: list(int); use_cudnn_on_gpu: bool = true; "
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
-    .traits = kTakesEpilogue,
+    .traits = kTakesEpilogue | kTakesResidual,
     .infer = infer_conv2d,
     .kernels = kKernels,
 };

@@ -74,9 +74,10 @@ struct WorkNode {
   bool live = false;                    // needed at run time
   std::vector<int> inherited_controls;  // of a folded node: what its value waits for
   // Fusion: the head's unit runs at the tail's place.
-  int fused_into = -1;                  // this node is part of that head's unit
-  int tail = -1;                        // of a head: the last node fused into it
-  int bias_node = -1, bias_input = -1;  // of a head: which fused node holds the bias, and its input
+  int fused_into = -1;                          // this node is part of that head's unit
+  int tail = -1;                                // of a head: the last node fused into it
+  int bias_node = -1, bias_input = -1;          // of a head: which fused node holds the bias, and its input
+  int residual_node = -1, residual_input = -1;  // likewise of what is added
   FusedEpilogue epilogue;
 
   bool may_be_dead() const { return uncertain || !conditions.empty(); }

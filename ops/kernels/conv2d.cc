@@ -212,11 +212,14 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
       } else {
         a += first * g.stride_h * plan.window.pitch;
       }
+      const int64_t at = (image * g.out_h + first) * g.out_w * g.out_c;
+      Epilogue<T> block_epilogue = epilogue;
+      if (epilogue.residual != nullptr) block_epilogue.residual += at;
       multiply_windows<T>(pool, kernels,
                           {.a = a,
                            .a_row = g.stride_h * plan.window.pitch,
                            .a_pixel = g.stride_w * g.in_c,
-                           .c = y + (image * g.out_h + first) * g.out_w * g.out_c,
+                           .c = y + at,
                            .c_row = g.out_w * g.out_c,
                            .c_pixel = g.out_c,
                            .rows = block_rows,
@@ -226,7 +229,7 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
                            .run_length = plan.window.run_length,
                            .b = filter.data,
                            .n = g.out_c,
-                           .epilogue = epilogue});
+                           .epilogue = block_epilogue});
     });
   });
 }
