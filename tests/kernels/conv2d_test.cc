@@ -147,7 +147,7 @@ template <class T>
 struct Data {
   Conv2DGeometry g;
   ConvAlgorithm algorithm;
-  std::vector<T> x, filter, dy, bias;
+  std::vector<T> x, filter, dy, bias, residual;  // the last is not added unless it is told to
 
   explicit Data(const Case& c)
       : g(c.g),
@@ -157,7 +157,9 @@ struct Data {
         dy(random_values<T>(g.batch * g.out_h * g.out_w * g.out_c, 3)),
         bias(random_values<T>(g.out_c, 4)) {}
 
-  Epilogue<T> epilogue() const { return {bias.data(), Activation::kRelu}; }
+  Epilogue<T> epilogue() const {
+    return {bias.data(), Activation::kRelu, residual.empty() ? nullptr : residual.data()};
+  }
 
   std::vector<T> forward(int threads, Isa isa) const {
     ThreadPool pool(threads);
@@ -230,6 +232,7 @@ std::vector<Expected> expected_forward(const Data<T>& data) {
       data.g, [&](int64_t x, int64_t f, int64_t y) { expected[y].add(double(data.x[x]) * double(data.filter[f])); });
   for (size_t i = 0; i < expected.size(); ++i) {
     expected[i].add(data.bias[i % data.g.out_c]);
+    if (!data.residual.empty()) expected[i].add(data.residual[i]);
     expected[i].value = std::max(0.0, expected[i].value);
   }
   return expected;
@@ -253,6 +256,23 @@ template <class T>
 class Conv2D : public ::testing::Test {};
 using Types = ::testing::Types<float, double>;
 TYPED_TEST_SUITE(Conv2D, Types);
+
+// Directly: Winograd's callers add afterwards.
+TYPED_TEST(Conv2D, AResidualIsAddedBeforeTheActivation) {
+  for (const Case& c : cases()) {
+    if (c.algorithm == ConvAlgorithm::kWinograd) continue;
+    Data<TypeParam> data(c);
+    data.algorithm = ConvAlgorithm::kDirect;
+    data.residual = random_values<TypeParam>(static_cast<int64_t>(data.dy.size()), 5);
+    const std::vector<Expected> expected = expected_forward(data);
+    for (Isa isa : isas_of<TypeParam>()) {
+      const std::vector<TypeParam> y = data.forward(1, isa);
+      expect_near_all(expected, y, std::string("residual ") + isa_name(isa));
+      EXPECT_TRUE(same_bits(y, data.forward(3, isa))) << isa_name(isa);
+      EXPECT_TRUE(same_bits(y, data.forward_packed(2, isa))) << isa_name(isa);
+    }
+  }
+}
 
 TYPED_TEST(Conv2D, ForwardEqualsDoubleReference) {
   for (const Case& c : cases()) {
