@@ -6,6 +6,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/elementwise.h"
+#include "ops/kernels/winograd.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -30,9 +31,8 @@ class Conv2DKernel : public Kernel {
     if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
     }
-    const bool reads_packed = std::is_same_v<T, float> && !(g && kernels::conv2d_forward_uses_winograd<T>(*g));
-    if (reads_packed && filter.has_value() && filter.value.element_count() > 0) {
-      TARN_RETURN_IF_ERROR(pack(c, filter.value));
+    if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+      TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
     if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
     return {};
@@ -51,42 +51,61 @@ class Conv2DKernel : public Kernel {
       finish_nothing(epilogue, y, g.out_c);
       return {};
     }
-    const bool adds_last = residual != nullptr && kernels::conv2d_forward_uses_winograd<T>(g);
+    const bool is_transformed = transformed_.data != nullptr || transforms_in_run(g);
+    const bool adds_last = residual != nullptr && is_transformed;
     if (adds_last) epilogue = {.bias = epilogue.bias};
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
-    if (uses_packed(g)) {
+    if (transformed_.data != nullptr) {
+      kernels::winograd_forward_packed<T>(c.threads(), g, x.as<T>(), transformed_, y.as<T>(), epilogue, scratch);
+    } else if (uses_packed(g)) {
       kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
     } else {
-      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
+      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch,
+                                 kernels::best_isa(), choice_);
     }
     if (adds_last) kernels::add_and_activate<T>(c.threads(), activation_, y.count, residual, y.as<T>());
     return {};
   }
 
  private:
-  // Constant weights are laid out for the tile kernel once.
-  Status pack(const PrepareContext& c, const Tensor& filter) {
-    const Shape& shape = filter.shape();
-    int64_t out_c = shape.dim(3), depth = filter.element_count() / out_c;
-    size_t bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+  // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster: a frozen
+  // graph gives the bits of the one with variables but where transforming the filter in every run would not pay.
+  Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
+    const T* weights = filter.flat<T>().data();
+    const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
+    const auto allocate = [&](size_t bytes) -> Status {
+      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+      return {};
+    };
+    const kernels::WinogradBlock block =
+        g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
+    if (block) {
+      TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
+      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
+      return {};
+    }
+    int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
+    TARN_RETURN_IF_ERROR(allocate(kernels::packed_matrix_bytes<T>(depth, out_c)));
     packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, filter.flat<T>().data(), out_c, memory_->data(),
-                                kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
+        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
     return {};
   }
 
   size_t scratch_bytes(const kernels::Conv2DGeometry& g, int threads) const {
     if (g.batch * g.out_h * g.out_w * g.out_c * g.in_c * g.in_h * g.in_w == 0) return 0;
+    if (transformed_.data != nullptr) {
+      return kernels::winograd_forward_packed_scratch_bytes<T>(g, transformed_.block, threads);
+    }
     return uses_packed(g) ? kernels::conv2d_forward_packed_scratch_bytes<T>(g, threads)
-                          : kernels::conv2d_forward_scratch_bytes<T>(g, threads);
+                          : kernels::conv2d_forward_scratch_bytes<T>(g, threads, choice_);
   }
 
-  // Winograd's algorithm transforms the filter in every run, constant or not: four times its size is scratch that all
-  // nodes share instead of memory of each, and a frozen graph gives the bits of the one with variables.
-  bool uses_packed(const kernels::Conv2DGeometry& g) const {
-    return packed_.data != nullptr && !kernels::conv2d_forward_uses_winograd<T>(g);
+  bool transforms_in_run(const kernels::Conv2DGeometry& g) const {
+    return static_cast<bool>(kernels::forward_block<T>(choice_, g, kernels::FilterUse::kVariable));
   }
+
+  // Packed before the sizes were known: transforming the filter in the run may be faster yet.
+  bool uses_packed(const kernels::Conv2DGeometry& g) const { return packed_.data != nullptr && !transforms_in_run(g); }
 
   // Windows that see padding alone: y = activation(0 + bias + residual).
   static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
@@ -102,8 +121,10 @@ class Conv2DKernel : public Kernel {
   WindowAttrs window_;
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  kernels::ConvChoice choice_;      // by default; max_layer_error of the run's options belongs here
+  std::shared_ptr<Buffer> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
+  kernels::WinogradFilter<T> transformed_;
 };
 
 // Integers are not hot: plain loops, sums that wrap.
