@@ -133,6 +133,42 @@ class Suite {
         [=, this] { gemm_packed<float>(pool_, batch, packed, x, in, false, y, out, {}, work); });
   }
 
+  // Layers of networks with constant filters, which come from beyond L2 as those of a whole network do: each run takes
+  // others. Random numbers stand in for packed ones.
+  void constant_conv2d(const std::string& name, const Conv2DGeometry& g) {
+    constexpr int64_t kWeightBytes = 96 << 20, kWeights = kWeightBytes / 4;
+    if (weights_ == nullptr) weights_ = floats(kWeights);
+    float *x = floats(g.batch * g.in_h * g.in_w * g.in_c), *y = floats(g.batch * g.out_h * g.out_w * g.out_c);
+    const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
+    const double giga = 2e-9 * double(g.multiply_adds());
+    const std::string prefix = "Conv2DConstant/" + name;
+    const auto add_rotating = [&](const std::string& path, size_t filter_bytes, const auto& run) {
+      const auto elements = static_cast<int64_t>((filter_bytes / 4 + 15) / 16 * 16);
+      add(prefix + path, "GFLOP/s", giga, [=, this, at = int64_t{0}]() mutable {
+        at = at + 2 * elements <= kWeights ? at + elements : 0;
+        run(weights_ + at);
+      });
+    };
+    float* work = bytes(conv2d_forward_packed_scratch_bytes<float>(g, pool_.threads()));
+    add_rotating("/direct", packed_matrix_bytes<float>(g.filter_depth(), g.out_c), [=, this](const float* weights) {
+      const PackedMatrix<float> filter{weights, g.filter_depth(), g.out_c, best_isa()};
+      conv2d_forward_packed<float>(pool_, g, x, filter, y, epilogue, work);
+    });
+    for (const WinogradForm& form : winograd_forms()) {
+      const WinogradBlock block = form.block_of(g);
+      if (!block) continue;
+      const std::string path = "/" + std::to_string(block.h) + "x" + std::to_string(block.w);
+      work = bytes(winograd_forward_packed_scratch_bytes<float>(g, block, pool_.threads()));
+      add_rotating(path, winograd_filter_bytes<float>(g, block), [=, this](const float* weights) {
+        winograd_forward_packed<float>(pool_, g, x, {weights, block, best_isa()}, y, epilogue, work);
+      });
+      work = bytes(winograd_forward_scratch_bytes<float>(g, block, pool_.threads()));
+      add_rotating(
+          path + "_in_run", static_cast<size_t>(g.filter_depth() * g.out_c * 4),
+          [=, this](const float* weights) { winograd_forward<float>(pool_, g, block, x, weights, y, epilogue, work); });
+    }
+  }
+
   void conv2d(const std::string& name, const Conv2DGeometry& g) {
     float* x = floats(g.batch * g.in_h * g.in_w * g.in_c);
     float* filter = floats(g.filter_depth() * g.out_c);
@@ -202,6 +238,7 @@ class Suite {
 
   ThreadPool pool_;
   std::vector<std::unique_ptr<Buffer>> keep_;
+  float* weights_ = nullptr;  // of constant filters
 };
 
 Conv2DGeometry square(int64_t batch, int64_t size, int64_t in_c, int64_t filter, int64_t out_c, bool same) {
@@ -210,6 +247,14 @@ Conv2DGeometry square(int64_t batch, int64_t size, int64_t in_c, int64_t filter,
   g.filter_h = g.filter_w = filter, g.out_c = out_c;
   g.pad_top = g.pad_left = same ? (filter - 1) / 2 : 0;
   g.out_h = g.out_w = same ? size : size - filter + 1;
+  return g;
+}
+
+Conv2DGeometry line(int64_t size, int64_t in_c, int64_t filter_h, int64_t filter_w, int64_t out_c) {
+  Conv2DGeometry g;
+  g.in_h = g.in_w = g.out_h = g.out_w = size, g.in_c = in_c;
+  g.filter_h = filter_h, g.filter_w = filter_w, g.out_c = out_c;
+  g.pad_top = filter_h / 2, g.pad_left = filter_w / 2;
   return g;
 }
 
@@ -261,6 +306,25 @@ int main(int argc, char** argv) {
   suite.conv2d("mobilenet_ssd_head_19x19x512_k3_24_b1", square(1, 19, 512, 3, 24, true));
   suite.conv2d("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
   suite.conv2d("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
+  suite.constant_conv2d("inception_149x149x32_k3_32", square(1, 149, 32, 3, 32, false));
+  suite.constant_conv2d("inception_147x147x32_k3_64", square(1, 147, 32, 3, 64, true));
+  suite.constant_conv2d("inception_73x73x80_k3_192", square(1, 73, 80, 3, 192, false));
+  suite.constant_conv2d("inception_35x35x64_k3_96", square(1, 35, 64, 3, 96, true));
+  suite.constant_conv2d("inception_35x35x96_k3_96", square(1, 35, 96, 3, 96, true));
+  suite.constant_conv2d("inception_35x35x48_k5_64", square(1, 35, 48, 5, 64, true));
+  suite.constant_conv2d("inception_17x17x128_k1x7_128", line(17, 128, 1, 7, 128));
+  suite.constant_conv2d("inception_17x17x128_k7x1_192", line(17, 128, 7, 1, 192));
+  suite.constant_conv2d("inception_17x17x160_k1x7_160", line(17, 160, 1, 7, 160));
+  suite.constant_conv2d("inception_17x17x160_k7x1_192", line(17, 160, 7, 1, 192));
+  suite.constant_conv2d("inception_17x17x192_k1x7_192", line(17, 192, 1, 7, 192));
+  suite.constant_conv2d("inception_17x17x192_k7x1_192", line(17, 192, 7, 1, 192));
+  suite.constant_conv2d("inception_8x8x384_k1x3_384", line(8, 384, 1, 3, 384));
+  suite.constant_conv2d("inception_8x8x384_k3x1_384", line(8, 384, 3, 1, 384));
+  suite.constant_conv2d("inception_8x8x448_k3_384", square(1, 8, 448, 3, 384, true));
+  suite.constant_conv2d("resnet_56x56x64_k3_64", square(1, 56, 64, 3, 64, true));
+  suite.constant_conv2d("resnet_28x28x128_k3_128", square(1, 28, 128, 3, 128, true));
+  suite.constant_conv2d("resnet_14x14x256_k3_256", square(1, 14, 256, 3, 256, true));
+  suite.constant_conv2d("resnet_7x7x512_k3_512", square(1, 7, 512, 3, 512, true));
   suite.depthwise("112x112x32_s1", depthwise3x3(112, 32, 1));
   suite.depthwise("112x112x64_s2", depthwise3x3(112, 64, 2));
   suite.depthwise("14x14x512_s1", depthwise3x3(14, 512, 1));
