@@ -60,10 +60,11 @@ bool winograd_supports(const Conv2DGeometry& g);
 enum class FilterUse { kConstant, kVariable };
 
 // The transform with which a layer is faster than directly, or none: a model of the time fitted to kernels_bench
-// (winograd.cc), which sees the geometry alone, so that scratch sizes and bits depend on nothing else. Both uses come
-// to the same transform where they come to one; a variable filter needs more outputs to be worth it.
+// (winograd_choice.cc), which sees the geometry alone, so that scratch sizes and bits depend on nothing else. Both uses
+// come to the same transform where they come to one; a variable filter needs more outputs to be worth it.
 WinogradBlock winograd_forward_block(const Conv2DGeometry& g, FilterUse use, double max_layer_error = kMaxLayerError);
-// The fastest transform, be it slower than the direct path.
+// The fastest transform, be it slower than the direct path; one whose filter takes more memory has to be a tenth
+// faster.
 WinogradBlock winograd_fastest_block(const Conv2DGeometry& g, double max_layer_error = kMaxLayerError);
 
 // The choice that conv2d.h makes.

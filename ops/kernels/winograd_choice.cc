@@ -8,15 +8,16 @@
 namespace tarn::kernels {
 namespace {
 
+// Of one filter the ones with fewer points first.
 constexpr WinogradForm kForms[] = {
-    {.filter = 3, .block = 4, .both_ways = true, .layer_error = 4e-6},
     {.filter = 3, .block = 2, .both_ways = true, .layer_error = 1e-6},
-    {.filter = 5, .block = 4, .both_ways = true, .layer_error = 6e-6},
+    {.filter = 3, .block = 4, .both_ways = true, .layer_error = 4e-6},
     {.filter = 5, .block = 2, .both_ways = true, .layer_error = 1e-6},
-    {.filter = 3, .block = 4, .both_ways = false, .layer_error = 2e-6},
+    {.filter = 5, .block = 4, .both_ways = true, .layer_error = 6e-6},
     {.filter = 3, .block = 2, .both_ways = false, .layer_error = 1e-6},
-    {.filter = 7, .block = 4, .both_ways = false, .layer_error = 7e-6},
+    {.filter = 3, .block = 4, .both_ways = false, .layer_error = 2e-6},
     {.filter = 7, .block = 2, .both_ways = false, .layer_error = 2.5e-6},
+    {.filter = 7, .block = 4, .both_ways = false, .layer_error = 7e-6},
 };
 
 constexpr int64_t kMaxChannels = 1024;
@@ -26,8 +27,9 @@ constexpr int64_t kMinChannels = 16;  // below, the transforms outweigh the prod
 
 // The model of times, in multiply-adds a pair of channels. Measured with kernels_bench on AVX-512 and AVX2
 // (bench/README.md).
-constexpr double kReadCost = 12;      // of a weight, from beyond L2, beside another thread that does the same
-constexpr double kTransformCost = 8;  // of a value of a point
+constexpr double kReadCost = 12;           // of a weight, from beyond L2, beside another thread that does the same
+constexpr double kTransformCost = 8;       // of a value of a point
+constexpr double kLargerFilterGain = 0.9;  // of a form whose filter takes more memory
 constexpr double kConstantGain = 0.9, kVariableGain = 0.8;  // at least, else the direct path stays
 
 double direct_cost(const Conv2DGeometry& g) {
@@ -97,14 +99,14 @@ WinogradBlock WinogradForm::block_of(const Conv2DGeometry& g) const {
 WinogradBlock winograd_fastest_block(const Conv2DGeometry& g, double max_layer_error) {
   WinogradBlock fastest;
   if (!is_within_bounds(g)) return fastest;
-  double least = 0;
+  double most = 0;  // that the next form may cost
   for (const WinogradForm& form : kForms) {
     const WinogradBlock block = form.block_of(g);
     if (!block || form.layer_error > max_layer_error || !filter_is_within_bounds(g, block)) continue;
     const double cost = transform_cost(g, block);
-    if (fastest && cost >= least) continue;
+    if (fastest && cost >= most) continue;
     fastest = block;
-    least = cost;
+    most = kLargerFilterGain * cost;
   }
   return fastest;
 }
