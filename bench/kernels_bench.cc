@@ -19,6 +19,7 @@
 #include "ops/kernels/batch_norm.h"
 #include "ops/kernels/conv2d.h"
 #include "ops/kernels/depthwise.h"
+#include "ops/kernels/dynamic8.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/pool.h"
@@ -192,6 +193,27 @@ class Suite {
     }
   }
 
+  // In 8 bits, from floats to floats; operations a second.
+  void matmul8(const std::string& name, int64_t m, int64_t k, int64_t n) {
+    float *x = floats(m * k), *y = floats(m * n);
+    const Weights8 w =
+        pack_weights8({.values = floats(k * n), .k_step = n, .n_step = 1}, 1, k, n, bytes(weights8_bytes(1, k, n)));
+    float* work = bytes(dynamic8_matmul_scratch_bytes(m, w));
+    add("Dynamic8/MatMul/" + name, "GOP/s", 2e-9 * double(m * k) * double(n),
+        [=, this] { dynamic8_matmul(pool_, m, w, x, y, {}, work); });
+  }
+
+  void conv2d8(const std::string& name, const Conv2DGeometry& g) {
+    float* x = floats(g.batch * g.in_h * g.in_w * g.in_c);
+    float* y = floats(g.batch * g.out_h * g.out_w * g.out_c);
+    const Weights8 w = pack_filter8(g, {.values = floats(g.filter_depth() * g.out_c), .k_step = g.out_c, .n_step = 1},
+                                    bytes(filter8_bytes(g)));
+    const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
+    float* work = bytes(dynamic8_conv2d_scratch_bytes(g, w));
+    add("Dynamic8/Conv2D/" + name, "GOP/s", 2e-9 * double(g.multiply_adds()),
+        [=, this] { dynamic8_conv2d(pool_, g, w, x, y, epilogue, work); });
+  }
+
   void depthwise(const std::string& name, const DepthwiseGeometry& g) {
     float *x = floats(g.batch * g.in_h * g.in_w * g.in_c), *filter = floats(g.filter_h * g.filter_w * g.in_c);
     float* y = floats(g.batch * g.out_h * g.out_w * g.in_c);
@@ -284,6 +306,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("isa", isa_name(best_isa()));
+  benchmark::AddCustomContext("isa of 8 bits", dot8_isa_name(best_dot8_isa()));
   benchmark::AddCustomContext("pool threads", std::to_string(threads()));
 
   Suite suite;
@@ -325,6 +348,15 @@ int main(int argc, char** argv) {
   suite.constant_conv2d("resnet_28x28x128_k3_128", square(1, 28, 128, 3, 128, true));
   suite.constant_conv2d("resnet_14x14x256_k3_256", square(1, 14, 256, 3, 256, true));
   suite.constant_conv2d("resnet_7x7x512_k3_512", square(1, 7, 512, 3, 512, true));
+  suite.matmul8("batch1_3136x1024", 1, 3136, 1024);
+  suite.matmul8("deep_fc1_50x3136x1024", 50, 3136, 1024);
+  suite.conv2d8("deep_conv2_14x14x32_k5_64_b1", square(1, 14, 32, 5, 64, true));
+  suite.conv2d8("mobilenet_112x112x32_k1_64_b1", square(1, 112, 32, 1, 64, true));
+  suite.conv2d8("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
+  suite.conv2d8("mobilenet_7x7x1024_k1_1024_b1", square(1, 7, 1024, 1, 1024, true));
+  suite.conv2d8("resnet_56x56x64_k3_64_b1", square(1, 56, 64, 3, 64, true));
+  suite.conv2d8("resnet_14x14x256_k3_256_b1", square(1, 14, 256, 3, 256, true));
+  suite.conv2d8("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
   suite.depthwise("112x112x32_s1", depthwise3x3(112, 32, 1));
   suite.depthwise("112x112x64_s2", depthwise3x3(112, 64, 2));
   suite.depthwise("14x14x512_s1", depthwise3x3(14, 512, 1));
