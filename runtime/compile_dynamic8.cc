@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include "ops/dynamic8.h"
+#include "core/dynamic8_kernels.h"
 #include "runtime/evaluate.h"
 #include "runtime/model_info.h"
 

@@ -1,4 +1,4 @@
-#include "ops/dynamic8.h"
+#include "core/dynamic8_kernels.h"
 
 #include "ops/kernels/dynamic8.h"
 #include "ops/window.h"

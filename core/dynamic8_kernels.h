@@ -1,5 +1,6 @@
 // Kernels that compute a node in 8 bits though its tensors are floats: MatMul and Conv2D with constant weights
-// (ops/kernels/dynamic8.h says how). An engine asked for `dynamic8` puts them in place of the op's own kernels.
+// (ops/kernels/dynamic8.h says how, ops/support/dynamic8.cc defines this). An engine asked for `dynamic8` puts them in
+// place of the op's own kernels.
 //
 //   if (dynamic8_takes("Conv2D", attrs, input_fact, filter_fact)) kernel = make_dynamic8_kernel("Conv2D");
 //
