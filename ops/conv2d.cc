@@ -68,6 +68,10 @@ class Conv2DKernel : public Kernel {
   }
 
  private:
+  // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
+  // larger than this they are made in the run, in scratch that all nodes share.
+  static constexpr double kMostGrowth = 1.5;
+
   // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster: a frozen
   // graph gives the bits of the one with variables but where transforming the filter in every run would not pay.
   Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
@@ -79,13 +83,15 @@ class Conv2DKernel : public Kernel {
     };
     const kernels::WinogradBlock block =
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
-    if (block) {
+    int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
+    const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
+    if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
       TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
       transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
       return {};
     }
-    int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
-    TARN_RETURN_IF_ERROR(allocate(kernels::packed_matrix_bytes<T>(depth, out_c)));
+    if (g && transforms_in_run(*g)) return {};
+    TARN_RETURN_IF_ERROR(allocate(plain_bytes));
     packed_ =
         kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
     return {};
