@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "core/machine.h"
+#include "core/strings.h"
 #include "core/thread_pool.h"
 #include "ops/kernels/batch_norm.h"
 #include "ops/kernels/conv2d.h"
@@ -25,10 +27,6 @@
 #include "ops/kernels/pool.h"
 #include "ops/kernels/softmax.h"
 #include "ops/kernels/winograd.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace tarn::kernels {
 namespace {
@@ -74,43 +72,11 @@ void add(const std::string& name, const char* unit, double giga, const std::func
   if (threads() > 1) registered->UseRealTime();
 }
 
-#if defined(__x86_64__)
-
-constexpr int kPeakSteps = 10'000;
-constexpr int kChains = 12;
-
-#define TARN_PEAK(name, target_text, Vector, fma)                                                  \
-  __attribute__((target(target_text), noinline)) void name(float* out) {                           \
-    Vector chains[kChains];                                                                        \
-    for (int i = 0; i < kChains; ++i) chains[i] = Vector{} + float(i);                             \
-    const Vector a = Vector{} + 0.999f, b = Vector{} + 0.001f;                                     \
-    for (int step = 0; step < kPeakSteps; ++step) {                                                \
-      _Pragma("GCC unroll 12") for (int i = 0; i < kChains; ++i) chains[i] = fma(chains[i], a, b); \
-    }                                                                                              \
-    for (int i = 1; i < kChains; ++i) chains[0] += chains[i];                                      \
-    out[0] = chains[0][0];                                                                         \
-  }
-TARN_PEAK(peak_avx2, "avx2,fma", __m256, _mm256_fmadd_ps)
-TARN_PEAK(peak_avx512, "avx512f", __m512, _mm512_fmadd_ps)
-
-void add_peaks(std::vector<std::unique_ptr<Buffer>>& keep) {
-  keep.push_back(std::make_unique<Buffer>(16));
-  float* out = *keep.back();
-  if (isa_available(Isa::kAvx2)) {
-    add("PeakFma/avx2", "GFLOP/s", 2e-9 * 8 * kChains * kPeakSteps, [=] { peak_avx2(out); });
-  }
-  if (isa_available(Isa::kAvx512)) {
-    add("PeakFma/avx512", "GFLOP/s", 2e-9 * 16 * kChains * kPeakSteps, [=] { peak_avx512(out); });
-  }
-}
-
-#else
-void add_peaks(std::vector<std::unique_ptr<Buffer>>&) {}
-#endif
-
 class Suite {
  public:
-  Suite() : pool_(threads()) { add_peaks(keep_); }
+  Suite() : pool_(threads()) {
+    benchmark::AddCustomContext(str_cat("peak of ", widest_isa(), ", GFLOP/s"), str_cat(peak_gflops(threads())));
+  }
 
   void gemm(const char* name, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k) {
     float *a = floats(m * k), *b = floats(k * n), *c = floats(m * n);

@@ -31,6 +31,8 @@ class Conv2DKernel : public Kernel {
     if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
     }
+    // max_layer_error of the run's options belongs here.
+    if (filter.has_value()) choice_.max_layer_error = kernels::kMaxLayerError;
     if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
       TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
@@ -51,8 +53,7 @@ class Conv2DKernel : public Kernel {
       finish_nothing(epilogue, y, g.out_c);
       return {};
     }
-    const bool is_transformed = transformed_.data != nullptr || transforms_in_run(g);
-    const bool adds_last = residual != nullptr && is_transformed;
+    const bool adds_last = residual != nullptr && (transformed_.data != nullptr || transforms_in_run(g));
     if (adds_last) epilogue = {.bias = epilogue.bias};
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
     if (transformed_.data != nullptr) {
@@ -72,8 +73,8 @@ class Conv2DKernel : public Kernel {
   // larger than this they are made in the run, in scratch that all nodes share.
   static constexpr double kMostGrowth = 1.5;
 
-  // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster: a frozen
-  // graph gives the bits of the one with variables but where transforming the filter in every run would not pay.
+  // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster. So a frozen
+  // graph has other last bits than the one with variables where that takes another form, or none.
   Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
     const T* weights = filter.flat<T>().data();
     const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
@@ -127,7 +128,7 @@ class Conv2DKernel : public Kernel {
   WindowAttrs window_;
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  kernels::ConvChoice choice_;      // by default; max_layer_error of the run's options belongs here
+  kernels::ConvChoice choice_;
   std::shared_ptr<Buffer> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;

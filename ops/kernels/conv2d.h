@@ -44,13 +44,16 @@ enum class ConvAlgorithm { kAuto, kDirect, kWinograd };
 // Forward, a transform is used if its stated error (winograd.h) is within this part of the range of the layer's
 // outputs.
 inline constexpr double kMaxLayerError = 1e-5;
+// Of filters that are no constants: steps of training add up, so the forms that round most are not for them.
+inline constexpr double kMaxLayerErrorTrained = 5e-6;
 
 struct ConvChoice {
   ConvAlgorithm algorithm = ConvAlgorithm::kAuto;
-  double max_layer_error = kMaxLayerError;
+  double max_layer_error = kMaxLayerErrorTrained;
 
   ConvChoice() = default;
-  ConvChoice(ConvAlgorithm algorithm, double max_layer_error = kMaxLayerError)  // NOLINT(google-explicit-constructor)
+  ConvChoice(ConvAlgorithm algorithm,  // NOLINT(google-explicit-constructor)
+             double max_layer_error = kMaxLayerErrorTrained)
       : algorithm(algorithm), max_layer_error(max_layer_error) {}
 };
 
