@@ -15,19 +15,18 @@
 #include <string>
 #include <vector>
 
+#include "core/machine.h"
+#include "core/strings.h"
 #include "core/thread_pool.h"
 #include "ops/kernels/batch_norm.h"
 #include "ops/kernels/conv2d.h"
 #include "ops/kernels/depthwise.h"
+#include "ops/kernels/dynamic8.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/pool.h"
 #include "ops/kernels/softmax.h"
 #include "ops/kernels/winograd.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 namespace tarn::kernels {
 namespace {
@@ -73,43 +72,11 @@ void add(const std::string& name, const char* unit, double giga, const std::func
   if (threads() > 1) registered->UseRealTime();
 }
 
-#if defined(__x86_64__)
-
-constexpr int kPeakSteps = 10'000;
-constexpr int kChains = 12;
-
-#define TARN_PEAK(name, target_text, Vector, fma)                                                  \
-  __attribute__((target(target_text), noinline)) void name(float* out) {                           \
-    Vector chains[kChains];                                                                        \
-    for (int i = 0; i < kChains; ++i) chains[i] = Vector{} + float(i);                             \
-    const Vector a = Vector{} + 0.999f, b = Vector{} + 0.001f;                                     \
-    for (int step = 0; step < kPeakSteps; ++step) {                                                \
-      _Pragma("GCC unroll 12") for (int i = 0; i < kChains; ++i) chains[i] = fma(chains[i], a, b); \
-    }                                                                                              \
-    for (int i = 1; i < kChains; ++i) chains[0] += chains[i];                                      \
-    out[0] = chains[0][0];                                                                         \
-  }
-TARN_PEAK(peak_avx2, "avx2,fma", __m256, _mm256_fmadd_ps)
-TARN_PEAK(peak_avx512, "avx512f", __m512, _mm512_fmadd_ps)
-
-void add_peaks(std::vector<std::unique_ptr<Buffer>>& keep) {
-  keep.push_back(std::make_unique<Buffer>(16));
-  float* out = *keep.back();
-  if (isa_available(Isa::kAvx2)) {
-    add("PeakFma/avx2", "GFLOP/s", 2e-9 * 8 * kChains * kPeakSteps, [=] { peak_avx2(out); });
-  }
-  if (isa_available(Isa::kAvx512)) {
-    add("PeakFma/avx512", "GFLOP/s", 2e-9 * 16 * kChains * kPeakSteps, [=] { peak_avx512(out); });
-  }
-}
-
-#else
-void add_peaks(std::vector<std::unique_ptr<Buffer>>&) {}
-#endif
-
 class Suite {
  public:
-  Suite() : pool_(threads()) { add_peaks(keep_); }
+  Suite() : pool_(threads()) {
+    benchmark::AddCustomContext(str_cat("peak of ", widest_isa(), ", GFLOP/s"), str_cat(peak_gflops(threads())));
+  }
 
   void gemm(const char* name, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k) {
     float *a = floats(m * k), *b = floats(k * n), *c = floats(m * n);
@@ -133,6 +100,42 @@ class Suite {
         [=, this] { gemm_packed<float>(pool_, batch, packed, x, in, false, y, out, {}, work); });
   }
 
+  // Layers of networks with constant filters, which come from beyond L2 as those of a whole network do: each run takes
+  // others. Random numbers stand in for packed ones.
+  void constant_conv2d(const std::string& name, const Conv2DGeometry& g) {
+    constexpr int64_t kWeightBytes = 96 << 20, kWeights = kWeightBytes / 4;
+    if (weights_ == nullptr) weights_ = floats(kWeights);
+    float *x = floats(g.batch * g.in_h * g.in_w * g.in_c), *y = floats(g.batch * g.out_h * g.out_w * g.out_c);
+    const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
+    const double giga = 2e-9 * double(g.multiply_adds());
+    const std::string prefix = "Conv2DConstant/" + name;
+    const auto add_rotating = [&](const std::string& path, size_t filter_bytes, const auto& run) {
+      const auto elements = static_cast<int64_t>((filter_bytes / 4 + 15) / 16 * 16);
+      add(prefix + path, "GFLOP/s", giga, [=, this, at = int64_t{0}]() mutable {
+        at = at + 2 * elements <= kWeights ? at + elements : 0;
+        run(weights_ + at);
+      });
+    };
+    float* work = bytes(conv2d_forward_packed_scratch_bytes<float>(g, pool_.threads()));
+    add_rotating("/direct", packed_matrix_bytes<float>(g.filter_depth(), g.out_c), [=, this](const float* weights) {
+      const PackedMatrix<float> filter{weights, g.filter_depth(), g.out_c, best_isa()};
+      conv2d_forward_packed<float>(pool_, g, x, filter, y, epilogue, work);
+    });
+    for (const WinogradForm& form : winograd_forms()) {
+      const WinogradBlock block = form.block_of(g);
+      if (!block) continue;
+      const std::string path = "/" + std::to_string(block.h) + "x" + std::to_string(block.w);
+      work = bytes(winograd_forward_packed_scratch_bytes<float>(g, block, pool_.threads()));
+      add_rotating(path, winograd_filter_bytes<float>(g, block), [=, this](const float* weights) {
+        winograd_forward_packed<float>(pool_, g, x, {weights, block, best_isa()}, y, epilogue, work);
+      });
+      work = bytes(winograd_forward_scratch_bytes<float>(g, block, pool_.threads()));
+      add_rotating(
+          path + "_in_run", static_cast<size_t>(g.filter_depth() * g.out_c * 4),
+          [=, this](const float* weights) { winograd_forward<float>(pool_, g, block, x, weights, y, epilogue, work); });
+    }
+  }
+
   void conv2d(const std::string& name, const Conv2DGeometry& g) {
     float* x = floats(g.batch * g.in_h * g.in_w * g.in_c);
     float* filter = floats(g.filter_depth() * g.out_c);
@@ -154,6 +157,27 @@ class Suite {
       add(prefix + "/backward_filter" + suffix, "GFLOP/s", giga,
           [=, this] { conv2d_backward_filter<float>(pool_, g, x, y, dfilter, work, best_isa(), algorithm); });
     }
+  }
+
+  // In 8 bits, from floats to floats; operations a second.
+  void matmul8(const std::string& name, int64_t m, int64_t k, int64_t n) {
+    float *x = floats(m * k), *y = floats(m * n);
+    const Weights8 w =
+        pack_weights8({.values = floats(k * n), .k_step = n, .n_step = 1}, 1, k, n, bytes(weights8_bytes(1, k, n)));
+    float* work = bytes(dynamic8_matmul_scratch_bytes(m, w));
+    add("Dynamic8/MatMul/" + name, "GOP/s", 2e-9 * double(m * k) * double(n),
+        [=, this] { dynamic8_matmul(pool_, m, w, x, y, {}, work); });
+  }
+
+  void conv2d8(const std::string& name, const Conv2DGeometry& g) {
+    float* x = floats(g.batch * g.in_h * g.in_w * g.in_c);
+    float* y = floats(g.batch * g.out_h * g.out_w * g.out_c);
+    const Weights8 w = pack_filter8(g, {.values = floats(g.filter_depth() * g.out_c), .k_step = g.out_c, .n_step = 1},
+                                    bytes(filter8_bytes(g)));
+    const Epilogue<float> epilogue{floats(g.out_c), Activation::kRelu};
+    float* work = bytes(dynamic8_conv2d_scratch_bytes(g, w));
+    add("Dynamic8/Conv2D/" + name, "GOP/s", 2e-9 * double(g.multiply_adds()),
+        [=, this] { dynamic8_conv2d(pool_, g, w, x, y, epilogue, work); });
   }
 
   void depthwise(const std::string& name, const DepthwiseGeometry& g) {
@@ -202,6 +226,7 @@ class Suite {
 
   ThreadPool pool_;
   std::vector<std::unique_ptr<Buffer>> keep_;
+  float* weights_ = nullptr;  // of constant filters
 };
 
 Conv2DGeometry square(int64_t batch, int64_t size, int64_t in_c, int64_t filter, int64_t out_c, bool same) {
@@ -210,6 +235,14 @@ Conv2DGeometry square(int64_t batch, int64_t size, int64_t in_c, int64_t filter,
   g.filter_h = g.filter_w = filter, g.out_c = out_c;
   g.pad_top = g.pad_left = same ? (filter - 1) / 2 : 0;
   g.out_h = g.out_w = same ? size : size - filter + 1;
+  return g;
+}
+
+Conv2DGeometry line(int64_t size, int64_t in_c, int64_t filter_h, int64_t filter_w, int64_t out_c) {
+  Conv2DGeometry g;
+  g.in_h = g.in_w = g.out_h = g.out_w = size, g.in_c = in_c;
+  g.filter_h = filter_h, g.filter_w = filter_w, g.out_c = out_c;
+  g.pad_top = filter_h / 2, g.pad_left = filter_w / 2;
   return g;
 }
 
@@ -239,6 +272,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("isa", isa_name(best_isa()));
+  benchmark::AddCustomContext("isa of 8 bits", dot8_isa_name(best_dot8_isa()));
   benchmark::AddCustomContext("pool threads", std::to_string(threads()));
 
   Suite suite;
@@ -261,6 +295,34 @@ int main(int argc, char** argv) {
   suite.conv2d("mobilenet_ssd_head_19x19x512_k3_24_b1", square(1, 19, 512, 3, 24, true));
   suite.conv2d("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
   suite.conv2d("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
+  suite.constant_conv2d("inception_149x149x32_k3_32", square(1, 149, 32, 3, 32, false));
+  suite.constant_conv2d("inception_147x147x32_k3_64", square(1, 147, 32, 3, 64, true));
+  suite.constant_conv2d("inception_73x73x80_k3_192", square(1, 73, 80, 3, 192, false));
+  suite.constant_conv2d("inception_35x35x64_k3_96", square(1, 35, 64, 3, 96, true));
+  suite.constant_conv2d("inception_35x35x96_k3_96", square(1, 35, 96, 3, 96, true));
+  suite.constant_conv2d("inception_35x35x48_k5_64", square(1, 35, 48, 5, 64, true));
+  suite.constant_conv2d("inception_17x17x128_k1x7_128", line(17, 128, 1, 7, 128));
+  suite.constant_conv2d("inception_17x17x128_k7x1_192", line(17, 128, 7, 1, 192));
+  suite.constant_conv2d("inception_17x17x160_k1x7_160", line(17, 160, 1, 7, 160));
+  suite.constant_conv2d("inception_17x17x160_k7x1_192", line(17, 160, 7, 1, 192));
+  suite.constant_conv2d("inception_17x17x192_k1x7_192", line(17, 192, 1, 7, 192));
+  suite.constant_conv2d("inception_17x17x192_k7x1_192", line(17, 192, 7, 1, 192));
+  suite.constant_conv2d("inception_8x8x384_k1x3_384", line(8, 384, 1, 3, 384));
+  suite.constant_conv2d("inception_8x8x384_k3x1_384", line(8, 384, 3, 1, 384));
+  suite.constant_conv2d("inception_8x8x448_k3_384", square(1, 8, 448, 3, 384, true));
+  suite.constant_conv2d("resnet_56x56x64_k3_64", square(1, 56, 64, 3, 64, true));
+  suite.constant_conv2d("resnet_28x28x128_k3_128", square(1, 28, 128, 3, 128, true));
+  suite.constant_conv2d("resnet_14x14x256_k3_256", square(1, 14, 256, 3, 256, true));
+  suite.constant_conv2d("resnet_7x7x512_k3_512", square(1, 7, 512, 3, 512, true));
+  suite.matmul8("batch1_3136x1024", 1, 3136, 1024);
+  suite.matmul8("deep_fc1_50x3136x1024", 50, 3136, 1024);
+  suite.conv2d8("deep_conv2_14x14x32_k5_64_b1", square(1, 14, 32, 5, 64, true));
+  suite.conv2d8("mobilenet_112x112x32_k1_64_b1", square(1, 112, 32, 1, 64, true));
+  suite.conv2d8("mobilenet_28x28x256_k1_256_b1", square(1, 28, 256, 1, 256, true));
+  suite.conv2d8("mobilenet_7x7x1024_k1_1024_b1", square(1, 7, 1024, 1, 1024, true));
+  suite.conv2d8("resnet_56x56x64_k3_64_b1", square(1, 56, 64, 3, 64, true));
+  suite.conv2d8("resnet_14x14x256_k3_256_b1", square(1, 14, 256, 3, 256, true));
+  suite.conv2d8("resnet_7x7x512_k3_512_b1", square(1, 7, 512, 3, 512, true));
   suite.depthwise("112x112x32_s1", depthwise3x3(112, 32, 1));
   suite.depthwise("112x112x64_s2", depthwise3x3(112, 64, 2));
   suite.depthwise("14x14x512_s1", depthwise3x3(14, 512, 1));

@@ -29,10 +29,11 @@ namespace tarn {
 enum class Backend : uint8_t { kPortable, kDnnl };
 enum class Activation : uint8_t { kNone, kRelu, kRelu6 };
 
-// What the compiler fused behind a kTakesEpilogue op: y = activation(op(inputs) + bias). The bias, if any, is the input
-// after the op's own.
+// What the compiler fused behind a kTakesEpilogue op: y = activation(op(inputs) + bias + residual). The bias, if any, is
+// the input after the op's own; then comes the residual, if any (kTakesResidual), whose shape is the output's.
 struct FusedEpilogue {
   bool has_bias = false;
+  bool has_residual = false;
   Activation activation = Activation::kNone;
 };
 

@@ -37,6 +37,8 @@ enum OpTraits : uint32_t {
   kTakesVariable = 1 << 10,   // its resource inputs are handles on variables; with kWritesRef, all of them change
   kMakesContainer = 1 << 11,  // output 0 is a handle on a TensorArray or a stack, which lives as long as the run
   kTakesContainer = 1 << 12,  // input 0 is such a handle
+  kResidualAdd = 1 << 13,     // x + y: may be fused as the residual of a kTakesResidual producer
+  kTakesResidual = 1 << 14,   // its kernels of floats honour has_residual, too
 };
 
 // What the executor itself does for control-flow ops.

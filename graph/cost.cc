@@ -415,17 +415,24 @@ std::optional<int64_t> multiply_accumulates(std::string_view op, const AttrMap& 
   return times(numbers, inner);
 }
 
-int64_t program_macs(const Program& program) {
-  int64_t total = 0;
+std::vector<int64_t> step_macs(const Program& program) {
+  std::vector<int64_t> macs;
   for (const Step& step : program.steps) {
-    if (step.kind != StepKind::kKernel) continue;
     auto shapes = [&](const std::vector<int>& values) {
       std::vector<const Shape*> found;
       for (int value : values) found.push_back(&program.values[static_cast<size_t>(value)].fact.shape);
       return found;
     };
-    add_to(total, multiply_accumulates(step.op, {}, shapes(step.inputs), shapes(step.outputs)).value_or(0));
+    bool counts = step.kind == StepKind::kKernel;
+    macs.push_back(counts ? multiply_accumulates(step.op, {}, shapes(step.inputs), shapes(step.outputs)).value_or(0)
+                          : 0);
   }
+  return macs;
+}
+
+int64_t program_macs(const Program& program) {
+  int64_t total = 0;
+  for (int64_t macs : step_macs(program)) add_to(total, macs);
   return total;
 }
 

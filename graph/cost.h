@@ -60,7 +60,8 @@ std::optional<int64_t> multiply_accumulates(std::string_view op, const AttrMap& 
                                             std::span<const Shape* const> inputs,
                                             std::span<const Shape* const> outputs);
 
-// Of one run of a program; steps of unknown size count nothing.
+// Of one run of a program, by step and in all; steps of unknown size count nothing.
+std::vector<int64_t> step_macs(const Program& program);
 int64_t program_macs(const Program& program);
 
 }  // namespace tarn

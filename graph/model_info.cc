@@ -8,6 +8,7 @@
 #include "core/strings.h"
 #include "graph/graph_def.h"
 #include "proto/model_info.pb.h"
+#include "runtime/quantize.h"
 
 namespace tarn {
 namespace {
@@ -129,6 +130,8 @@ Status set_field(const MetadataField& field, std::string_view value) {
 
 // What is written in one way alone, so that every app understands it.
 Status check_words(const Metadata& metadata) {
+  if (!metadata.quantize.empty() && metadata.quantize != kDynamic8Name)
+    return invalid_argument("quantize is ", quoted(metadata.quantize), "; there is ", kDynamic8Name);
   for (const Metadata::Input& input : metadata.inputs) {
     const std::string& order = input.color_order;
     if (!order.empty() && order != "RGB" && order != "BGR" && order != "gray")

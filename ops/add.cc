@@ -128,7 +128,7 @@ const OpDef op_Add = {
     .inputs = "x: T, y: T",
     .outputs = "z: T",
     .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
-    .traits = kCommutative,
+    .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
     .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t>,
 };
@@ -139,7 +139,7 @@ const OpDef op_AddV2 = {
     .attrs =
         "T: {bfloat16, half, float, double, uint8, uint16, uint32, uint64, int8, int16, int32, int64, complex64, "
         "complex128}",
-    .traits = kCommutative,
+    .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
     .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
                               uint16_t, uint32_t, uint64_t>,

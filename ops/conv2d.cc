@@ -5,6 +5,8 @@
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
+#include "ops/kernels/elementwise.h"
+#include "ops/kernels/winograd.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -22,15 +24,17 @@ class Conv2DKernel : public Kernel {
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
+    has_residual_ = c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
     std::optional<kernels::Conv2DGeometry> g;
     if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
     }
-    const bool reads_packed = std::is_same_v<T, float> && !(g && kernels::conv2d_forward_uses_winograd<T>(*g));
-    if (reads_packed && filter.has_value() && filter.value.element_count() > 0) {
-      TARN_RETURN_IF_ERROR(pack(c, filter.value));
+    // max_layer_error of the run's options belongs here.
+    if (filter.has_value()) choice_.max_layer_error = kernels::kMaxLayerError;
+    if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+      TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
     if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
     return {};
@@ -42,49 +46,79 @@ class Conv2DKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count == 0) return {};
-    kernels::Epilogue<T> epilogue{.bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_};
+    const T* residual = has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
+    kernels::Epilogue<T> epilogue{
+        .bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_, .residual = residual};
     if (x.count == 0) {
       finish_nothing(epilogue, y, g.out_c);
       return {};
     }
+    const bool adds_last = residual != nullptr && (transformed_.data != nullptr || transforms_in_run(g));
+    if (adds_last) epilogue = {.bias = epilogue.bias};
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
-    if (uses_packed(g)) {
+    if (transformed_.data != nullptr) {
+      kernels::winograd_forward_packed<T>(c.threads(), g, x.as<T>(), transformed_, y.as<T>(), epilogue, scratch);
+    } else if (uses_packed(g)) {
       kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
     } else {
-      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
+      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch,
+                                 kernels::best_isa(), choice_);
     }
+    if (adds_last) kernels::add_and_activate<T>(c.threads(), activation_, y.count, residual, y.as<T>());
     return {};
   }
 
  private:
-  // Constant weights are laid out for the tile kernel once.
-  Status pack(const PrepareContext& c, const Tensor& filter) {
-    const Shape& shape = filter.shape();
-    int64_t out_c = shape.dim(3), depth = filter.element_count() / out_c;
-    size_t bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+  // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
+  // larger than this they are made in the run, in scratch that all nodes share.
+  static constexpr double kMostGrowth = 1.5;
+
+  // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster. So a frozen
+  // graph has other last bits than the one with variables where that takes another form, or none.
+  Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
+    const T* weights = filter.flat<T>().data();
+    const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
+    const auto allocate = [&](size_t bytes) -> Status {
+      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+      return {};
+    };
+    const kernels::WinogradBlock block =
+        g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
+    int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
+    const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
+    if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
+      TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
+      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
+      return {};
+    }
+    if (g && transforms_in_run(*g)) return {};
+    TARN_RETURN_IF_ERROR(allocate(plain_bytes));
     packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, filter.flat<T>().data(), out_c, memory_->data(),
-                                kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
+        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
     return {};
   }
 
   size_t scratch_bytes(const kernels::Conv2DGeometry& g, int threads) const {
     if (g.batch * g.out_h * g.out_w * g.out_c * g.in_c * g.in_h * g.in_w == 0) return 0;
+    if (transformed_.data != nullptr) {
+      return kernels::winograd_forward_packed_scratch_bytes<T>(g, transformed_.block, threads);
+    }
     return uses_packed(g) ? kernels::conv2d_forward_packed_scratch_bytes<T>(g, threads)
-                          : kernels::conv2d_forward_scratch_bytes<T>(g, threads);
+                          : kernels::conv2d_forward_scratch_bytes<T>(g, threads, choice_);
   }
 
-  // Winograd's algorithm transforms the filter in every run, constant or not: four times its size is scratch that all
-  // nodes share instead of memory of each, and a frozen graph gives the bits of the one with variables.
-  bool uses_packed(const kernels::Conv2DGeometry& g) const {
-    return packed_.data != nullptr && !kernels::conv2d_forward_uses_winograd<T>(g);
+  bool transforms_in_run(const kernels::Conv2DGeometry& g) const {
+    return static_cast<bool>(kernels::forward_block<T>(choice_, g, kernels::FilterUse::kVariable));
   }
 
-  // Windows that see padding alone: y = activation(0 + bias).
+  // Packed before the sizes were known: transforming the filter in the run may be faster yet.
+  bool uses_packed(const kernels::Conv2DGeometry& g) const { return packed_.data != nullptr && !transforms_in_run(g); }
+
+  // Windows that see padding alone: y = activation(0 + bias + residual).
   static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
     for (int64_t i = 0; i < y.count; ++i) {
       T value = epilogue.bias != nullptr ? epilogue.bias[i % channels] : T(0);
+      if (epilogue.residual != nullptr) value += epilogue.residual[i];
       if (epilogue.activation != kernels::Activation::kNone) value = std::max(value, T(0));
       if (epilogue.activation == kernels::Activation::kRelu6) value = std::min(value, T(6));
       y.as<T>()[i] = value;
@@ -92,10 +126,12 @@ class Conv2DKernel : public Kernel {
   }
 
   WindowAttrs window_;
-  bool has_bias_ = false;
+  bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  kernels::ConvChoice choice_;
+  std::shared_ptr<Buffer> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
+  kernels::WinogradFilter<T> transformed_;
 };
 
 // Integers are not hot: plain loops, sums that wrap.
@@ -183,7 +219,7 @@ const OpDef op_Conv2D = {
         "T: {half, bfloat16, float, double, int32}; strides: list(int); use_cudnn_on_gpu: bool = true; "
         "padding: {'SAME', 'VALID', 'EXPLICIT'}; explicit_paddings: list(int) = []; "
         "data_format: {'NHWC', 'NCHW'} = 'NHWC'; dilations: list(int) = [1, 1, 1, 1]",
-    .traits = kTakesEpilogue,
+    .traits = kTakesEpilogue | kTakesResidual,
     .infer = infer_conv2d,
     .kernels = kKernels,
 };

@@ -1,6 +1,6 @@
 // Relu and ReluGrad.
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/activation.h"
 
 namespace tarn {
 namespace {
@@ -37,8 +37,8 @@ const OpDef op_Relu = {
     .outputs = "activations: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64, qint8}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<Relu, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t, uint16_t,
-                             uint32_t, uint64_t>,
+    .kernels = kActivationKernels<kernels::Activation::kRelu, Relu, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t,
+                                  int16_t, uint16_t, uint32_t, uint64_t>,
     .activation = Activation::kRelu,
 };
 const OpDef op_ReluGrad = {
@@ -47,8 +47,8 @@ const OpDef op_ReluGrad = {
     .outputs = "backprops: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<ReluGrad, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kActivationGradKernels<kernels::Activation::kRelu, ReluGrad, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                      int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(relu, {&op_Relu, kReluDoc, relu_gradient},

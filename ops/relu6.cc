@@ -1,6 +1,6 @@
 // Relu6 and Relu6Grad.
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/activation.h"
 
 namespace tarn {
 namespace {
@@ -37,8 +37,8 @@ const OpDef op_Relu6 = {
     .outputs = "activations: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<Relu6Of, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                             uint16_t, uint32_t, uint64_t>,
+    .kernels = kActivationKernels<kernels::Activation::kRelu6, Relu6Of, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                  int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
     .activation = Activation::kRelu6,
 };
 const OpDef op_Relu6Grad = {
@@ -47,8 +47,8 @@ const OpDef op_Relu6Grad = {
     .outputs = "backprops: T",
     .attrs = "T: {float, double, int32, uint8, int16, int8, int64, bfloat16, uint16, half, uint32, uint64}",
     .infer = infer_merged_inputs,
-    .kernels = kBinaryKernels<Relu6GradOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kActivationGradKernels<kernels::Activation::kRelu6, Relu6GradOf, Half, BFloat16, int32_t, int64_t,
+                                      uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(relu6, {&op_Relu6, kDoc, relu6_gradient},

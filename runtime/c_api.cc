@@ -89,6 +89,10 @@ Result<tarn::EngineOptions> to_options(const tarn_options* given) {
     TARN_ASSIGN_OR_RETURN(result.custom_ops, tarn::c_api::make_custom_ops(options.custom_ops, options.custom_op_count));
   }
   TARN_ASSIGN_OR_RETURN(result.threads, tarn::c_api::engine_threads(options.threads));
+  if (options.quantize < TARN_QUANTIZE_AS_STORED || options.quantize > TARN_QUANTIZE_DYNAMIC8) {
+    return tarn::invalid_argument("tarn_options.quantize is ", options.quantize, ", which is no tarn_quantize");
+  }
+  result.quantize = static_cast<tarn::Quantize>(options.quantize);  // in the same order
   if (options.input_names != nullptr) result.inputs = tarn::str_split(options.input_names, ',', true);
   if (options.output_names != nullptr) result.outputs = tarn::str_split(options.output_names, ',', true);
   TARN_RETURN_IF_ERROR(set_limit("most_nodes", options.most_nodes, result.limits.most_nodes));

@@ -39,7 +39,7 @@ extern "C" {
 #endif
 
 /* Goes up with each function or field that is added. */
-#define TARN_C_API_VERSION 2
+#define TARN_C_API_VERSION 3
 
 typedef struct tarn_model tarn_model;   /* a file's bytes, read once, shared by all engines made of it */
 typedef struct tarn_engine tarn_engine; /* the model with inputs, outputs and the memory of a run */
@@ -83,6 +83,15 @@ typedef enum tarn_dtype {
 
 struct tarn_custom_op;
 
+/* How MatMul and Conv2D with constant weights are computed. In 8 bits, inputs become codes of a byte as they come, by
+ * the range of their row or image, and weights are bytes: faster, in a quarter of the memory, and off from the floats
+ * by about a hundredth of an output's range (docs/quantization.md). A NaN or an infinity in an image gives NaN. */
+typedef enum tarn_quantize {
+  TARN_QUANTIZE_AS_STORED = 0, /* as the model's file asks (metadata "quantize"), else in float */
+  TARN_QUANTIZE_NONE = 1,      /* in float, as TensorFlow, also where the file's weights are 8-bit */
+  TARN_QUANTIZE_DYNAMIC8 = 2   /* in 8 bits; an engine built without it says so */
+} tarn_quantize;
+
 /* Zero-initialise, then set struct_size and what you need. A limit of 0 is the default. */
 typedef struct tarn_options {
   size_t struct_size;       /* sizeof(tarn_options), so that the struct may grow */
@@ -97,6 +106,8 @@ typedef struct tarn_options {
   int64_t deadline_ms;      /* of each run; 0: none */
   const struct tarn_custom_op* const* custom_ops; /* ops of yours that the model may use; copied */
   int custom_op_count;
+  /* since version 3 */
+  int quantize; /* a tarn_quantize */
 } tarn_options;
 
 /* "0.1.0" */

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/search.h"
+#include "runtime/compile_dynamic8.h"
 #include "runtime/compile_state.h"
 #include "runtime/inline_calls.h"
 
@@ -402,7 +403,8 @@ class Lowering {
       state_.problems.add(def.status().with_context(node_label(node.op_name, node.name)));
       return;
     }
-    step.kernel = make_kernel(*node.op->def, **def);
+    step.kernel = dynamic8_kernel(node);
+    if (step.kernel == nullptr) step.kernel = make_kernel(*node.op->def, **def);
     PrepareContext asked = context();
     Status status = step.kernel->prepare(asked);
     for (const Fact& input : inputs) {
@@ -467,8 +469,10 @@ Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const
   State state(source, request, options);
   TARN_RETURN_IF_ERROR(prune(state));
   TARN_RETURN_IF_ERROR(find_frames(state));
+  keep_codes(state);
   infer_and_fold(state);
   TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  choose_dynamic8(state);
   mark_live(state);
   fuse_epilogues(state);
   TARN_ASSIGN_OR_RETURN(std::vector<int> order, schedule(state));

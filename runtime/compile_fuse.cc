@@ -17,6 +17,10 @@ std::vector<Wire> unit_inputs(const State& state, int node) {
   if (head.bias_node >= 0) {
     inputs.push_back(state.nodes[static_cast<size_t>(head.bias_node)].inputs[static_cast<size_t>(head.bias_input)]);
   }
+  if (head.residual_node >= 0) {
+    inputs.push_back(
+        state.nodes[static_cast<size_t>(head.residual_node)].inputs[static_cast<size_t>(head.residual_input)]);
+  }
   return inputs;
 }
 
@@ -29,7 +33,7 @@ std::vector<int> unit_controls(const State& state, int node) {
   };
   const WorkNode& head = state.nodes[static_cast<size_t>(node)];
   add(head.controls);
-  for (int fused : {head.bias_node, head.tail}) {
+  for (int fused : {head.bias_node, head.residual_node, head.tail}) {
     if (fused >= 0) add(state.nodes[static_cast<size_t>(fused)].controls);
   }
   for (Wire wire : unit_inputs(state, node)) {
@@ -113,6 +117,18 @@ int bias_input(const State& state, const WorkNode& node, Wire head) {
   return b.shape.rank() == 1 && b.shape.dim(0) == x.shape.dim(-1) && x.shape.dim(-1) >= 1 ? bias : -1;
 }
 
+// y = x + residual of the same shape, whichever way round; returns the input that is the residual, or -1.
+int residual_input(const State& state, const WorkNode& node, Wire head) {
+  if ((node.traits() & kResidualAdd) == 0 || node.inputs.size() != 2 || node.facts.empty()) return -1;
+  int residual = node.inputs[0] == head ? 1 : 0;
+  Wire other = node.inputs[static_cast<size_t>(residual)];
+  if (!(node.inputs[static_cast<size_t>(1 - residual)] == head) || other == head) return -1;
+  const Fact &x = state.fact(head), &r = state.fact(other);
+  if (x.dtype != DType::kFloat && x.dtype != DType::kDouble) return -1;
+  bool is_same = x.shape.is_fully_known() && r.shape == x.shape && node.facts[0].shape == x.shape;
+  return is_same && r.dtype == x.dtype && !state.never_alive(other) ? residual : -1;
+}
+
 }  // namespace
 
 void fuse_epilogues(State& state) {
@@ -132,9 +148,12 @@ void fuse_epilogues(State& state) {
     const WorkNode& user = state.nodes[static_cast<size_t>(only_user[t])];
     bool is_alive_with =
         !kHasControlFlow || (user.conditions == state.nodes[static_cast<size_t>(head)].conditions && !user.uncertain);
-    bool fits = user.op != nullptr && is_alive_with && !user.folded && user.facts.size() == 1;
+    bool fits = user.op != nullptr && is_alive_with && !user.folded && user.facts.size() == 1 && user.fused_into < 0;
     return fits ? only_user[t] : -1;
   };
+  // Other libraries' kernels know biases and activations.
+  const bool takes_residuals = std::all_of(state.options.backends.begin(), state.options.backends.end(),
+                                           [](Backend backend) { return backend == Backend::kPortable; });
   for (size_t h = 0; h < state.nodes.size(); ++h) {
     WorkNode& head = state.nodes[h];
     if (!head.live || (head.traits() & kTakesEpilogue) == 0 || (kHasControlFlow && head.uncertain) ||
@@ -155,6 +174,16 @@ void fuse_epilogues(State& state) {
         next = next_of(static_cast<int>(h), tail);
       }
     }
+    if (next >= 0 && takes_residuals && (head.traits() & kTakesResidual) != 0) {
+      int residual = residual_input(state, state.nodes[static_cast<size_t>(next)], {tail, 0});
+      if (residual >= 0) {
+        head.epilogue.has_residual = true;
+        head.residual_node = next;
+        head.residual_input = residual;
+        tail = next;
+        next = next_of(static_cast<int>(h), tail);
+      }
+    }
     if (next >= 0) {
       const WorkNode& user = state.nodes[static_cast<size_t>(next)];
       if (user.op->def->activation != Activation::kNone && user.inputs.size() == 1 && user.inputs[0].slot == 0) {
@@ -164,7 +193,9 @@ void fuse_epilogues(State& state) {
     }
     if (tail == static_cast<int>(h)) continue;
     head.tail = tail;
-    if (head.bias_node >= 0) state.nodes[static_cast<size_t>(head.bias_node)].fused_into = static_cast<int>(h);
+    for (int fused : {head.bias_node, head.residual_node}) {
+      if (fused >= 0) state.nodes[static_cast<size_t>(fused)].fused_into = static_cast<int>(h);
+    }
     state.nodes[static_cast<size_t>(tail)].fused_into = static_cast<int>(h);
   }
 }

@@ -116,11 +116,13 @@ bool worth_folding(const State& state, const WorkNode& node) {
   return out_bytes <= state.options.most_folded_bytes || out_bytes <= state.options.most_folded_growth * in_bytes;
 }
 
+}  // namespace
+
 void fold(State& state, WorkNode& node) {
   // kNoFold is for passes: here it is known what is fed.
   constexpr uint32_t kKeep = kStateful | kSourceOp | kWritesRef;
   if (!state.options.fold || (node.traits() & kKeep) != 0 || node.op->def->needs != ServiceId::kCount ||
-      node.may_be_dead() || (kHasControlFlow && node.never_runs) || node.facts.empty()) {
+      node.may_be_dead() || (kHasControlFlow && node.never_runs) || node.keeps_codes || node.facts.empty()) {
     return;
   }
   auto all_known = [](const std::vector<Fact>& facts) {
@@ -156,6 +158,8 @@ void fold(State& state, WorkNode& node) {
   sort_values(inherited);
   inherited.erase(std::unique(inherited.begin(), inherited.end()), inherited.end());
 }
+
+namespace {
 
 // Of a loop's first node: what is true of the value that goes in and of all that come back, as far as those are known.
 void infer_loop_merge(const State& state, WorkNode& node, const NodeTypes& types, const Fact& before) {

@@ -77,11 +77,14 @@ struct WorkNode {
   int merge_index = 0;                  // which one
   bool folded = false;                  // every output is constant
   bool live = false;                    // needed at run time
+  bool keeps_codes = false;             // of a Dequantize: not folded (compile_dynamic8.h)
+  bool is_dynamic8 = false;             // computed in 8 bits
   std::vector<int> inherited_controls;  // of a folded node: what its value waits for
   // Fusion: the head's unit runs at the tail's place.
-  int fused_into = -1;                  // this node is part of that head's unit
-  int tail = -1;                        // of a head: the last node fused into it
-  int bias_node = -1, bias_input = -1;  // of a head: which fused node holds the bias, and its input
+  int fused_into = -1;                          // this node is part of that head's unit
+  int tail = -1;                                // of a head: the last node fused into it
+  int bias_node = -1, bias_input = -1;          // of a head: which fused node holds the bias, and its input
+  int residual_node = -1, residual_input = -1;  // likewise of what is added
   FusedEpilogue epilogue;
 
   bool may_be_dead() const { return kHasControlFlow && (uncertain || !conditions.empty()); }
@@ -142,6 +145,8 @@ int container_of(State& state, Wire wire);
 void find_conditions(State& state, WorkNode& node);
 // compile_infer.cc: facts, conditions and folded values.
 void infer_and_fold(State& state);
+// Makes constants of the outputs if they are, or can be computed now and are worth it.
+void fold(State& state, WorkNode& node);
 // compile_fuse.cc: marks live nodes and fuses bias and activation into their producers.
 void mark_live(State& state);
 void fuse_epilogues(State& state);

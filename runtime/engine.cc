@@ -115,7 +115,10 @@ Result<std::shared_ptr<const Engine>> Engine::load_source(std::shared_ptr<const 
   engine->offered_.set<ImageCodec>(engine->options_.images);
   engine->offered_.set<RegexCompiler>(engine->options_.regex);
   if (engine->options_.ops == nullptr) engine->options_.ops = &linked_ops();
-  Status status = engine->add_custom_ops();
+  Result<bool> dynamic8 = wants_dynamic8(engine->options_.quantize, engine->source_->model_info());
+  engine->dynamic8_ = dynamic8.ok() && *dynamic8;
+  Status status = dynamic8.status();
+  if (status.ok()) status = engine->add_custom_ops();
   if (status.ok()) status = engine->choose_inputs_and_outputs();
   if (kHasVariables && status.ok()) engine->find_table_initializers();
   if (status.ok()) status = engine->check_graph();
@@ -246,6 +249,7 @@ CompileOptions Engine::compile_options() const {
   options.services = &offered_;
   options.limits = options_.limits;
   options.keep_fetches = true;
+  options.dynamic8 = dynamic8_;
   return options;
 }
 

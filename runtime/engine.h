@@ -22,6 +22,7 @@
 #include "runtime/compile.h"
 #include "runtime/executor.h"
 #include "runtime/node_source.h"
+#include "runtime/quantize.h"
 
 namespace tarn {
 
@@ -40,6 +41,7 @@ struct EngineOptions {
   // ops/re2.
   RegexCompiler* regex = nullptr;
   RunLimits limits = {};  // of every run
+  Quantize quantize = Quantize::kAsStored;
 };
 
 struct EngineTensorInfo {
@@ -65,6 +67,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   const std::string& name() const { return name_; }
   const NodeSource& graph() const { return *source_; }
   const EngineOptions& options() const { return options_; }
+  // What options and file come to: kNone or kDynamic8.
+  Quantize quantize() const { return dynamic8_ ? Quantize::kDynamic8 : Quantize::kNone; }
   // What is stored with the model, for parse_model_info(); nothing: "". Lives as long as the engine.
   std::string_view model_info() const { return source_->model_info(); }
   // Index of an input or output by name ("x" or "x:0"); NotFound lists the names there are.
@@ -102,6 +106,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   std::vector<Wire> input_wires_, output_wires_;
   std::vector<int> table_initializers_;  // nodes that fill the tables which the outputs need; run once a context
   ResourceMap no_resources_;             // presence alone counts while compiling
+  bool dynamic8_ = false;
   Services offered_;
   mutable std::mutex mutex_;
   mutable std::vector<Compiled> programs_;

@@ -215,7 +215,8 @@ std::vector<MetadataField> metadata_fields(Metadata& metadata) {
           {.name = "description", .number = 2, .text = &metadata.description},
           {.name = "author", .number = 3, .text = &metadata.author},
           {.name = "license", .number = 4, .text = &metadata.license},
-          {.name = "version", .number = 5, .text = &metadata.version}};
+          {.name = "version", .number = 5, .text = &metadata.version},
+          {.name = "quantize", .number = 8, .text = &metadata.quantize}};
 }
 
 std::vector<MetadataField> metadata_fields(Metadata::Input& input) {

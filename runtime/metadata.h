@@ -5,9 +5,9 @@
 //   Result<std::string> mean = metadata_text(engine->model_info(), "inputs/image/mean");    // "123.7,116.8,103.9"
 //   Result<std::string> all = metadata_text(engine->model_info(), "json");
 //
-// Keys are "name", "description", "author", "license", "version"; "inputs" and "outputs", the names of those that
-// something is told of, a line each; "inputs/NAME/FIELD" and "outputs/NAME/FIELD" with the fields below; a field of
-// them alone ("labels", "mean"), which is the first input's or output's that has it; "json", all of it.
+// Keys are "name", "description", "author", "license", "version", "quantize"; "inputs" and "outputs", the names of
+// those that something is told of, a line each; "inputs/NAME/FIELD" and "outputs/NAME/FIELD" with the fields below; a
+// field of them alone ("labels", "mean"), which is the first input's or output's that has it; "json", all of it.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ struct Metadata {
     std::vector<std::string> labels = {};
   };
   std::string name = {}, description = {}, author = {}, license = {}, version = {};
+  std::string quantize = {};  // "dynamic8": how an engine is to compute it (runtime/quantize.h)
   std::vector<Input> inputs = {};
   std::vector<Output> outputs = {};
 };

@@ -6,6 +6,7 @@
 #include "runtime/engine_ends.h"
 #include "runtime/function_calls.h"
 #include "runtime/inline_calls.h"
+#include "runtime/quantize.h"
 #include "runtime/table_initializers.h"
 
 namespace tarn {
@@ -80,6 +81,7 @@ class RequiredOpsFinder {
       for (const std::string& name : missing_) names.push_back(quoted(name));
       return unimplemented("the engine has no op ", str_join(names));
     }
+    TARN_ASSIGN_OR_RETURN(found_.wants_dynamic8_, tarn::wants_dynamic8(Quantize::kAsStored, source_.model_info()));
     return std::move(found_);
   }
 
@@ -169,6 +171,7 @@ void RequiredOps::add(const RequiredOps& other) {
   calls_functions_ = calls_functions_ || other.calls_functions_;
   has_control_flow_ = has_control_flow_ || other.has_control_flow_;
   has_channels_first_ = has_channels_first_ || other.has_channels_first_;
+  wants_dynamic8_ = wants_dynamic8_ || other.wants_dynamic8_;
   for (const RequiredOp& op : other.ops_) {
     auto at = std::lower_bound(ops_.begin(), ops_.end(), op.op,
                                [](const RequiredOp& a, const std::string& name) { return a.op < name; });
@@ -195,6 +198,7 @@ std::string list_text(const RequiredOps& ops) {
   if (ops.calls_functions()) text += "@functions\n";
   if (ops.calls_functions() || ops.has_control_flow()) text += "@control_flow\n";  // which calls may become
   if (ops.has_channels_first()) text += "@channels_first\n";
+  if (ops.wants_dynamic8()) text += "@dynamic8\n";
   for (const RequiredOp& op : ops.ops()) {
     text += op.op;
     for (const RequiredOp::Types& types : op.types) {

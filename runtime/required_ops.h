@@ -37,12 +37,14 @@ class RequiredOps {
   bool has_control_flow() const { return has_control_flow_; }  // branches, loops, TensorArrays and stacks
   // Of kernels: images with the channels first (data_format NCHW, NCDHW).
   bool has_channels_first() const { return has_channels_first_; }
+  // Products in 8 bits, which the model asks for.
+  bool wants_dynamic8() const { return wants_dynamic8_; }
 
  private:
   friend class RequiredOpsFinder;
   RequiredOp& entry(const OpRegistry::Op& op);
   std::vector<RequiredOp> ops_;
-  bool calls_functions_ = false, has_control_flow_ = false, has_channels_first_ = false;
+  bool calls_functions_ = false, has_control_flow_ = false, has_channels_first_ = false, wants_dynamic8_ = false;
 };
 
 struct RequiredOpsOptions {
@@ -54,7 +56,7 @@ Result<RequiredOps> required_ops(const NodeSource& source, const OpRegistry& ops
                                  const RequiredOpsOptions& options = {});
 
 // A line an op: its name, then each type attr and the types.  "Cast SrcT=uint8 DstT=float,int32". Before those a line
-// for each part that is needed: "@functions", "@control_flow", "@channels_first".
+// for each part that is needed: "@functions", "@control_flow", "@channels_first", "@dynamic8".
 std::string list_text(const RequiredOps& ops);
 
 }  // namespace tarn

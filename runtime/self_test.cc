@@ -14,6 +14,8 @@ namespace {
 // Other instruction sets add in another order: measured differences are some 1e-6 of an output's range, of deep
 // networks 1e-5. A wrong kernel or a damaged weight is far beyond this.
 constexpr double kTolerance = 1e-3;
+// In 8 bits such a difference may make another code of an input, a 255th of its range: a few of those.
+constexpr double kTolerance8 = 0.05;
 // An output of this many elements and fewer is stored whole, of a larger one as many, evenly spaced.
 constexpr int64_t kMostValues = 64;
 
@@ -176,7 +178,7 @@ Result<SelfTestReport> run_self_test(const std::shared_ptr<const Engine>& engine
 }
 
 Result<SelfTest> make_self_test(const std::shared_ptr<const Engine>& engine, std::span<const Shape> shapes) {
-  SelfTest test{.tolerance = kTolerance};
+  SelfTest test{.tolerance = engine->quantize() == Quantize::kDynamic8 ? kTolerance8 : kTolerance};
   for (size_t i = 0; i < engine->inputs().size(); ++i) {
     const EngineTensorInfo& info = engine->inputs()[i];
     test.inputs.push_back({info.name, info.dtype, shapes[i], i + 1});

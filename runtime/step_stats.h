@@ -39,6 +39,8 @@ class StepStats {
   explicit StepStats(const Program& program);
   void add_run(std::span<const int64_t> step_nanoseconds);
 
+  double average_nanoseconds(size_t step) const { return details_[step].nanoseconds.average(); }
+
   // A step a line; at most `limit` of them (0: all).
   std::string table(std::string_view title, Order order, int limit) const;
   std::string table_by_type() const;

@@ -4,12 +4,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/file.h"
+#include "core/machine.h"
 #include "graph/cost.h"
 #include "graph/summarize.h"
+#include "runtime/step_stats.h"
 #include "tools/support/benchmark_inputs.h"
 #include "tools/support/benchmark_timing.h"
+#include "tools/support/chrome_trace.h"
+#include "tools/support/columns.h"
+#include "tools/support/graph_file.h"
 #include "tools/support/main.h"
-#include "runtime/step_stats.h"
+#include "tools/support/progress.h"
 
 DEFINE_string(graph, "", "Graph: .pb, .pbtxt, .meta or Tarn's text, told by its content");
 DEFINE_string(init_ops, "", "Nodes to run once at first, comma-separated (--executor=session)");
@@ -30,6 +36,8 @@ DEFINE_double(max_time, 10, "Seconds for runs of each kind, at most");
 DEFINE_double(inference_delay, -1, "Seconds to wait between runs");
 DEFINE_double(run_delay, -1, "Another name of --inference_delay");
 DEFINE_double(inter_benchmark_delay, -1, "Seconds to wait between runs without and with a profile");
+DEFINE_string(quantize, "",
+              "none, or dynamic8: products with constant weights in 8 bits; by default as the model's metadata asks");
 DEFINE_int32(num_threads, -1, "Threads; -1 or 0: one per core");
 DEFINE_string(benchmark_name, "", "Name of the model in --json; by default the file's");
 DEFINE_string(variant, "fp32", "What --json says of how the model computes: fp32, weights8, int8, …");
@@ -44,6 +52,8 @@ DEFINE_bool(show_type, true, "Print time and memory by type of node");
 DEFINE_bool(show_summary, true, "Print time and memory of whole runs");
 DEFINE_bool(show_flops, false,
             "Print the multiplications and additions of convolutions, matrix products and recurrent blocks");
+DEFINE_string(isa, "", "Widest instruction set to use: portable, avx2 or avx512; by default the machine's widest");
+DEFINE_string(trace, "", "Write the steps of three runs into this file, for chrome://tracing or ui.perfetto.dev");
 DEFINE_int32(warmup_runs, 1, "Runs at first that do not count");
 DEFINE_bool(
     json, false,
@@ -84,6 +94,7 @@ tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   tarn::BenchmarkOptions options;
   TARN_ASSIGN_OR_RETURN(options.executor, tarn::executor_kind_from_name(FLAGS_executor));
   options.threads = std::max(FLAGS_num_threads, 0);
+  TARN_ASSIGN_OR_RETURN(options.quantize, tarn::quantize_from_name(FLAGS_quantize, options.executor));
   TARN_ASSIGN_OR_RETURN(options.inputs, inputs_of_flags());
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("output_layer", FLAGS_output_layer));
   TARN_ASSIGN_OR_RETURN(options.initializers, tarn::list_flag("init_ops", FLAGS_init_ops));
@@ -135,6 +146,37 @@ void print_stats(const tarn::StepStats& stats) {
   if (FLAGS_show_summary) tarn::print(stats.summary());
 }
 
+// TensorFlow's two lines, and what of the machine's peak that is: of it all, and of each step that multiplies.
+void print_flops(const tarn::BenchmarkRunner& runner, double microseconds, const tarn::StepStats& stats) {
+  const tarn::Program& program = *runner.program();
+  int64_t flops = 2 * tarn::program_macs(program);
+  double per_second = microseconds > 0 ? static_cast<double>(flops) / (microseconds / 1e6) : 0;
+  tarn::print("FLOPs estimate: ", tarn::human_readable_number(flops),
+              "\nFLOPs/second: ", tarn::human_readable_number(static_cast<int64_t>(per_second)), "\n");
+  double peak = tarn::peak_gflops(std::max(FLAGS_num_threads, 0));
+  tarn::print(tarn::fixed_text(per_second / peak / 1e7, 1), " % of this machine's ", tarn::fixed_text(peak, 1),
+              " GFLOP/s (multiply-adds in ", tarn::widest_isa(), " registers)\n");
+  std::vector<int64_t> macs = tarn::step_macs(program);
+  tarn::print("     MMACs         ms  GFLOP/s   peak  step\n");
+  for (size_t s = 0; s < macs.size(); ++s) {
+    double nanoseconds = stats.average_nanoseconds(s);
+    if (macs[s] == 0 || nanoseconds <= 0) continue;
+    double gflops = 2 * static_cast<double>(macs[s]) / nanoseconds;
+    tarn::print(tarn::right(tarn::fixed_text(static_cast<double>(macs[s]) / 1e6, 3), 10),
+                tarn::right(tarn::fixed_text(nanoseconds / 1e6, 4), 11), tarn::right(tarn::fixed_text(gflops, 1), 9),
+                tarn::right(tarn::fixed_text(100 * gflops / peak, 0), 6), "%  ", program.steps[s].op, " ",
+                tarn::quoted(program.steps[s].node), "\n");
+  }
+}
+
+tarn::Status write_trace(tarn::BenchmarkRunner& runner) {
+  std::vector<std::vector<int64_t>> runs(3);
+  for (std::vector<int64_t>& run : runs) TARN_RETURN_IF_ERROR(runner.run_profiled(run));
+  TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_trace, tarn::chrome_trace(*runner.program(), runs)));
+  tarn::print(FLAGS_trace, ": ", runs.size(), " runs, for chrome://tracing or ui.perfetto.dev\n");
+  return {};
+}
+
 tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
   const tarn::BenchmarkLimits limits = ::limits();
   print_settings(runner, limits);
@@ -151,12 +193,8 @@ tarn::Status benchmark(tarn::BenchmarkRunner& runner) {
               ", no stats: ", tarn::stream_text(plain), ", with stats: ", tarn::stream_text(profiled), "\n");
   print_stats(stats);
   if (FLAGS_show_sizes) print_sizes(*runner.program());
-  if (FLAGS_show_flops) {
-    int64_t flops = 2 * tarn::program_macs(*runner.program());
-    double per_second = plain > 0 ? static_cast<double>(flops) / (plain / 1e6) : 0;
-    tarn::print("FLOPs estimate: ", tarn::human_readable_number(flops),
-                "\nFLOPs/second: ", tarn::human_readable_number(static_cast<int64_t>(per_second)), "\n");
-  }
+  if (FLAGS_show_flops) print_flops(runner, plain, stats);
+  if (!FLAGS_trace.empty()) TARN_RETURN_IF_ERROR(write_trace(runner));
   return {};
 }
 
@@ -174,6 +212,11 @@ tarn::Status benchmark_as_json(tarn::BenchmarkRunner& runner) {
 }
 
 tarn::Status run() {
+  if (!FLAGS_isa.empty()) TARN_RETURN_IF_ERROR(tarn::limit_isa(FLAGS_isa).with_context("--isa"));
+  if (!FLAGS_trace.empty()) {
+    if (FLAGS_json) return tarn::invalid_argument("--trace: --json prints one line and takes no profile");
+    TARN_RETURN_IF_ERROR(tarn::check_output_path("trace", FLAGS_trace, {FLAGS_graph}));
+  }
   TARN_ASSIGN_OR_RETURN(tarn::BenchmarkOptions options, options_of_flags());
   TARN_ASSIGN_OR_RETURN(tarn::BenchmarkRunner runner, tarn::BenchmarkRunner::load(FLAGS_graph, options));
   return FLAGS_json ? benchmark_as_json(runner) : benchmark(runner);

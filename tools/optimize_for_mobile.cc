@@ -6,6 +6,7 @@
 #include "graph/model_info.h"
 #include "passes/support/mobile.h"
 #include "passes/support/modes.h"
+#include "runtime/quantize.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/graph_runner.h"
@@ -24,7 +25,9 @@ DEFINE_string(output_names, "",
 DEFINE_string(freeze_placeholder, "",
               "NAME=VALUE, comma-separated: what mode placeholders (is_training, keep_prob) are; by default what they "
               "are when the model is used");
-DEFINE_string(quantize, "none", "none, or weights8: weights as 8-bit constants");
+DEFINE_string(
+    quantize, "none",
+    "none; weights8: weights as 8-bit constants; dynamic8: those, and Tarn's engine computes with them in 8 bits");
 DEFINE_string(for_runtime, "tarn", "tarn, tensorflow or opencv: what will run the file, and so which ops it may have");
 DEFINE_bool(allow_custom_ops, false, "Let ops stay that nothing is known of here: whoever runs the file brings them");
 DEFINE_string(passes, "", "Other passes instead, once, separated by spaces: docs/passes.md lists them");
@@ -56,11 +59,11 @@ tarn::Result<tarn::MobileOptions> options_of_flags() {
                                   "; there are tarn, tensorflow and opencv");
   }
   options.runtime = *runtime;
-  if (FLAGS_quantize != "none" && FLAGS_quantize != "weights8") {
+  if (FLAGS_quantize != "none" && FLAGS_quantize != "weights8" && FLAGS_quantize != tarn::kDynamic8Name) {
     return tarn::invalid_argument("--quantize: there is no ", tarn::quoted(FLAGS_quantize),
-                                  "; there are none and weights8");
+                                  "; there are none, weights8 and dynamic8");
   }
-  options.quantize_weights = FLAGS_quantize == "weights8";
+  options.quantize_weights = FLAGS_quantize != "none";
   options.passes = FLAGS_passes;
   options.allow_custom_ops = FLAGS_allow_custom_ops;
   TARN_ASSIGN_OR_RETURN(options.mode_values, tarn::list_flag("freeze_placeholder", FLAGS_freeze_placeholder));
@@ -94,6 +97,7 @@ tarn::Result<tarn::MetadataChanges> metadata_of_flags() {
   for (const auto& [key, value] : kTexts) {
     if (!value.empty()) changes.set.emplace_back(key, value);
   }
+  if (FLAGS_quantize == tarn::kDynamic8Name) changes.set.emplace_back("quantize", FLAGS_quantize);
   if (!changes.empty() && tarn::graph_format_of(FLAGS_output) == tarn::GraphFormat::kPbtxt)
     return tarn::invalid_argument("--output: text for TensorFlow has no place for metadata; name a .pb file");
   TARN_RETURN_IF_ERROR(changes.check_files());

@@ -26,6 +26,9 @@ DEFINE_string(signature, "",
               "Signature whose names --feed and --fetch take; by default serving_default, or the only one");
 DEFINE_string(out_dir, "", "Folder for the results: NAME.npy, with '/' as '.' and ':1' as '_1'");
 DEFINE_string(executor, "session", "session, or engine: what an app runs");
+DEFINE_string(quantize, "",
+              "none, or dynamic8: products with constant weights in 8 bits; by default as the model's metadata asks "
+              "(--executor=engine)");
 DEFINE_bool(allow_files, false,
             "Let the graph read any file that it names; those in the assets/ of a SavedModel it may read anyway");
 DEFINE_string(files_dir, "",
@@ -45,6 +48,7 @@ std::vector<std::string> feed_names(const std::vector<std::string>& items) {
 
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::ExecutorKind executor, tarn::executor_kind_from_name(FLAGS_executor));
+  TARN_ASSIGN_OR_RETURN(tarn::Quantize quantize, tarn::quantize_from_name(FLAGS_quantize, executor));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> feed_items, tarn::list_flag("feed", FLAGS_feed));
   TARN_ASSIGN_OR_RETURN(std::vector<std::string> fetches, tarn::list_flag("fetch", FLAGS_fetch));
   tarn::Result<std::vector<tarn::NamedFeed>> feeds = tarn::read_feeds("feed", feed_items);
@@ -55,7 +59,8 @@ tarn::Status run() {
                                                                     .tags = tags,
                                                                     .signature = FLAGS_signature,
                                                                     .take_checkpoint_beside = true,
-                                                                    .files = {FLAGS_allow_files, FLAGS_files_dir}});
+                                                                    .files = {FLAGS_allow_files, FLAGS_files_dir},
+                                                                    .quantize = quantize});
   if (!feeds.ok()) {  // said together with what else is wrong
     tarn::Problems problems;
     problems.add(feeds.status());

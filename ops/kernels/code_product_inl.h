@@ -10,26 +10,7 @@ inline constexpr int kTileRows = 6;  // 12 + 2 + 1 of 16
 #endif
 inline constexpr int kPanelWidth = 2 * kWidth;
 
-typedef uint32_t VU __attribute__((vector_size(4 * kWidth)));  // sums wrap
-
-// Lane i: a[2i] * b[2i] + a[2i + 1] * b[2i + 1], of 16-bit halves.
-TARN_INLINE VU multiply_pairs(VU a, VU b) {
-#if TARN_FLAVOR == TARN_FLAVOR_AVX512
-  return (VU)_mm512_madd_epi16((__m512i)a, (__m512i)b);
-#elif TARN_FLAVOR == TARN_FLAVOR_AVX2
-  return (VU)_mm256_madd_epi16((__m256i)a, (__m256i)b);
-#elif defined(__x86_64__)
-  return (VU)_mm_madd_epi16((__m128i)a, (__m128i)b);
-#else
-  VU sums;
-  for (int lane = 0; lane < kWidth; ++lane) {
-    const uint32_t low = (uint32_t)((int32_t)(int16_t)a[lane] * (int16_t)b[lane]);
-    const uint32_t high = (uint32_t)((int32_t)(int16_t)(a[lane] >> 16) * (int16_t)(b[lane] >> 16));
-    sums[lane] = low + high;
-  }
-  return sums;
-#endif
-}
+#include "ops/kernels/multiply_pairs_inl.h"
 
 template <int kRows, int kVectors>
 TARN_TARGET void code_tile(int64_t pairs, const int16_t* a, int64_t a_stride, const int16_t* b, int32_t* c, int64_t ldc,

@@ -173,13 +173,10 @@ size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads)
 }
 
 template <class T>
-bool conv2d_forward_uses_winograd(const Conv2DGeometry& g) {
-  return uses_winograd<T>(ConvAlgorithm::kAuto, g, winograd_forward_pays);
-}
-
-template <class T>
-size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_forward_pays)) return winograd_forward_scratch_bytes<T>(g, threads);
+size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads, const ConvChoice& choice) {
+  if (const WinogradBlock block = forward_block<T>(choice, g, FilterUse::kVariable)) {
+    return winograd_forward_scratch_bytes<T>(g, block, threads);
+  }
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);
   return static_cast<size_t>(ScratchCarver<T>::bytes(packed_elements(g.filter_depth(), g.out_c))) +
          conv2d_forward_packed_scratch_bytes<T>(g, threads);
@@ -212,11 +209,14 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
       } else {
         a += first * g.stride_h * plan.window.pitch;
       }
+      const int64_t at = (image * g.out_h + first) * g.out_w * g.out_c;
+      Epilogue<T> block_epilogue = epilogue;
+      if (epilogue.residual != nullptr) block_epilogue.residual += at;
       multiply_windows<T>(pool, kernels,
                           {.a = a,
                            .a_row = g.stride_h * plan.window.pitch,
                            .a_pixel = g.stride_w * g.in_c,
-                           .c = y + (image * g.out_h + first) * g.out_w * g.out_c,
+                           .c = y + at,
                            .c_row = g.out_w * g.out_c,
                            .c_pixel = g.out_c,
                            .rows = block_rows,
@@ -226,16 +226,16 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
                            .run_length = plan.window.run_length,
                            .b = filter.data,
                            .n = g.out_c,
-                           .epilogue = epilogue});
+                           .epilogue = block_epilogue});
     });
   });
 }
 
 template <class T>
 void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* filter, T* y,
-                    const Epilogue<T>& epilogue, void* scratch, Isa isa, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_forward_pays)) {
-    winograd_forward<T>(pool, g, x, filter, y, epilogue, scratch, isa);
+                    const Epilogue<T>& epilogue, void* scratch, Isa isa, const ConvChoice& choice) {
+  if (const WinogradBlock block = forward_block<T>(choice, g, FilterUse::kVariable)) {
+    winograd_forward<T>(pool, g, block, x, filter, y, epilogue, scratch, isa);
     return;
   }
   if (const MatrixForm matrix{g}) {
@@ -251,7 +251,7 @@ void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const
 
 template <class T>
 size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
+  if (gradient_uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
     return winograd_backward_input_scratch_bytes<T>(g, threads);
   }
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.rows, matrix.depth, g.out_c, threads);
@@ -261,7 +261,7 @@ size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads,
 template <class T>
 void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, const T* dy, T* dx,
                            void* scratch, Isa isa, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
+  if (gradient_uses_winograd<T>(algorithm, g, winograd_backward_input_pays)) {
     winograd_backward_input<T>(pool, g, filter, dy, dx, scratch, isa);
     return;
   }
@@ -295,12 +295,11 @@ void conv2d_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T* f
 }
 
 #define TARN_INSTANTIATE(T)                                                                                        \
-  template bool conv2d_forward_uses_winograd<T>(const Conv2DGeometry&);                                            \
-  template size_t conv2d_forward_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);                      \
+  template size_t conv2d_forward_scratch_bytes<T>(const Conv2DGeometry&, int, const ConvChoice&);                  \
   template size_t conv2d_forward_packed_scratch_bytes<T>(const Conv2DGeometry&, int);                              \
   template size_t conv2d_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int, ConvAlgorithm);               \
   template void conv2d_forward<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, const Epilogue<T>&,  \
-                                  void*, Isa, ConvAlgorithm);                                                      \
+                                  void*, Isa, const ConvChoice&);                                                  \
   template void conv2d_forward_packed<T>(ThreadPool&, const Conv2DGeometry&, const T*, const PackedMatrix<T>&, T*, \
                                          const Epilogue<T>&, void*);                                               \
   template void conv2d_backward_input<T>(ThreadPool&, const Conv2DGeometry&, const T*, const T*, T*, void*, Isa,   \

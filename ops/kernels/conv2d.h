@@ -12,8 +12,8 @@
 // T is float or double. The caller has checked the geometry; padding at the bottom and right follows from out_h, out_w.
 // Bits do not depend on the number of threads: every output is one chain in a fixed order (dfilter: a fixed number of
 // partial sums added in order). Nothing allocates.
-// 3x3 and 5x5 convolutions of floats with stride 1 go through Winograd's algorithm (winograd.h) where that is faster:
-// the same sums with about twice the rounding error.
+// Convolutions of floats with stride 1 by 3x3, 5x5, 1x3, 3x1, 1x7 and 7x1 filters go through transforms with fewer
+// products (winograd.h) where those are faster: the same sums with two to five times the rounding error.
 #pragma once
 
 #include <cstddef>
@@ -38,24 +38,35 @@ struct Conv2DGeometry {
   int64_t multiply_adds() const { return batch * out_h * out_w * filter_depth() * out_c; }
 };
 
-// Only tests and benchmarks choose. kWinograd is the direct path where the algorithm does not apply.
+// Only tests and benchmarks choose. kWinograd is the direct path where no transform applies.
 enum class ConvAlgorithm { kAuto, kDirect, kWinograd };
 
+// Forward, a transform is used if its stated error (winograd.h) is within this part of the range of the layer's
+// outputs.
+inline constexpr double kMaxLayerError = 1e-5;
+// Of filters that are no constants: steps of training add up, so the forms that round most are not for them.
+inline constexpr double kMaxLayerErrorTrained = 5e-6;
+
+struct ConvChoice {
+  ConvAlgorithm algorithm = ConvAlgorithm::kAuto;
+  double max_layer_error = kMaxLayerErrorTrained;
+
+  ConvChoice() = default;
+  ConvChoice(ConvAlgorithm algorithm,  // NOLINT(google-explicit-constructor)
+             double max_layer_error = kMaxLayerErrorTrained)
+      : algorithm(algorithm), max_layer_error(max_layer_error) {}
+};
+
 template <class T>
-size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads,
-                                    ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
+size_t conv2d_forward_scratch_bytes(const Conv2DGeometry& g, int threads, const ConvChoice& choice = {});
 
 // y = activation(conv(x, filter) + bias).
 template <class T>
 void conv2d_forward(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* filter, T* y,
-                    const Epilogue<T>& epilogue, void* scratch, Isa isa = best_isa(),
-                    ConvAlgorithm algorithm = ConvAlgorithm::kAuto);
+                    const Epilogue<T>& epilogue, void* scratch, Isa isa = best_isa(), const ConvChoice& choice = {});
 
-// Whether conv2d_forward would take Winograd's algorithm: then packing the filter for the direct path is no use.
-template <class T>
-bool conv2d_forward_uses_winograd(const Conv2DGeometry& g);
-
-// Constant weights: the filter is a matrix [filter_depth, out_c], packed once.
+// Constant weights for the direct path: the filter is a matrix [filter_depth, out_c], packed once. For a transform:
+// winograd_pack_filter.
 //   PackedMatrix<T> packed = pack_matrix<T>(false, g.filter_depth(), g.out_c, filter, g.out_c, memory);
 template <class T>
 size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads);

@@ -181,7 +181,7 @@ class Worker {
 
 template <class T>
 size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
+  if (gradient_uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
     return winograd_backward_filter_scratch_bytes<T>(g, threads);
   }
   if (const MatrixForm matrix{g}) return gemm_scratch_bytes<T>(matrix.depth, g.out_c, matrix.rows, threads);
@@ -193,7 +193,7 @@ size_t conv2d_backward_filter_scratch_bytes(const Conv2DGeometry& g, int threads
 template <class T>
 void conv2d_backward_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const T* dy, T* dfilter,
                             void* scratch, Isa isa, ConvAlgorithm algorithm) {
-  if (uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
+  if (gradient_uses_winograd<T>(algorithm, g, winograd_backward_filter_pays)) {
     winograd_backward_filter<T>(pool, g, x, dy, dfilter, scratch, isa);
     return;
   }

@@ -97,7 +97,7 @@ struct WindowBlock {
   int64_t runs, run_length;
   const T* b;  // packed [runs * run_length, n]
   int64_t n;
-  Epilogue<T> epilogue;
+  Epilogue<T> epilogue;  // its residual begins where c does
 };
 
 template <class T>
@@ -123,7 +123,9 @@ void multiply_windows(const ThreadPool& pool, const TileKernels<T>& kernels, con
         const int64_t pixel = block.pixels * t / tiles;
         const int64_t pixels = block.pixels * (t + 1) / tiles - pixel;
         tile.a = block.a + row * block.a_row + pixel * block.a_pixel;
-        tile.c = block.c + row * block.c_row + pixel * block.c_pixel + column;
+        const int64_t at = row * block.c_row + pixel * block.c_pixel + column;
+        tile.c = block.c + at;
+        tile.residual = block.epilogue.residual == nullptr ? nullptr : block.epilogue.residual + at;
         kernels.rows_tile(tile, pixels);
         if (--tiles_left > 0) continue;
         if (pool.is_stopped()) return;

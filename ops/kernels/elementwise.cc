@@ -37,6 +37,14 @@ void activate(ThreadPool& pool, Activation activation, int64_t n, const T* x, T*
 }
 
 template <class T>
+void add_and_activate(ThreadPool& pool, Activation activation, int64_t n, const T* x, T* y, Isa isa) {
+  const bool activates = activation != Activation::kNone;
+  pool.parallel_for(n, kMinElementsPerThread, [&](int64_t begin, int64_t end, int) {
+    TARN_DISPATCH(T, isa, add_and_activate_range(x + begin, y + begin, end - begin, activates, ceiling<T>(activation)));
+  });
+}
+
+template <class T>
 void activate_grad(ThreadPool& pool, Activation activation, int64_t n, const T* dy, const T* x, T* dx, Isa isa) {
   if (activation == Activation::kNone) return copy(pool, n, dy, dx);
   // Nothing is >= NaN: no ceiling, not even for infinity.
@@ -97,6 +105,7 @@ void adam_update(ThreadPool& pool, int64_t n, const AdamOptions<T>& options, con
 
 #define TARN_INSTANTIATE(T)                                                                                 \
   template void activate<T>(ThreadPool&, Activation, int64_t, const T*, T*, Isa);                           \
+  template void add_and_activate<T>(ThreadPool&, Activation, int64_t, const T*, T*, Isa);                   \
   template void activate_grad<T>(ThreadPool&, Activation, int64_t, const T*, const T*, T*, Isa);            \
   template void exp<T>(ThreadPool&, int64_t, const T*, T*, Isa);                                            \
   template void bias_add<T>(ThreadPool&, int64_t, int64_t, const T*, const T*, T*, Isa);                    \

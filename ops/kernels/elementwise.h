@@ -20,6 +20,10 @@ namespace tarn::kernels {
 template <class T>
 void activate(ThreadPool& pool, Activation activation, int64_t n, const T* x, T* y, Isa isa = best_isa());
 
+// y = activation(y + x)
+template <class T>
+void add_and_activate(ThreadPool& pool, Activation activation, int64_t n, const T* x, T* y, Isa isa = best_isa());
+
 // dx = dy where 0 < x (and x < 6 for kRelu6), else 0. The activation's output may stand for x.
 template <class T>
 void activate_grad(ThreadPool& pool, Activation activation, int64_t n, const T* dy, const T* x, T* dx,

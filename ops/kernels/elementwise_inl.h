@@ -7,6 +7,13 @@ TARN_TARGET void activate_range(const T* x, T* y, int64_t n, T ceiling) {
   }
 }
 
+TARN_TARGET void add_and_activate_range(const T* x, T* y, int64_t n, bool activates, T ceiling) {
+  for (int64_t i = 0; i < n; i += kWidth) {
+    const V sum = load_n(y + i, n - i) + load_n(x + i, n - i);
+    store_n(y + i, activates ? min(set1(ceiling), max(zero(), sum)) : sum, n - i);
+  }
+}
+
 TARN_TARGET void activate_grad_range(const T* dy, const T* x, T* dx, int64_t n, T ceiling) {
   for (int64_t i = 0; i < n; i += kWidth) {
     const V value = load_n(x + i, n - i);

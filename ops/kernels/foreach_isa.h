@@ -29,6 +29,13 @@
 #define TARN_UNROLL _Pragma("GCC unroll 16")
 #endif
 
+// Of loops whose turns share nothing that registers hold: a build for size leaves them loops.
+#ifdef __OPTIMIZE_SIZE__
+#define TARN_UNROLL_FOR_SPEED
+#else
+#define TARN_UNROLL_FOR_SPEED TARN_UNROLL
+#endif
+
 #define TARN_FLAVOR_F64 1
 #define TARN_FLAVOR_PORTABLE 2
 #define TARN_FLAVOR_AVX2 3

@@ -126,10 +126,12 @@ class Worker {
       tile.columns = std::min(width, columns - column);
       tile.b = p_.packed ? packed_b(n + column, k) : b_block_ + column * depth;
       tile.bias = last && p_.epilogue.bias != nullptr ? p_.epilogue.bias + n + column : nullptr;
+      const T* residual = last ? p_.epilogue.residual : nullptr;
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t row = rows * t / tiles;
         const int64_t tile_rows = rows * (t + 1) / tiles - row;
         tile.c = p_.c + (m + row) * p_.ldc + n + column;
+        tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
         if (p_.transpose_a) {
           tile.a = a + row;
           kernels_.columns_tile(tile, tile_rows);

@@ -23,11 +23,13 @@ namespace tarn::kernels {
 
 enum class Activation { kNone, kRelu, kRelu6 };
 
-// Applied to each finished element of the output: bias of its column, then the activation. NaN passes through.
+// Applied to each finished element of the output: bias of its column, what is added to it, then the activation. NaN
+// passes through.
 template <class T>
 struct Epilogue {
   const T* bias = nullptr;  // [n], or null
   Activation activation = Activation::kNone;
+  const T* residual = nullptr;  // laid out as the output, which it does not overlap; or null
 };
 
 template <class T>

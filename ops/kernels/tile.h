@@ -29,9 +29,10 @@ struct Tile {
   const T* b;              // segments * segment_length packed rows
   T* c;
   int64_t ldc;
-  int64_t columns;  // valid ones of the panel, 1 … panel_width
-  bool accumulate;  // start from C instead of 0
-  const T* bias;    // of these columns, or null
+  int64_t columns;    // valid ones of the panel, 1 … panel_width
+  bool accumulate;    // start from C instead of 0
+  const T* bias;      // of these columns, or null
+  const T* residual;  // added after the bias, at c's place of something laid out as C; or null
   Activation activation;
 };
 

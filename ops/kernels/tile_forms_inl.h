@@ -14,6 +14,16 @@ TARN_INLINE void finish_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
       for (int v = 0; v < kVectors; ++v) acc[i][v] = acc[i][v] + bias[v];
     }
   }
+  if (tile.residual != nullptr) {
+    const T* residual = tile.residual;
+    TARN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      TARN_UNROLL
+      for (int v = 0; v + 1 < kVectors; ++v) acc[i][v] = acc[i][v] + load(residual + v * kWidth);
+      acc[i][kVectors - 1] = acc[i][kVectors - 1] + load_partial(residual + (kVectors - 1) * kWidth, tail);
+      residual += tile.ldc;
+    }
+  }
   if (tile.activation != Activation::kNone) {
     const V ceiling = set1(tile.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
     TARN_UNROLL

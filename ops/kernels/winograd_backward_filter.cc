@@ -6,6 +6,7 @@
 namespace tarn::kernels {
 namespace {
 
+constexpr int64_t kWinogradPoints = 36;    // of a tile
 constexpr int64_t kMinGradientTiles = 96;  // fewer in a block would read and write the sums too often
 
 // As in conv2d_backward_filter.cc.
@@ -25,7 +26,7 @@ struct FilterGradientPlan {
   int64_t edge_elements, thread_bytes;
 
   explicit FilterGradientPlan(const Conv2DGeometry& g)
-      : tiling(g),
+      : tiling(g, winograd_gradient_block(g)),
         partial_point(point_stride_of(g.in_c * g.out_c)),
         partial_elements(kWinogradPoints * partial_point),
         groups(std::max<int64_t>(1, std::min({kMaxGroups, tiling.count / kMinTilesPerGroup,
@@ -36,7 +37,7 @@ struct FilterGradientPlan {
             block_tiles(tiling, kWinogradPoints * (input_row + gradient_row) * int64_t{sizeof(T)}, kMinGradientTiles)),
         input_point(point_stride_of(block * input_row)),
         gradient_point(point_stride_of(block * gradient_row)),
-        edge_elements(kWinogradTile * kWinogradTile * std::max(g.in_c, g.out_c)),
+        edge_elements(kWinogradPoints * std::max(g.in_c, g.out_c)),
         thread_bytes(ScratchCarver<T>::bytes(kWinogradPoints * input_point) +
                      ScratchCarver<T>::bytes(kWinogradPoints * gradient_point) +
                      ScratchCarver<T>::bytes(edge_elements)) {}
@@ -52,7 +53,7 @@ class FilterGradientWorker {
   FilterGradientWorker(const Conv2DGeometry& g, const FilterGradientPlan<T>& plan, Isa isa, void* scratch)
       : g_(g),
         plan_(plan),
-        transforms_(winograd_kernels<T>(isa, g.filter_h)),
+        transforms_(winograd_kernels_of<T>(isa, g, plan.tiling.block)),
         gradients_(winograd_gradient_kernels<T>(isa, g.filter_h)),
         kernels_(tile_kernels<T>(isa)) {
     ScratchCarver<T> carver(scratch);
@@ -76,11 +77,12 @@ class FilterGradientWorker {
   void transform(const T* x, const T* dy, int64_t tile, int64_t slot, int64_t tiles) {
     const WinogradTiling::Place place = plan_.tiling.place(tile);
     const WinogradCells<T> input(x + place.image * g_.in_h * g_.in_w * g_.in_c, g_.in_h, g_.in_w, g_.in_c,
-                                 place.row - g_.pad_top, place.column - g_.pad_left, kWinogradTile, edge_);
+                                 place.row - g_.pad_top, place.column - g_.pad_left, plan_.tiling.tile_h,
+                                 plan_.tiling.tile_w, edge_);
     transforms_.input(input.data, input.row_stride, g_.in_c, g_.in_c, input_ + slot * plan_.input_row,
                       plan_.input_point);
     const WinogradCells<T> gradient(dy + place.image * g_.out_h * g_.out_w * g_.out_c, g_.out_h, g_.out_w, g_.out_c,
-                                    place.row, place.column, plan_.tiling.block, edge_);
+                                    place.row, place.column, plan_.tiling.block.h, plan_.tiling.block.w, edge_);
     const int64_t width = kernels_.panel_width;
     for (int64_t column = 0; column < g_.out_c; column += width) {  // written as packed panels, [tiles, out_c]
       const int64_t columns = std::min(width, g_.out_c - column);

@@ -6,17 +6,18 @@
 namespace tarn::kernels {
 
 template <>
-const WinogradKernels<float>& winograd_kernels<float>([[maybe_unused]] Isa isa, int64_t filter) {
+const WinogradKernels<float>& winograd_kernels<float>([[maybe_unused]] Isa isa, int64_t block, int64_t filter,
+                                                      bool both_ways) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512) return avx512::winograd_kernels_of(filter);
-  if (isa == Isa::kAvx2) return avx2::winograd_kernels_of(filter);
+  if (isa == Isa::kAvx512) return avx512::winograd_kernels_of(block, filter, both_ways);
+  if (isa == Isa::kAvx2) return avx2::winograd_kernels_of(block, filter, both_ways);
 #endif
-  return portable::winograd_kernels_of(filter);
+  return portable::winograd_kernels_of(block, filter, both_ways);
 }
 
 template <>
-const WinogradKernels<double>& winograd_kernels<double>(Isa, int64_t filter) {
-  return f64::winograd_kernels_of(filter);
+const WinogradKernels<double>& winograd_kernels<double>(Isa, int64_t block, int64_t filter, bool both_ways) {
+  return f64::winograd_kernels_of(block, filter, both_ways);
 }
 
 template <>

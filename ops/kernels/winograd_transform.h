@@ -1,12 +1,14 @@
-// The transforms under winograd.h (internal), for each flavour. Winograd's F(4x4, 3x3): a 4x4 block of outputs of a 3x3
-// convolution costs 36 products instead of 144, between the values of two polynomials at 6x6 points. F(2x2, 5x5) has
-// the same points: 36 products instead of 100 for a 2x2 block of a 5x5 convolution.
+// The transforms under winograd.h (internal), for each flavour. Winograd's F(m, r), or Cook's and Toom's: m
+// neighbouring outputs of a filter of r taps cost n = m + r - 1 products instead of m * r, between the values of two
+// polynomials at n points. Both ways F(m x m, r x r) costs n^2 instead of (m * r)^2: F(4x4, 3x3) 36 instead of 144.
 //
-//   Y = A^T [(G g G^T) . (B^T d B)] A        d: 6x6 of the input, g: the filter, Y: the outputs, . elementwise
+//   y = A^T [(G g) . (B^T d)]              along one axis: d: n inputs, g: the taps, y: m outputs, . elementwise
+//   Y = A^T [(G g G^T) . (B^T d B)] A      both ways: n x n inputs
 //
-// The points are 0, +-5/8, +-3/2 and infinity: B and A are then exact in binary, and the error, about twice that of the
-// direct sum, is less than half of that of the usual 0, +-1, +-2 (Barabasz et al. 2020 on the choice of points).
-// The filter's gradient is the same algorithm with the block of dy as the filter and the taps as the outputs.
+// The points are 0, infinity and pairs +-p, which share most of their sums. All are short in binary, so that B and A
+// are exact, and they are those of least error among such in eighths (searched on post-ReLU inputs; Barabasz et al.
+// 2020 on the choice of points): 5/8 and 3/2 round a third as much as the usual 1 and 2. The filter's gradient is the
+// same algorithm with the block of dy as the filter and the taps as the outputs.
 #pragma once
 
 #include <cstdint>
@@ -16,35 +18,31 @@
 
 namespace tarn::kernels {
 
-inline constexpr double kWinogradA = 0.625;
-inline constexpr double kWinogradB = 1.5;
-inline constexpr int64_t kWinogradTile = 6;     // inputs of a tile, each way
-inline constexpr int64_t kWinogradPoints = 36;  // of a tile
+// Of the pairs: row i is for 2 * i + 4 points.
+inline constexpr int kMaxWinogradPairs = 4;
+inline constexpr double kWinogradPairs[kMaxWinogradPairs][kMaxWinogradPairs] = {
+    {1}, {0.625, 1.5}, {0.5, 1, 2}, {0.375, 0.875, 1.25, 2.5}};
 
-// Outputs of a tile, each way: 4 of a filter of 3, 2 of one of 5.
-constexpr int64_t winograd_block(int64_t filter) {
-  return kWinogradTile + 1 - filter;
-}
-
-// Where a tile's outputs go: the first rows x columns of its block.
+// Where a tile's outputs go: the first rows x columns of its block. Of a transform along one axis: `columns` pixels
+// from y on.
 template <class T>
 struct WinogradOutput {
   T* y;
   int64_t row_stride, pixel_stride;  // elements
-  int64_t rows, columns;             // 1 … winograd_block
+  int64_t rows, columns;             // 1 … block
   int64_t channels;
   Epilogue<T> epilogue;
 };
 
-// Cells at row and pixel strides (elements), `channels` neighbouring values each, to 36 points `point_stride` apart.
-// Writes whole vectors: zeros up to the next multiple of the vector's width.
+// Cells at row and pixel strides (elements; along one axis: pixel strides), `channels` neighbouring values each, to
+// points `point_stride` apart. Writes whole vectors: zeros up to the next multiple of the vector's width.
 template <class T>
 using WinogradTransform = void (*)(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels,
                                    T* points, int64_t point_stride);
 
 template <class T>
 struct WinogradKernels {
-  WinogradTransform<T> input;   // 6x6 cells of x
+  WinogradTransform<T> input;   // a tile's cells of x
   WinogradTransform<T> filter;  // the taps
   // Reads whole vectors of the points.
   void (*output)(const T* points, int64_t point_stride, const WinogradOutput<T>& to);
@@ -59,9 +57,10 @@ struct WinogradGradientKernels {
                           T* dfilter, int64_t tap_stride);
 };
 
-// For a filter of 3x3 or 5x5.
+// Both ways: blocks of 2 or 4 of a filter of 3 or 5. Along one axis: blocks of 2 or 4 of a filter of 3 or 7.
 template <class T>
-const WinogradKernels<T>& winograd_kernels(Isa isa, int64_t filter);
+const WinogradKernels<T>& winograd_kernels(Isa isa, int64_t block, int64_t filter, bool both_ways);
+// For a filter of 3x3 or 5x5, at 6 x 6 points.
 template <class T>
 const WinogradGradientKernels<T>& winograd_gradient_kernels(Isa isa, int64_t filter);
 

@@ -1,14 +1,41 @@
 // The bodies behind winograd_transform.h; included by foreach_isa.h once per flavour. Each two-dimensional transform is
 // the one-dimensional one down the columns, then along the rows; a vector holds neighbouring channels.
 
-inline constexpr T kA = T(kWinogradA), kA2 = kA * kA;
-inline constexpr T kB = T(kWinogradB), kB2 = kB * kB;
-// 1 / product of (p_i - p_j) for p_i = 0, +-a, +-b
-inline constexpr T kInverse0 = T(1 / (kWinogradA * kWinogradA * kWinogradB * kWinogradB));
-inline constexpr T kInverseA =
-    T(1 / (2 * kWinogradA * kWinogradA * (kWinogradA * kWinogradA - kWinogradB * kWinogradB)));
-inline constexpr T kInverseB =
-    T(1 / (2 * kWinogradB * kWinogradB * (kWinogradB * kWinogradB - kWinogradA * kWinogradA)));
+// Products of (x - point), as polynomials in x^2: those of a pair +-p make x^2 - p^2.
+template <int N>
+struct Points {
+  static constexpr int kPairs = N / 2 - 1;
+  T pair[kPairs];
+  T all[kPairs + 1];            // of all pairs; the highest coefficient is 1
+  T others[kPairs][kPairs];     // of all but one
+  T inverse0, inverse[kPairs];  // 1 / product of (point - another point)
+};
+template <int N>
+constexpr Points<N> make_points() {
+  constexpr int kPairs = Points<N>::kPairs;
+  constexpr const double(&pair)[kMaxWinogradPairs] = kWinogradPairs[kPairs - 1];
+  Points<N> points{};
+  for (int left_out = -1; left_out < kPairs; ++left_out) {
+    double product[kPairs + 1] = {1};
+    double at_point = left_out < 0 ? 1 : 2 * pair[left_out] * pair[left_out];
+    for (int j = 0; j < kPairs; ++j) {
+      if (j == left_out) continue;
+      for (int k = kPairs; k >= 0; --k) product[k] = (k > 0 ? product[k - 1] : 0) - pair[j] * pair[j] * product[k];
+      at_point *= (left_out < 0 ? 0 : pair[left_out] * pair[left_out]) - pair[j] * pair[j];
+    }
+    if (left_out < 0) {
+      for (int k = 0; k <= kPairs; ++k) points.all[k] = T(product[k]);
+      points.inverse0 = T(1 / at_point);
+    } else {
+      for (int k = 0; k < kPairs; ++k) points.others[left_out][k] = T(product[k]);
+      points.pair[left_out] = T(pair[left_out]);
+      points.inverse[left_out] = T(1 / at_point);
+    }
+  }
+  return points;
+}
+template <int N>
+inline constexpr Points<N> kPoints = make_points<N>();
 
 template <bool kTail>
 TARN_INLINE V load_lanes(const T* p, int64_t lanes) {
@@ -27,80 +54,306 @@ TARN_INLINE void store_lanes(T* p, V v, int64_t lanes) {
   }
 }
 
+// Makes the compiler forget what it knows of a stride: it would compute all of a tile's addresses ahead of the loop
+// over channels, of few turns, and keep them in memory.
+TARN_INLINE void forget(int64_t& stride) {
+  __asm__("" : "+r"(stride));
+}
+
 // Row i of B^T: the coefficients of the product over j != i of (x - p_j); the last one of the product over all points.
+template <int N>
 struct InputStep {
-  static constexpr int kIn = 6, kOut = 6;
-};
-TARN_INLINE void step(InputStep, const V (&d)[6], V (&out)[6]) {
-  const V sum = set1(kA2 + kB2), product = set1(kA2 * kB2);
-  out[0] = fma(product, d[0], d[4] - sum * d[2]);
-  const V even_a = fma(set1(-kB2), d[2], d[4]), odd_a = set1(kA) * fma(set1(-kB2), d[1], d[3]);
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  const V even_b = fma(set1(-kA2), d[2], d[4]), odd_b = set1(kB) * fma(set1(-kA2), d[1], d[3]);
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
-  out[5] = fma(product, d[1], d[5] - sum * d[3]);
-}
-
-// G: a polynomial of N coefficients at each point over that point's product; its last coefficient for infinity.
-template <int N>
-struct EvaluateStep {
-  static constexpr int kIn = N, kOut = 6;
+  static constexpr int kIn = N, kOut = N;
 };
 template <int N>
-TARN_INLINE V even_part(const V (&g)[N], V square) {
-  if constexpr (N > 4) return fma(square, fma(square, g[4], g[2]), g[0]);
-  if constexpr (N > 2) return fma(square, g[2], g[0]);
-  return g[0];
-}
-template <int N>
-TARN_INLINE V odd_part(const V (&g)[N], V square) {
-  if constexpr (N > 3) return fma(square, g[3], g[1]);
-  return g[1];
-}
-template <int N>
-TARN_INLINE void step(EvaluateStep<N>, const V (&g)[N], V (&out)[6]) {
-  out[0] = set1(kInverse0) * g[0];
-  const V even_a = set1(kInverseA) * even_part(g, set1(kA2)), odd_a = set1(kInverseA * kA) * odd_part(g, set1(kA2));
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  const V even_b = set1(kInverseB) * even_part(g, set1(kB2)), odd_b = set1(kInverseB * kB) * odd_part(g, set1(kB2));
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
-  out[5] = g[N - 1];
-}
-
-// A^T: row k of N holds the k-th powers of the points; infinity counts in the last row.
-template <int N>
-struct PowersStep {
-  static constexpr int kIn = 6, kOut = N;
-};
-template <int N>
-TARN_INLINE void step(PowersStep<N>, const V (&m)[6], V (&out)[N]) {
-  const V even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
-  out[0] = m[0] + (even_a + even_b);
-  T power_a = 1, power_b = 1;
+TARN_INLINE void step(InputStep<N>, const V* d, V* out) {
+  constexpr int kPairs = Points<N>::kPairs;
+  out[0] = d[N - 2];
+  out[N - 1] = d[N - 1];
   TARN_UNROLL
-  for (int k = 1; k < N; ++k) {
-    power_a *= kA;
-    power_b *= kB;
-    const V a = k % 2 == 0 ? even_a : odd_a, b = k % 2 == 0 ? even_b : odd_b;
-    out[k] = fma(set1(power_a), a, k == N - 1 ? fma(set1(power_b), b, m[5]) : set1(power_b) * b);
+  for (int k = kPairs - 1; k >= 0; --k) {
+    out[0] = fma(set1(kPoints<N>.all[k]), d[2 * k], out[0]);
+    out[N - 1] = fma(set1(kPoints<N>.all[k]), d[2 * k + 1], out[N - 1]);
+  }
+  TARN_UNROLL
+  for (int j = 0; j < kPairs; ++j) {
+    V even = d[N - 2], odd = d[N - 3];
+    TARN_UNROLL
+    for (int k = kPairs - 2; k >= 0; --k) {
+      even = fma(set1(kPoints<N>.others[j][k]), d[2 * k + 2], even);
+      odd = fma(set1(kPoints<N>.others[j][k]), d[2 * k + 1], odd);
+    }
+    odd = set1(kPoints<N>.pair[j]) * odd;
+    out[2 * j + 1] = even + odd;
+    out[2 * j + 2] = even - odd;
   }
 }
 
+// G: a polynomial of R coefficients at each point over that point's product; its last coefficient for infinity.
+template <int N, int R>
+struct EvaluateStep {
+  static constexpr int kIn = R, kOut = N;
+};
+template <int N, int R>
+TARN_INLINE void step(EvaluateStep<N, R>, const V* g, V* out) {
+  constexpr const Points<N>& points = kPoints<N>;
+  constexpr int kTopEven = (R - 1) / 2 * 2, kTopOdd = R / 2 * 2 - 1;
+  out[0] = set1(points.inverse0) * g[0];
+  TARN_UNROLL
+  for (int j = 0; j < Points<N>::kPairs; ++j) {
+    const V square = set1(points.pair[j] * points.pair[j]);
+    V even = g[kTopEven], odd = g[kTopOdd];
+    TARN_UNROLL
+    for (int k = kTopEven - 2; k >= 0; k -= 2) even = fma(square, even, g[k]);
+    TARN_UNROLL
+    for (int k = kTopOdd - 2; k >= 0; k -= 2) odd = fma(square, odd, g[k]);
+    even = set1(points.inverse[j]) * even;
+    odd = set1(points.inverse[j] * points.pair[j]) * odd;
+    out[2 * j + 1] = even + odd;
+    out[2 * j + 2] = even - odd;
+  }
+  out[N - 1] = g[R - 1];
+}
+
+// A^T: row k of M holds the k-th powers of the points; infinity counts in the last row.
+template <int N, int M>
+struct PowersStep {
+  static constexpr int kIn = N, kOut = M;
+};
+template <int N, int M>
+TARN_INLINE void step(PowersStep<N, M>, const V* m, V* out) {
+  constexpr int kPairs = Points<N>::kPairs;
+  V even[kPairs], odd[kPairs];
+  T power[kPairs];
+  TARN_UNROLL
+  for (int j = 0; j < kPairs; ++j) {
+    even[j] = m[2 * j + 1] + m[2 * j + 2];
+    odd[j] = m[2 * j + 1] - m[2 * j + 2];
+    power[j] = 1;
+  }
+  V sum = even[0];
+  TARN_UNROLL
+  for (int j = 1; j < kPairs; ++j) sum = sum + even[j];
+  out[0] = m[0] + sum;
+  TARN_UNROLL
+  for (int k = 1; k < M; ++k) {
+    TARN_UNROLL
+    for (int j = 0; j < kPairs; ++j) power[j] *= kPoints<N>.pair[j];
+    TARN_UNROLL
+    for (int j = kPairs - 1; j >= 0; --j) {
+      const V term = k % 2 == 0 ? even[j] : odd[j];
+      if (j < kPairs - 1) {
+        sum = fma(set1(power[j]), term, sum);
+      } else {
+        sum = k == M - 1 ? fma(set1(power[j]), term, m[N - 1]) : set1(power[j]) * term;
+      }
+    }
+    out[k] = sum;
+  }
+}
+
+// A step, taken along one axis or both. Compiled for speed the loops below know which; compiled for size they are told,
+// and there is one body of each for all: the same operations.
 #ifdef __OPTIMIZE_SIZE__
-#include "ops/kernels/winograd_small_inl.h"
+struct Way {
+  static constexpr int kMostIn = 10, kMostOut = 10;
+  int in, out;
+  bool both;
+  void (*run)(const V* from, V* to);
+};
+template <class Step>
+TARN_TARGET void run_step(const V* from, V* to) {
+  step(Step{}, from, to);
+}
+template <class Step, bool kBothWays>
+inline constexpr Way kWay = {Step::kIn, Step::kOut, kBothWays, run_step<Step>};
+#define TARN_WAY
+#define TARN_WAY_BODY static __attribute__((noinline)) TARN_TARGET
+#define TARN_WAY_PART TARN_WAY_BODY
 #else
-#include "ops/kernels/winograd_whole_inl.h"
+template <class Step, bool kBothWays>
+struct KnownWay {
+  static constexpr int kMostIn = Step::kIn, kMostOut = Step::kOut;
+  static constexpr int in = Step::kIn, out = Step::kOut;
+  static constexpr bool both = kBothWays;
+  __attribute__((always_inline)) TARN_TARGET void run(const V* from, V* to) const { step(Step{}, from, to); }
+};
+template <class Step, bool kBothWays>
+inline constexpr KnownWay<Step, kBothWays> kWay{};
+#define TARN_WAY template <class Way>
+#define TARN_WAY_BODY TARN_TARGET
+#define TARN_WAY_PART TARN_INLINE
 #endif
+
+// One vector of channels: cells, or rows and columns of them, to the points.
+TARN_WAY TARN_WAY_BODY void to_points(const Way& way, const T* in, int64_t row_stride, int64_t pixel_stride, T* out,
+                                      int64_t point_stride) {
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
+  if (!way.both) {
+    V cells[Way::kMostIn], points[Way::kMostOut];
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.in; ++i) {
+      cells[i] = load(in);
+      in += pixel_stride;
+    }
+    way.run(cells, points);
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.out; ++i) {
+      store(out, points[i]);
+      out += point_stride;
+    }
+    return;
+  }
+  V half[Way::kMostOut][Way::kMostIn];
+  TARN_UNROLL_FOR_SPEED
+  for (int j = 0; j < way.in; ++j) {
+    V cells[Way::kMostIn], column[Way::kMostOut];
+    const T* cell = in;
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.in; ++i) {
+      cells[i] = load(cell);
+      cell += row_stride;
+    }
+    in += pixel_stride;
+    way.run(cells, column);
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.out; ++i) half[i][j] = column[i];
+  }
+  TARN_UNROLL_FOR_SPEED
+  for (int i = 0; i < way.out; ++i) {
+    V row[Way::kMostOut];
+    way.run(half[i], row);
+    TARN_UNROLL_FOR_SPEED
+    for (int j = 0; j < way.out; ++j) {
+      store(out, row[j]);
+      out += point_stride;
+    }
+  }
+}
+
+TARN_WAY TARN_WAY_BODY void all_to_points(const Way& way, const T* in, int64_t row_stride, int64_t pixel_stride,
+                                          int64_t channels, T* out, int64_t point_stride) {
+  int64_t c = 0;
+  for (; c + kWidth <= channels; c += kWidth) {
+    to_points(way, in + c, row_stride, pixel_stride, out + c, point_stride);
+  }
+  if (c == channels) return;
+  // The last channels and zeros beside them.
+  T cells[Way::kMostIn * Way::kMostIn * kWidth];
+  T* cell = cells;
+  for (int i = 0; i < (way.both ? way.in : 1); ++i) {
+    for (int j = 0; j < way.in; ++j) {
+      store(cell, load_partial(in + c + i * row_stride + j * pixel_stride, channels - c));
+      cell += kWidth;
+    }
+  }
+  to_points(way, cells, way.in * kWidth, kWidth, out + c, point_stride);
+}
+
+template <class Step, bool kBothWays>
+TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* out,
+                           int64_t point_stride) {
+  all_to_points(kWay<Step, kBothWays>, in, row_stride, pixel_stride, channels, out, point_stride);
+}
+
+// A row of a block, with the epilogue; the columns that exist are stored.
+TARN_WAY TARN_WAY_PART void store_row(const Way& way, const V* row, T* pixel, int64_t pixel_stride, const T* bias,
+                                      const WinogradOutput<T>& to) {
+  const bool activates = to.epilogue.activation != Activation::kNone;
+  const V ceiling = set1(to.epilogue.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
+  const V added = bias != nullptr ? load(bias) : zero();
+  TARN_UNROLL_FOR_SPEED
+  for (int j = 0; j < way.out; ++j) {
+    V value = row[j];
+    if (bias != nullptr) value = value + added;
+    if (activates) value = min(ceiling, max(zero(), value));
+    if (j < to.columns) store(pixel, value);
+    pixel += pixel_stride;
+  }
+}
+
+// A vector of channels of the block; `bias` is null or that many values.
+TARN_WAY TARN_WAY_BODY void to_outputs(const Way& way, const T* points, int64_t point_stride, T* y, int64_t row_stride,
+                                       int64_t pixel_stride, const T* bias, const WinogradOutput<T>& to) {
+  int64_t column_stride = way.in * point_stride;
+  forget(row_stride);
+  forget(pixel_stride);
+  forget(point_stride);
+  forget(column_stride);
+  if (!way.both) {
+    V cells[Way::kMostIn], row[Way::kMostOut];
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.in; ++i) {
+      cells[i] = load(points);
+      points += point_stride;
+    }
+    way.run(cells, row);
+    store_row(way, row, y, pixel_stride, bias, to);
+    return;
+  }
+  V half[Way::kMostOut][Way::kMostIn];
+  TARN_UNROLL_FOR_SPEED
+  for (int j = 0; j < way.in; ++j) {
+    V cells[Way::kMostIn], column[Way::kMostOut];
+    const T* point = points;
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.in; ++i) {
+      cells[i] = load(point);
+      point += column_stride;
+    }
+    points += point_stride;
+    way.run(cells, column);
+    TARN_UNROLL_FOR_SPEED
+    for (int i = 0; i < way.out; ++i) half[i][j] = column[i];
+  }
+  TARN_UNROLL_FOR_SPEED
+  for (int i = 0; i < way.out; ++i) {
+    if (i == to.rows) break;
+    V row[Way::kMostOut];
+    way.run(half[i], row);
+    store_row(way, row, y, pixel_stride, bias, to);
+    y += row_stride;
+  }
+}
+
+TARN_WAY TARN_WAY_BODY void all_to_outputs(const Way& way, const T* points, int64_t point_stride,
+                                           const WinogradOutput<T>& to) {
+  const T* bias = to.epilogue.bias;
+  int64_t c = 0;
+  for (; c + kWidth <= to.channels; c += kWidth) {
+    to_outputs(way, points + c, point_stride, to.y + c, to.row_stride, to.pixel_stride,
+               bias != nullptr ? bias + c : nullptr, to);
+  }
+  if (c == to.channels) return;
+  // The last channels by way of whole vectors.
+  const int64_t lanes = to.channels - c;
+  T last_bias[kWidth], block[Way::kMostOut * Way::kMostOut * kWidth];
+  if (bias != nullptr) store(last_bias, load_partial(bias + c, lanes));
+  to_outputs(way, points + c, point_stride, block, way.out * kWidth, kWidth, bias != nullptr ? last_bias : nullptr, to);
+  for (int64_t i = 0; i < to.rows; ++i) {
+    for (int64_t j = 0; j < to.columns; ++j) {
+      store_partial(to.y + c + i * to.row_stride + j * to.pixel_stride, load(block + (i * way.out + j) * kWidth),
+                    lanes);
+    }
+  }
+}
+
+template <class Step, bool kBothWays>
+TARN_TARGET void output(const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
+  all_to_outputs(kWay<Step, kBothWays>, points, point_stride, to);
+}
+
+#undef TARN_WAY
+#undef TARN_WAY_BODY
+#undef TARN_WAY_PART
 
 template <int kTaps, bool kTail>
 TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride, int64_t groups, int64_t group_stride,
                                         T* dfilter, int64_t tap_stride, int64_t lanes) {
   V half[kTaps][6];
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int j = 0; j < 6; ++j) {
     V cells[6], column[kTaps];
     TARN_UNROLL
@@ -111,14 +364,14 @@ TARN_INLINE void filter_gradient_vector(const T* partials, int64_t point_stride,
         cells[i] = cells[i] + load_lanes<kTail>(partial + group * group_stride, lanes);
       }
     }
-    step(PowersStep<kTaps>{}, cells, column);
+    step(PowersStep<6, kTaps>{}, cells, column);
     TARN_UNROLL
     for (int i = 0; i < kTaps; ++i) half[i][j] = column[i];
   }
-  TARN_UNROLL
+  TARN_UNROLL_FOR_SPEED
   for (int i = 0; i < kTaps; ++i) {
     V row[kTaps];
-    step(PowersStep<kTaps>{}, half[i], row);
+    step(PowersStep<6, kTaps>{}, half[i], row);
     TARN_UNROLL
     for (int j = 0; j < kTaps; ++j) store_lanes<kTail>(dfilter + (i * kTaps + j) * tap_stride, row[j], lanes);
   }
@@ -138,15 +391,22 @@ TARN_TARGET void filter_gradient(const T* partials, int64_t point_stride, int64_
   }
 }
 
-template <int kTaps>
+template <int kBlock, int kTaps, bool kBothWays>
 inline constexpr WinogradKernels<T> kWinogradKernels = {
-    .input = transform<InputStep>, .filter = transform<EvaluateStep<kTaps>>, .output = output<7 - kTaps>};
-inline constexpr const WinogradKernels<T>& winograd_kernels_of(int64_t filter) {
-  return filter == 5 ? kWinogradKernels<5> : kWinogradKernels<3>;
+    .input = transform<InputStep<kBlock + kTaps - 1>, kBothWays>,
+    .filter = transform<EvaluateStep<kBlock + kTaps - 1, kTaps>, kBothWays>,
+    .output = output<PowersStep<kBlock + kTaps - 1, kBlock>, kBothWays>};
+inline const WinogradKernels<T>& winograd_kernels_of(int64_t block, int64_t filter, bool both_ways) {
+  if (both_ways) {
+    if (filter == 5) return block == 4 ? kWinogradKernels<4, 5, true> : kWinogradKernels<2, 5, true>;
+    return block == 4 ? kWinogradKernels<4, 3, true> : kWinogradKernels<2, 3, true>;
+  }
+  if (filter == 7) return block == 4 ? kWinogradKernels<4, 7, false> : kWinogradKernels<2, 7, false>;
+  return block == 4 ? kWinogradKernels<4, 3, false> : kWinogradKernels<2, 3, false>;
 }
 template <int kTaps>
-inline constexpr WinogradGradientKernels<T> kWinogradGradientKernels = {.gradient = transform<EvaluateStep<7 - kTaps>>,
-                                                                        .filter_gradient = filter_gradient<kTaps>};
+inline constexpr WinogradGradientKernels<T> kWinogradGradientKernels = {
+    .gradient = transform<EvaluateStep<6, 7 - kTaps>, true>, .filter_gradient = filter_gradient<kTaps>};
 inline constexpr const WinogradGradientKernels<T>& winograd_gradient_kernels_of(int64_t filter) {
   return filter == 5 ? kWinogradGradientKernels<5> : kWinogradGradientKernels<3>;
 }

@@ -8,6 +8,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,12 @@ def tarn(program, **flags):
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)}\nfailed with {done.returncode}:\n{done.stdout}")
     return done.stdout
+
+
+def labels_of(lines):
+    """What label_image printed: 'suit (835): 0.22' -> [(835, 0.22)]"""
+    found = [re.fullmatch(r".* \((\d+)\): (\S+)", line) for line in lines.splitlines()]
+    return [(int(match[1]), float(match[2])) for match in found if match]
 
 
 def file_name(tensor):

@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
-from _tarn import Report, tarn
+from _tarn import Report, labels_of, tarn
 import _tensorflow
 
 report = Report()
@@ -22,12 +22,6 @@ data = pathlib.Path(os.environ.get("TARN_DATA", "nowhere"))
 if not data.is_dir():
     print("skipped: TARN_DATA is not set, so there are no models and no pictures")
     raise SystemExit(77)
-
-
-def labels(lines):
-    """'suit (835): 0.22' -> [(835, 0.22)]"""
-    found = [re.fullmatch(r".* \((\d+)\): (\S+)", line) for line in lines.splitlines()]
-    return [(int(match[1]), float(match[2])) for match in found if match]
 
 
 def computed(tensor):
@@ -72,7 +66,7 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
                 scores = scores.ravel()
                 said = tarn("label_image", image=picture, graph=graph, input_mean=127.5, input_std=127.5, top_k=5,
                             input_layer="input", output_layer=output, input_width=side, input_height=side, crop=crop)
-                found = labels(said)
+                found = labels_of(said)
                 name = f"label_image {case} {picture.name} crop={crop}"
                 best = np.argsort(-scores, kind="stable")[:5]
                 report.check(f"{name}: TensorFlow's top 5",

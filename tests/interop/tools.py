@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import pathlib
-import re
 import struct
 import tempfile
 import zlib
@@ -13,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.tools import inspect_checkpoint
 
-from _tarn import MODELS, Report, tarn
+from _tarn import MODELS, Report, labels_of, tarn
 
 report = Report()
 data = os.environ.get("TARN_DATA")
@@ -70,12 +69,6 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder, tf.Graph().a
     compare_checkpoint(prefix)
 
 
-def labels(lines):
-    """'suit (835): 0.22' -> [(835, 0.22)]"""
-    found = [re.fullmatch(r".* \((\d+)\): (\S+)", line) for line in lines.splitlines()]
-    return [(int(match[1]), float(match[2])) for match in found if match]
-
-
 def with_gamma(png):
     """The same PNG with a gAMA chunk before its pixels."""
     kind_and_data = b"gAMA" + struct.pack(">I", 45455)
@@ -97,7 +90,7 @@ with tempfile.TemporaryDirectory(prefix="tarn_interop_") as folder:
         pathlib.Path(graph).write_text(
             f"x: f32[1,7,9,{wanted}] = Placeholder\nshape: i32[2] = {{1, {expected.size}}}\n"
             f"y: f32[1,{expected.size}] = Reshape(x, shape)\n")
-        found = labels(tarn("label_image", image=picture, graph=graph, input_std=1, top_k=expected.size))
+        found = labels_of(tarn("label_image", image=picture, graph=graph, input_std=1, top_k=expected.size))
         got = np.zeros(expected.size)
         for index, value in found:
             got[index] = value

@@ -57,6 +57,39 @@ TYPED_TEST(Elementwise, ActivationsClampAndPassNan) {
   }
 }
 
+TYPED_TEST(Elementwise, SumsAreActivated) {
+  using T = TypeParam;
+  for (Activation activation : {Activation::kNone, Activation::kRelu, Activation::kRelu6}) {
+    const auto values = [](int64_t n, int seed) {
+      std::vector<T> x = random_values<T>(n, seed);
+      for (T& value : x) value *= 5;
+      if (n > 2) x[1] = std::numeric_limits<T>::quiet_NaN();
+      return x;
+    };
+    check<T>(
+        [&](ThreadPool& pool, int64_t n, std::vector<T>& y, Isa isa) {
+          const std::vector<T> x = values(n, 1);
+          y = values(n, 2);
+          add_and_activate<T>(pool, activation, n, x.data(), y.data(), isa);
+          if (n <= 2) return;
+          EXPECT_TRUE(std::isnan(y[1])) << "NaN passes";
+          y[1] = 0;
+        },
+        [&](int64_t n) {
+          const std::vector<T> x = values(n, 1), y = values(n, 2);
+          std::vector<Expected> sums(static_cast<size_t>(n));
+          for (size_t i = 0; i < sums.size(); ++i) {
+            if (n > 2 && i == 1) continue;
+            sums[i].add(y[i]);
+            sums[i].add(x[i]);
+            if (activation != Activation::kNone) sums[i].value = std::max(0.0, sums[i].value);
+            if (activation == Activation::kRelu6) sums[i].value = std::min(6.0, sums[i].value);
+          }
+          return sums;
+        });
+  }
+}
+
 TYPED_TEST(Elementwise, ActivationGradientIsDyInsideTheOpenInterval) {
   using T = TypeParam;
   const T inf = std::numeric_limits<T>::infinity();

@@ -16,11 +16,13 @@ struct Case {
   bool accumulate = false, bias = false;
   Activation activation = Activation::kNone;
   int64_t extra_stride = 0;  // of A, B and C beyond the tight one
+  bool residual = false;
 
   std::string name() const {
     return "m=" + std::to_string(m) + " n=" + std::to_string(n) + " k=" + std::to_string(k) +
            (transpose_a ? " A^T" : "") + (transpose_b ? " B^T" : "") + (accumulate ? " accumulate" : "") +
-           (bias ? " bias" : "") + " activation=" + std::to_string(static_cast<int>(activation));
+           (bias ? " bias" : "") + " activation=" + std::to_string(static_cast<int>(activation)) +
+           (residual ? " residual" : "");
   }
 };
 
@@ -42,6 +44,10 @@ const std::vector<Case> kCases = {
     {1, 260, 1700, false, true},
     {7, 64, 0, false, false, true, true},
     {7, 64, 0},
+    {15, 33, 9, false, false, false, true, Activation::kRelu, 3, true},
+    {1, 70, 1700, false, true, false, false, Activation::kNone, 0, true},
+    {230, 41, 800, true, false, true, true, Activation::kRelu6, 2, true},
+    {7, 64, 0, false, false, false, true, Activation::kNone, 0, true},
     {0, 5, 3},
     {5, 0, 3},
 };
@@ -49,7 +55,7 @@ const std::vector<Case> kCases = {
 template <class T>
 struct Data {
   int64_t lda, ldb, ldc;
-  std::vector<T> a, b, c, bias;
+  std::vector<T> a, b, c, bias, residual;
 
   explicit Data(const Case& t)
       : lda((t.transpose_a ? t.m : t.k) + t.extra_stride),
@@ -58,9 +64,12 @@ struct Data {
         a(random_values<T>((t.transpose_a ? t.k : t.m) * lda, 1)),
         b(random_values<T>((t.transpose_b ? t.n : t.k) * ldb, 2)),
         c(random_values<T>(t.m * ldc, 3)),
-        bias(random_values<T>(t.n, 4)) {}
+        bias(random_values<T>(t.n, 4)),
+        residual(random_values<T>(t.m * ldc, 5)) {}
 
-  Epilogue<T> epilogue(const Case& t) const { return {t.bias ? bias.data() : nullptr, t.activation}; }
+  Epilogue<T> epilogue(const Case& t) const {
+    return {t.bias ? bias.data() : nullptr, t.activation, t.residual ? residual.data() : nullptr};
+  }
 
   std::vector<Expected> reference(const Case& t) const {
     std::vector<Expected> expected(c.size());
@@ -75,6 +84,7 @@ struct Data {
           sum.add(left * right);
         }
         if (t.bias) sum.add(bias[j]);
+        if (t.residual) sum.add(residual[i * ldc + j]);
         if (t.activation != Activation::kNone) sum.value = std::max(0.0, sum.value);
         if (t.activation == Activation::kRelu6) sum.value = std::min(6.0, sum.value);
         expected[i * ldc + j] = sum;
@@ -133,7 +143,8 @@ TYPED_TEST(Gemm, BitsDoNotDependOnThreads) {
   const Case many_rows{1500, 40, 70, false, true, true, true, Activation::kRelu};
   const Case many_columns{50, 700, 390, true, false, true};
   const Case square{190, 190, 190};
-  for (const Case& t : {many_rows, many_columns, square}) {
+  const Case with_residual{1500, 40, 900, false, false, false, true, Activation::kRelu, 0, true};
+  for (const Case& t : {many_rows, many_columns, square, with_residual}) {
     const Data<TypeParam> data(t);
     for (Isa isa : isas_of<TypeParam>()) {
       const std::vector<TypeParam> one = data.run(t, 1, isa);

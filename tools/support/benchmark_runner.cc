@@ -3,10 +3,10 @@
 #include <chrono>
 
 #include "core/file.h"
+#include "core/sample_tensor.h"
 #include "graph/file_kind.h"
 #include "graph/variable_values.h"
 #include "passes/support/sample_inputs.h"
-#include "core/sample_tensor.h"
 #include "tools/support/graph_ends.h"
 #include "tools/support/graph_file.h"
 
@@ -125,6 +125,7 @@ Status BenchmarkRunner::make_feed(const BenchmarkInput& input, DType dtype, cons
 Status BenchmarkRunner::load_engine(const std::string& path, const BenchmarkOptions& options) {
   EngineOptions engine_options;
   engine_options.threads = options.threads;
+  engine_options.quantize = options.quantize;
   engine_options.ops = &linked_ops();
   for (const BenchmarkInput& input : options.inputs) engine_options.inputs.push_back(input.name);
   engine_options.outputs = options.outputs;

@@ -7,8 +7,9 @@
 #include <thread>
 
 #include "core/file.h"
-#include "graph/cost.h"
 #include "core/json_text.h"
+#include "core/machine.h"
+#include "graph/cost.h"
 #include "tools/support/progress.h"
 
 namespace tarn {
@@ -81,6 +82,7 @@ Result<std::string> benchmark_json(BenchmarkRunner& runner, const BenchmarkLimit
   add("executor", json_text(labels.executor));
   add("batch", str_cat(runner.batch()));
   add("threads", str_cat(std::max(threads, 1)));
+  add("isa", json_text(widest_isa()));
   add("n", str_cat(times.size()));
   add_number("min_ms", times.front());
   add_number("median_ms", quantile(0.5));

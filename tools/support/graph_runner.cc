@@ -151,6 +151,15 @@ std::string_view executor_kind_name(ExecutorKind kind) {
   return kind == ExecutorKind::kSession ? "session" : "engine";
 }
 
+Result<Quantize> quantize_from_name(std::string_view name, ExecutorKind executor) {
+  if (name.empty()) return Quantize::kAsStored;
+  if (name != "none" && name != kDynamic8Name)
+    return invalid_argument("--quantize: there is no ", quoted(name), "; there are none and ", kDynamic8Name);
+  if (executor == ExecutorKind::kSession)
+    return invalid_argument("--quantize: a session computes in float; give --executor=engine too");
+  return name == "none" ? Quantize::kNone : Quantize::kDynamic8;
+}
+
 Result<GraphRunner> GraphRunner::load(const std::string& graph, const std::string& checkpoint,
                                       GraphRunnerOptions options) {
   GraphRunner runner;
@@ -318,6 +327,7 @@ Status GraphRunner::load_engine(const std::vector<NamedFeed>& given, const std::
   options.ops = &linked_ops();      // what an app has
   options.images = &image_codec();  // and may have
   options.regex = &regex_compiler();
+  options.quantize = options_.quantize;
   options.inputs = feeds;
   options.outputs = fetches;
   std::shared_ptr<const std::string> bytes = file_bytes_;

@@ -25,6 +25,8 @@ enum class ExecutorKind { kSession, kEngine };
 // "session" or "engine", from a flag --executor.
 Result<ExecutorKind> executor_kind_from_name(std::string_view name);
 std::string_view executor_kind_name(ExecutorKind kind);
+// "" (as the model's file asks), "none" or "dynamic8", from a flag --quantize. A session takes the first alone.
+Result<Quantize> quantize_from_name(std::string_view name, ExecutorKind executor);
 
 struct GraphRunnerOptions {
   ExecutorKind executor = ExecutorKind::kSession;
@@ -32,8 +34,9 @@ struct GraphRunnerOptions {
   std::vector<std::string> tags = {};  // of a SavedModel's graph, as in ReadOptions
   // Whose names for inputs and outputs run() takes besides the graph's; empty: serving_default, or the only one.
   std::string signature = {};
-  bool take_checkpoint_beside = false;  // of a graph that does not say which one is its own
-  FileAccess files = {};                // that the graph may read besides those in the assets/ of its SavedModel
+  bool take_checkpoint_beside = false;      // of a graph that does not say which one is its own
+  FileAccess files = {};                    // that the graph may read besides those in the assets/ of its SavedModel
+  Quantize quantize = Quantize::kAsStored;  // of the engine
 };
 
 // "x" -> a tensor; names as in the graph, "x" or "x:0", or of the signature.

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tools/support/html.h"
+#include "tools/support/report_style.h"
 
 namespace tarn {
 namespace {
@@ -160,6 +161,28 @@ std::string memory_svg(const Program& program) {
              "</text>\n</svg>\n");
   if (left_out > 0) str_append(svg, "<p class=\"note\">The ", left_out, " smallest buffers are not drawn.</p>\n");
   return svg;
+}
+
+std::string memory_svg_file(const Program& program) {
+  std::string svg = memory_svg(program);
+  size_t end = svg.rfind("</svg>\n");
+  if (end == std::string::npos) {
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 400 40\"><text x=\"10\" y=\"24\">No arena: nothing "
+           "is "
+           "computed between inputs and outputs.</text></svg>\n";
+  }
+  svg.resize(end);  // a note may follow, which is HTML
+  constexpr std::string_view kOpening = "<svg class=\"memory\"";
+  return str_cat(kOpening, " xmlns=\"http://www.w3.org/2000/svg\"",
+                 svg.substr(kOpening.size(), svg.find('\n') - kOpening.size()), "\n<style>", kReportColours,
+                 kMemoryStyle, "</style>", svg.substr(svg.find('\n')), "</svg>\n");
+}
+
+FullestStep fullest_step(const Program& program) {
+  if (program.stats.arena_bytes == 0) return {};
+  std::vector<size_t> in_use = bytes_in_use(memory_timeline(program), static_cast<int>(program.steps.size()));
+  auto most = std::max_element(in_use.begin(), in_use.end());
+  return {static_cast<int>(most - in_use.begin()), *most};
 }
 
 }  // namespace tarn

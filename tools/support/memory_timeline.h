@@ -26,5 +26,14 @@ std::vector<PlannedBuffer> memory_timeline(const Program& program);
 // The arena over the steps as an <svg> element: a box a buffer, the bytes in use, the arena's size and its lower bound.
 // Of very many buffers the largest are drawn.
 std::string memory_svg(const Program& program);
+// The same as a file of its own, in light or dark as whoever looks at it has it.
+std::string memory_svg_file(const Program& program);
+
+// The step with most bytes in use, and how many; -1 where there is no arena.
+struct FullestStep {
+  int step = -1;
+  size_t bytes = 0;
+};
+FullestStep fullest_step(const Program& program);
 
 }  // namespace tarn

@@ -6,11 +6,26 @@
 
 namespace tarn {
 
-constexpr std::string_view kReportStyle = R"css(
+constexpr std::string_view kReportColours = R"css(
 :root { color-scheme: light dark; --ground: #ffffff; --panel: #f6f7f9; --ink: #1c2330; --faint: #667085; --line: #d9dee6;
   --accent: #0b6e99; --good: #1a7f4b; --bad: #b3372c; --box-light: 78%; }
 @media (prefers-color-scheme: dark) { :root { --ground: #14181f; --panel: #1c222b; --ink: #e4e8ee; --faint: #98a2b3;
   --line: #333c49; --accent: #5bb8e0; --good: #5ec48d; --bad: #ef8a80; --box-light: 42%; } }
+)css";
+
+// Of memory_svg().
+constexpr std::string_view kMemoryStyle = R"css(
+svg.memory { width: 100%; height: auto; display: block; }
+svg.memory text { font-size: 11px; fill: var(--faint); }
+svg.memory .plot { fill: var(--ground); }
+svg.memory .buffer { fill: hsl(var(--hue) 48% var(--box-light)); stroke: var(--ground); stroke-width: 0.5; }
+svg.memory .scratch { fill-opacity: 0.45; }
+svg.memory .in-use { fill: none; stroke: var(--ink); stroke-width: 1.2; }
+svg.memory .arena { stroke: var(--faint); }
+svg.memory .bound { stroke: var(--bad); stroke-dasharray: 6 4; }
+)css";
+
+constexpr std::string_view kReportStyle = R"css(
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 24px; max-width: 1400px; background: var(--ground); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; }
@@ -62,14 +77,6 @@ svg.graph .changed path, svg.graph .changed polygon, svg.graph .changed rect { s
 svg.graph .found path, svg.graph .found polygon, svg.graph .found rect { stroke: #7a3cff; stroke-width: 5; }
 .key { display: inline-block; width: 12px; height: 12px; border-radius: 3px; border: 2.5px solid; margin: 0 5px 0 12px;
   vertical-align: -1px; }
-svg.memory { width: 100%; height: auto; display: block; }
-svg.memory text { font-size: 11px; fill: var(--faint); }
-svg.memory .plot { fill: var(--ground); }
-svg.memory .buffer { fill: hsl(var(--hue) 48% var(--box-light)); stroke: var(--ground); stroke-width: 0.5; }
-svg.memory .scratch { fill-opacity: 0.45; }
-svg.memory .in-use { fill: none; stroke: var(--ink); stroke-width: 1.2; }
-svg.memory .arena { stroke: var(--faint); }
-svg.memory .bound { stroke: var(--bad); stroke-dasharray: 6 4; }
 )css";
 
 // Each .view pans with the pointer and zooms with the wheel or the buttons, by changing its picture's viewBox; the
