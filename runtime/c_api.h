@@ -95,7 +95,7 @@ typedef enum tarn_quantize {
 /* Zero-initialise, then set struct_size and what you need. A limit of 0 is the default. */
 typedef struct tarn_options {
   size_t struct_size;       /* sizeof(tarn_options), so that the struct may grow */
-  int threads;              /* 0 or 1: the calling thread alone; -1: one per core */
+  int threads;              /* 0 or 1: the calling thread alone; -1: one per fast core */
   const char* input_names;  /* comma-separated; NULL: every Placeholder */
   const char* output_names; /* comma-separated; NULL: every node nobody uses */
   /* since version 2 */

@@ -245,7 +245,7 @@ CompileOptions Engine::compile_options() const {
   CompileOptions options;
   options.ops = options_.ops;
   options.backends = options_.backends;
-  options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(options_.threads);
   options.services = &offered_;
   options.limits = options_.limits;
   options.keep_fetches = true;
@@ -257,7 +257,7 @@ Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> in
                                                        const RunLimits& limits, const StopSignal* stop) const {
   constexpr size_t kMostPrograms = 16;
   CompileOptions options = compile_options();
-  options.threads = threads > 0 ? threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(threads);
   options.limits = limits;
   options.stop = stop;
   std::unique_lock lock(mutex_, std::try_to_lock);

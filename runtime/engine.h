@@ -27,7 +27,7 @@
 namespace tarn {
 
 struct EngineOptions {
-  int threads = 1;  // of each context's runs; 1 starts none, 0 is one per core
+  int threads = 1;  // of each context's runs; 1 starts none, 0 is one per fast core
   // Tensor names; empty: every Placeholder, and every node nobody uses.
   std::vector<std::string> inputs = {}, outputs = {};
   std::vector<Backend> backends = {Backend::kPortable};
