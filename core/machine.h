@@ -15,7 +15,7 @@ namespace tarn {
 std::vector<std::string> known_isas();
 // The widest that this machine has and the environment (TARN_ISA) allows.
 std::string widest_isa();
-// Kernels use nothing wider from now on; to be called before the first of them runs. Errors: InvalidArgument for a name
+// Programs that are made from now on use nothing wider. Errors: InvalidArgument for a name
 // that is none, or of what this machine has not.
 Status limit_isa(const std::string& name);
 

@@ -31,8 +31,8 @@ class Conv2DKernel : public Kernel {
     if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
     }
-    // max_layer_error of the run's options belongs here.
-    if (filter.has_value()) choice_.max_layer_error = kernels::kMaxLayerError;
+    const double most = c.settings().max_layer_error;
+    choice_.max_layer_error = filter.has_value() ? most : std::min(most, kernels::kMaxLayerErrorTrained);
     if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
       TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
@@ -78,23 +78,27 @@ class Conv2DKernel : public Kernel {
   Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
     const T* weights = filter.flat<T>().data();
     const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
-    const auto allocate = [&](size_t bytes) -> Status {
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
-      return {};
-    };
     const kernels::WinogradBlock block =
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
     if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
-      TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
-      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
+      TARN_ASSIGN_OR_RETURN(const void* made,
+                            c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
+                                      kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {
+                                        kernels::winograd_pack_filter<T>(*g, block, weights, to, kernels::best_isa(),
+                                                                         let_go);
+                                      }));
+      transformed_ = {static_cast<const T*>(made), block, kernels::best_isa()};
       return {};
     }
     if (g && transforms_in_run(*g)) return {};
-    TARN_RETURN_IF_ERROR(allocate(plain_bytes));
-    packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
+    TARN_ASSIGN_OR_RETURN(
+        const void* made,
+        c.lay_out(1, kernels::packed_matrix_layout<T>(false, depth, out_c), plain_bytes, memory_, [&](void* to) {
+          kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, to, kernels::best_isa(), let_go);
+        }));
+    packed_ = {static_cast<const T*>(made), depth, out_c, kernels::best_isa()};
     return {};
   }
 

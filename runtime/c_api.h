@@ -108,6 +108,9 @@ typedef struct tarn_options {
   int custom_op_count;
   /* since version 3 */
   int quantize; /* a tarn_quantize */
+  /* A convolution is computed by a transform (Winograd, Cook-Toom) where that is faster and moves no output by more
+   * than this part of the range of the layer's outputs; 0: the default, 1e-5; negative: by none. */
+  double max_layer_error;
 } tarn_options;
 
 /* "0.1.0" */

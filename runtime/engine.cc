@@ -250,6 +250,8 @@ CompileOptions Engine::compile_options() const {
   options.limits = options_.limits;
   options.keep_fetches = true;
   options.dynamic8 = dynamic8_;
+  options.max_layer_error = options_.max_layer_error;
+  options.laid_out = options_.laid_out;
   return options;
 }
 

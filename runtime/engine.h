@@ -42,6 +42,11 @@ struct EngineOptions {
   RegexCompiler* regex = nullptr;
   RunLimits limits = {};  // of every run
   Quantize quantize = Quantize::kAsStored;
+  // Convolutions are computed by a transform only if it moves no output by more than this part of the range of the
+  // layer's outputs; 0: by none.
+  double max_layer_error = kMaxLayerError;
+  // Null: what the file has (optimize_for_mobile --prepack). It must outlive the engine.
+  LaidOutConstants* laid_out = nullptr;
 };
 
 struct EngineTensorInfo {

@@ -75,7 +75,7 @@ Status limit_isa(const std::string& name) {
     if (name != kernels::isa_name(isa)) continue;
     if (!kernels::isa_available(isa))
       return invalid_argument("this machine has no ", name, "; its widest is ", widest_isa());
-    setenv("TARN_ISA", name.c_str(), 1);  // kernels ask for it when they first run
+    kernels::choose_isa(isa);
     return {};
   }
   return invalid_argument("there is no ", quoted(name), did_you_mean(name, known_isas()), "; there are ",

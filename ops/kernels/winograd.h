@@ -99,6 +99,10 @@ template <class T>
 WinogradFilter<T> winograd_pack_filter(const Conv2DGeometry& g, WinogradBlock block, const T* filter, void* memory,
                                        Isa isa = best_isa(), const HaveRead& have_read = nullptr);
 
+// What its bytes depend on beside the filter's elements: "F(4x4, 3x3) 64x64/32".
+template <class T>
+std::string winograd_filter_layout(const Conv2DGeometry& g, WinogradBlock block, Isa isa = best_isa());
+
 template <class T>
 size_t winograd_forward_packed_scratch_bytes(const Conv2DGeometry& g, WinogradBlock block, int threads);
 template <class T>
