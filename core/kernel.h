@@ -20,6 +20,7 @@
 #include "core/attr.h"
 #include "core/fact.h"
 #include "core/laid_out.h"
+#include "core/layer_ways.h"
 #include "core/linked_types.h"
 #include "core/resource.h"
 #include "core/services.h"
@@ -78,6 +79,7 @@ struct KernelSettings {
   const ConstantMemory* memory = nullptr;
   double max_layer_error = kMaxLayerError;
   LaidOutConstants* laid_out = nullptr;
+  const LayerWays* ways = nullptr;
 };
 
 class PrepareContext {

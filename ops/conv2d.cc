@@ -34,6 +34,7 @@ class Conv2DKernel : public Kernel {
     const double most = c.settings().max_layer_error;
     choice_.max_layer_error = filter.has_value() ? most : std::min(most, kernels::kMaxLayerErrorTrained);
     if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+      if (g && c.settings().ways != nullptr) choose_way(c, *g);
       TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
     if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
@@ -70,8 +71,34 @@ class Conv2DKernel : public Kernel {
 
  private:
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // larger than this they are made in the run, in scratch that all nodes share.
+  // larger than this they are made in the run, in scratch that all nodes share. A way called "kept" is that of one that
+  // is kept all the same.
   static constexpr double kMostGrowth = 1.5;
+
+  // Ways of which a measurement may choose.
+  void choose_way(const PrepareContext& c, const kernels::Conv2DGeometry& g) {
+    struct Way {
+      kernels::WinogradBlock block;
+      bool is_kept;
+    };
+    std::vector<std::string> names = {"direct"};
+    std::vector<Way> ways = {{{}, false}};
+    const double plain_bytes = double(kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c));
+    for (const kernels::WinogradBlock& block : kernels::winograd_blocks(g, choice_.max_layer_error)) {
+      names.push_back(kernels::winograd_block_name(g, block));
+      ways.push_back({block, false});
+      if (double(kernels::winograd_filter_bytes<T>(g, block)) <= plain_bytes * kMostGrowth) continue;
+      names.push_back(names.back() + ", kept");
+      ways.push_back({block, true});
+    }
+    const int chosen = c.settings().ways->choose(c.node_name(), names);
+    if (chosen < 0 || static_cast<size_t>(chosen) >= ways.size()) return;
+    const Way& way = ways[static_cast<size_t>(chosen)];
+    choice_.algorithm = way.block ? kernels::ConvAlgorithm::kWinograd : kernels::ConvAlgorithm::kDirect;
+    choice_.block_h = way.block.h;
+    choice_.block_w = way.block.w;
+    is_kept_ = way.is_kept;
+  }
 
   // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster. So a frozen
   // graph has other last bits than the one with variables where that takes another form, or none.
@@ -82,7 +109,8 @@ class Conv2DKernel : public Kernel {
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
+    const bool is_small = g && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth;
+    if (block && (is_small || is_kept_)) {
       TARN_ASSIGN_OR_RETURN(const void* made,
                             c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
                                       kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {
@@ -133,6 +161,7 @@ class Conv2DKernel : public Kernel {
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   kernels::ConvChoice choice_;
+  bool is_kept_ = false;            // transformed, however large
   std::shared_ptr<Buffer> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;

@@ -37,7 +37,8 @@ class Lowering {
         settings_{.threads = state.options.threads,
                   .memory = &state.source,
                   .max_layer_error = state.options.max_layer_error,
-                  .laid_out = state.options.laid_out != nullptr ? state.options.laid_out : state.source.laid_out()},
+                  .laid_out = state.options.laid_out != nullptr ? state.options.laid_out : state.source.laid_out(),
+                  .ways = state.options.ways},
         order_(std::move(order)),
         program_(new Program),
         value_of_feed_(state.feed_facts.size(), -1),
@@ -137,6 +138,7 @@ class Lowering {
     const WorkNode& tail = node.tail >= 0 ? state_.nodes[static_cast<size_t>(node.tail)] : node;
     int tail_index = node.tail >= 0 ? node.tail : unit;
     step.node = tail.name;
+    if (node.tail >= 0) step.head = node.name;
     step.op = node.op_name;
     step.may_be_dead = node.may_be_dead();
     step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;

@@ -12,6 +12,7 @@
 #include "runtime/compile.h"
 #include "runtime/engine_ends.h"
 #include "runtime/table_initializers.h"
+#include "runtime/tuning.h"
 #include "runtime/wire.h"
 
 namespace tarn {
@@ -252,6 +253,7 @@ CompileOptions Engine::compile_options() const {
   options.dynamic8 = dynamic8_;
   options.max_layer_error = options_.max_layer_error;
   options.laid_out = options_.laid_out;
+  options.ways = options_.ways;
   return options;
 }
 
@@ -260,6 +262,11 @@ Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> in
   constexpr size_t kMostPrograms = 16;
   CompileOptions options = compile_options();
   options.threads = ThreadPool::resolve(threads);
+  std::unique_ptr<LayerWays> tuned;
+  if (options.ways == nullptr) {
+    tuned = tuned_ways(model_info(), options.threads);
+    options.ways = tuned.get();
+  }
   options.limits = limits;
   options.stop = stop;
   std::unique_lock lock(mutex_, std::try_to_lock);

@@ -47,6 +47,7 @@ struct EngineOptions {
   double max_layer_error = kMaxLayerError;
   // Null: what the file has (optimize_for_mobile --prepack). It must outlive the engine.
   LaidOutConstants* laid_out = nullptr;
+  const LayerWays* ways = nullptr;  // null: what the file has for this processor (the tool tune); likewise
 };
 
 struct EngineTensorInfo {

@@ -54,6 +54,7 @@ struct Step {
   int fetch = -1;
   int loop = -1;         // of kLoopBegin and kLoopEnd
   std::string node, op;  // for messages and profiles; a fused step carries the last node's name
+  std::string head;      // of a fused step: the node whose kernel it is
 };
 
 // A while loop: steps begin + 1 … end - 1 run once an iteration. A value that goes on to the next one is copied at the

@@ -320,8 +320,7 @@ WinogradFilter<T> winograd_pack_filter(const Conv2DGeometry& g, WinogradBlock bl
 
 template <class T>
 std::string winograd_filter_layout(const Conv2DGeometry& g, WinogradBlock block, Isa isa) {
-  return str_cat("F(", block.h, "x", block.w, ", ", g.filter_h, "x", g.filter_w, ") ",
-                 packed_matrix_layout<T>(false, g.in_c, g.out_c, isa));
+  return str_cat(winograd_block_name(g, block), " ", packed_matrix_layout<T>(false, g.in_c, g.out_c, isa));
 }
 
 template <class T>
