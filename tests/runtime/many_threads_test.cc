@@ -22,8 +22,8 @@ constexpr int kRunsOfAnEngine = 50;  // then it is let go, and loaded again
 
 struct Model {
   std::string path;
-  Tensor x;
-  std::vector<float> y;
+  Tensor x = {};
+  std::vector<float> y = {};
 
   Result<std::vector<float>> run(EngineContext& context) const {
     TARN_RETURN_IF_ERROR(context.set_input(0, x));
