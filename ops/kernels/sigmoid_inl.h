@@ -15,17 +15,16 @@ TARN_TARGET void tanh_range(const T* x, T* y, int64_t n) {
 #else
 // Near 0 an odd polynomial (Cephes' tanhf), elsewhere 1 - 2 / (e^2|x| + 1).
 TARN_INLINE V tanh_of(V x) {
-  const V square = x * x;
+  constexpr I kSign = INT32_MIN;
+  const VI sign = (VI)x & kSign;
+  const V magnitude = (V)((VI)x & ~kSign), square = x * x;
   V odd = fma(square, set1(-5.70498872745e-3f), set1(2.06390887954e-2f));
   odd = fma(square, odd, set1(-5.37397155531e-2f));
   odd = fma(square, odd, set1(1.33314422036e-1f));
   odd = fma(square, odd, set1(-3.33332819422e-1f));
-  const V near = fma(x * square, odd, x);
-  const V magnitude = max(x, -x);
+  const V near = fma(magnitude * square, odd, magnitude);
   const V far = set1(1) - set1(2) / (exp(magnitude + magnitude) + set1(1));
-  const V with_sign = x < zero() ? -far : far;
-  const V result = magnitude < set1(0.625f) ? near : with_sign;
-  return x == x ? result : x;
+  return (V)((VI)(magnitude < set1(0.625f) ? near : far) | sign);
 }
 
 TARN_TARGET void tanh_range(const T* x, T* y, int64_t n) {
