@@ -17,7 +17,7 @@ namespace tarn::kernels {
 template <class T>
 void sigmoid(ThreadPool& pool, int64_t n, const T* x, T* y, Isa isa = best_isa());
 
-// float: within 2 ulp.
+// float: within 1.5 ulp.
 template <class T>
 void tanh(ThreadPool& pool, int64_t n, const T* x, T* y, Isa isa = best_isa());
 

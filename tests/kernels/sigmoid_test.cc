@@ -51,7 +51,7 @@ TEST(Sigmoid, IsWithinTheStatedUlpsOfTheTrueValue) {
   for (Isa isa : available_isas()) {
     sigmoid<float>(pool, int64_t(x.size()), x.data(), y.data(), isa);
     const double worst = worst_ulp(x, y, true_sigmoid, -87);
-    EXPECT_LE(worst, isa == Isa::kPortable ? 3.5 : 2.5) << isa_name(isa);
+    EXPECT_LE(worst, 2.5) << isa_name(isa);
     RecordProperty(std::string("ulp_") + isa_name(isa), std::to_string(worst));
     for (size_t i = 0; i < x.size(); ++i) {
       if (x[i] >= -87) continue;
@@ -67,7 +67,7 @@ TEST(Tanh, IsWithinTheStatedUlpsOfTheTrueValue) {
   for (Isa isa : available_isas()) {
     tarn::kernels::tanh<float>(pool, int64_t(x.size()), x.data(), y.data(), isa);
     const double worst = worst_ulp(x, y, true_tanh, -std::numeric_limits<double>::infinity());
-    EXPECT_LE(worst, 2.0) << isa_name(isa);
+    EXPECT_LE(worst, 1.5) << isa_name(isa);
     RecordProperty(std::string("ulp_") + isa_name(isa), std::to_string(worst));
   }
 }
