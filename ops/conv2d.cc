@@ -91,6 +91,7 @@ class Conv2DKernel : public Kernel {
       names.push_back(names.back() + ", kept");
       ways.push_back({block, true});
     }
+    if (names.size() == 1) return;
     const int chosen = c.settings().ways->choose(c.node_name(), names);
     if (chosen < 0 || static_cast<size_t>(chosen) >= ways.size()) return;
     const Way& way = ways[static_cast<size_t>(chosen)];
