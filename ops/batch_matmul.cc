@@ -4,6 +4,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/gemm.h"
+#include "ops/kernels/packed_memory.h"
 #include "ops/support/array.h"
 #include "ops/support/integer_product.h"
 
@@ -110,10 +111,10 @@ class BatchMatMulKernel : public Kernel {
     if (std::is_same_v<T, float> && y.has_value() && y.value.element_count() > 0 && !adj_.x) {
       int64_t k = y.shape.dim(adj_.y ? -1 : -2), n = y.shape.dim(adj_.y ? -2 : -1), count = batch_count(y.shape);
       size_t bytes = aligned(kernels::packed_matrix_bytes<T>(k, n));
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes) * count));
+      TARN_ASSIGN_OR_RETURN(memory_, kernels::packed_memory(bytes * static_cast<size_t>(count)));
       for (int64_t i = 0; i < count; ++i) {
         packed_.push_back(kernels::pack_matrix<T>(adj_.y, k, n, y.value.flat<T>().data() + i * k * n, y.shape.dim(-1),
-                                                  static_cast<char*>(memory_->data()) + static_cast<size_t>(i) * bytes,
+                                                  static_cast<char*>(memory_.get()) + static_cast<size_t>(i) * bytes,
                                                   kernels::best_isa(),
                                                   [&](const void* data, size_t size) { c.let_go(data, size); }));
       }
@@ -188,7 +189,7 @@ class BatchMatMulKernel : public Kernel {
   };
 
   Transposes adj_;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   std::vector<kernels::PackedMatrix<T>> packed_;
 };
 

@@ -6,6 +6,7 @@
 #include "ops/elementwise.h"
 #include "ops/gradients.h"
 #include "ops/kernels/elementwise.h"
+#include "ops/kernels/packed_memory.h"
 #include "ops/kernels/winograd.h"
 #include "ops/window.h"
 
@@ -79,7 +80,7 @@ class Conv2DKernel : public Kernel {
     const T* weights = filter.flat<T>().data();
     const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
     const auto allocate = [&](size_t bytes) -> Status {
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+      TARN_ASSIGN_OR_RETURN(memory_, kernels::packed_memory(bytes));
       return {};
     };
     const kernels::WinogradBlock block =
@@ -88,13 +89,13 @@ class Conv2DKernel : public Kernel {
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
     if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
       TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
-      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
+      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_.get(), kernels::best_isa(), let_go);
       return {};
     }
     if (g && transforms_in_run(*g)) return {};
     TARN_RETURN_IF_ERROR(allocate(plain_bytes));
     packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
+        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_.get(), kernels::best_isa(), let_go);
     return {};
   }
 
@@ -129,7 +130,7 @@ class Conv2DKernel : public Kernel {
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   kernels::ConvChoice choice_;
-  std::shared_ptr<Buffer> memory_;  // of the one that is used
+  std::shared_ptr<void> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;
 };

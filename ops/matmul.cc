@@ -2,6 +2,7 @@
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
 #include "ops/elementwise.h"
+#include "ops/kernels/packed_memory.h"
 #include "ops/support/integer_product.h"
 #include "ops/window.h"
 
@@ -53,9 +54,9 @@ class MatMulKernel : public Kernel {
     if (std::is_same_v<T, float> && b.has_value() && b.value.element_count() > 0 && !transpose_a_) {
       int64_t k = b.shape.dim(transpose_b_ ? 1 : 0), n = b.shape.dim(transpose_b_ ? 0 : 1);
       size_t bytes = kernels::packed_matrix_bytes<T>(k, n);
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+      TARN_ASSIGN_OR_RETURN(memory_, kernels::packed_memory(bytes));
       packed_ =
-          kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), memory_->data(),
+          kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), memory_.get(),
                                   kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
     }
     if (a.shape.is_fully_known() && b.shape.is_fully_known()) {
@@ -92,7 +93,7 @@ class MatMulKernel : public Kernel {
 
   bool transpose_a_ = false, transpose_b_ = false, has_bias_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   kernels::PackedMatrix<T> packed_;
 };
 

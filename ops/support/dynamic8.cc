@@ -1,6 +1,7 @@
 #include "core/dynamic8_kernels.h"
 
 #include "ops/kernels/dynamic8.h"
+#include "ops/kernels/packed_memory.h"
 #include "ops/window.h"
 
 namespace tarn {
@@ -27,10 +28,10 @@ class Dynamic8Kernel : public Kernel {
     has_residual_ = c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     output_ = c.output(0).shape;
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    TARN_ASSIGN_OR_RETURN(memory_, kernels::packed_memory(bytes));
     return {};
   }
-  void* memory() const { return memory_->data(); }
+  void* memory() const { return memory_.get(); }
 
   kernels::Epilogue<float> epilogue(RunContext& c) const {
     return {.bias = has_bias_ ? c.input(2).as<float>() : nullptr,
@@ -43,7 +44,7 @@ class Dynamic8Kernel : public Kernel {
   size_t scratch_bytes_ = 0;
 
  private:
-  std::shared_ptr<Buffer> memory_;
+  std::shared_ptr<void> memory_;
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
 };
