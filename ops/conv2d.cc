@@ -71,8 +71,9 @@ class Conv2DKernel : public Kernel {
 
  private:
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // larger than this they are made in the run, in scratch that all nodes share.
+  // beyond both of these they are made in the run, in scratch that all nodes share.
   static constexpr double kMostGrowth = 1.5;
+  static constexpr size_t kMostMoreBytes = size_t{2} << 20;
 
   // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster. So a frozen
   // graph has other last bits than the one with variables where that takes another form, or none.
@@ -87,15 +88,16 @@ class Conv2DKernel : public Kernel {
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
-      TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
+    const size_t transformed_bytes = block ? kernels::winograd_filter_bytes<T>(*g, block) : 0;
+    if (block &&
+        (transformed_bytes <= plain_bytes * kMostGrowth || transformed_bytes <= plain_bytes + kMostMoreBytes)) {
+      TARN_RETURN_IF_ERROR(allocate(transformed_bytes));
       transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_.get(), kernels::best_isa(), let_go);
       return {};
     }
     if (g && transforms_in_run(*g)) return {};
     TARN_RETURN_IF_ERROR(allocate(plain_bytes));
-    packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_.get(), kernels::best_isa(), let_go);
+    packed_ = kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_.get(), kernels::best_isa(), let_go);
     return {};
   }
 

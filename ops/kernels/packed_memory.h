@@ -1,5 +1,6 @@
 // Memory for constant weights that a kernel lays out anew: pieces lie side by side in chunks of huge pages (where the
-// system has them), since all of a network's weights are read in every run, and finding small pages takes a tenth of it.
+// system has them), since all of a network's weights are read in every run, and finding small pages takes a tenth of
+// it.
 //
 //   TARN_ASSIGN_OR_RETURN(std::shared_ptr<void> memory, packed_memory(bytes));  // 64-byte aligned, not initialised
 //
