@@ -4,7 +4,13 @@
 #include <cstring>
 #include <new>
 
+#include "core/resident.h"
+
 namespace tarn {
+
+static size_t round_up(size_t bytes, size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
 Result<std::shared_ptr<Buffer>> Buffer::allocate(DType dtype, int64_t count) {
   size_t element = dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype);
@@ -15,10 +21,13 @@ Result<std::shared_ptr<Buffer>> Buffer::allocate(DType dtype, int64_t count) {
   }
   // A whole number of vectors, and never 0: kernels may load a full vector at the end.
   size_t bytes = static_cast<size_t>(count) * element;
-  size_t rounded = (bytes + 2 * kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-  void* data = std::aligned_alloc(kTensorAlignment, rounded);
+  size_t rounded = round_up(bytes + kTensorAlignment, kTensorAlignment);
+  const bool is_huge = kHasHugePages && bytes >= kHugePageBytes;
+  void* data = is_huge ? std::aligned_alloc(kHugePageBytes, round_up(rounded, kHugePageBytes))
+                       : std::aligned_alloc(kTensorAlignment, rounded);
   if (data == nullptr)
     return resource_exhausted("out of memory: ", bytes, " bytes for ", count, " ", dtype_name(dtype));
+  if (is_huge) prefer_huge_pages(data, bytes);
   std::shared_ptr<Buffer> buffer(new Buffer);
   buffer->data_ = data;
   buffer->bytes_ = bytes;

@@ -71,9 +71,15 @@ class Conv2DKernel : public Kernel {
 
  private:
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // larger than this they are made in the run, in scratch that all nodes share. A way called "kept" is that of one that
-  // is kept all the same.
+  // beyond both of these they are made in the run, in scratch that all nodes share. A way called "kept" is that of one
+  // that is kept all the same.
   static constexpr double kMostGrowth = 1.5;
+  static constexpr size_t kMostMoreBytes = size_t{2} << 20;
+
+  static bool is_small_enough(size_t transformed_bytes, size_t plain_bytes) {
+    return double(transformed_bytes) <= double(plain_bytes) * kMostGrowth ||
+           transformed_bytes <= plain_bytes + kMostMoreBytes;
+  }
 
   // Ways of which a measurement may choose.
   void choose_way(const PrepareContext& c, const kernels::Conv2DGeometry& g) {
@@ -83,11 +89,11 @@ class Conv2DKernel : public Kernel {
     };
     std::vector<std::string> names = {"direct"};
     std::vector<Way> ways = {{{}, false}};
-    const double plain_bytes = double(kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c));
+    const size_t plain_bytes = kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c);
     for (const kernels::WinogradBlock& block : kernels::winograd_blocks(g, choice_.max_layer_error)) {
       names.push_back(kernels::winograd_block_name(g, block));
       ways.push_back({block, false});
-      if (double(kernels::winograd_filter_bytes<T>(g, block)) <= plain_bytes * kMostGrowth) continue;
+      if (is_small_enough(kernels::winograd_filter_bytes<T>(g, block), plain_bytes)) continue;
       names.push_back(names.back() + ", kept");
       ways.push_back({block, true});
     }
@@ -110,8 +116,7 @@ class Conv2DKernel : public Kernel {
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    const bool is_small = g && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth;
-    if (block && (is_small || is_kept_)) {
+    if (block && (is_kept_ || is_small_enough(kernels::winograd_filter_bytes<T>(*g, block), plain_bytes))) {
       TARN_ASSIGN_OR_RETURN(const void* made,
                             c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
                                       kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {
@@ -162,8 +167,8 @@ class Conv2DKernel : public Kernel {
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   kernels::ConvChoice choice_;
-  bool is_kept_ = false;            // transformed, however large
-  std::shared_ptr<Buffer> memory_;  // of the one that is used
+  bool is_kept_ = false;          // transformed, however large
+  std::shared_ptr<void> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;
 };

@@ -95,7 +95,7 @@ class MatMulKernel : public Kernel {
 
   bool transpose_a_ = false, transpose_b_ = false, has_bias_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   kernels::PackedMatrix<T> packed_;
 };
 
