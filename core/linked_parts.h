@@ -10,6 +10,13 @@
 #ifndef TARN_HAS_VARIABLES
 #define TARN_HAS_VARIABLES 1
 #endif
+#ifndef TARN_HAS_THREADS
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+#define TARN_HAS_THREADS 0
+#else
+#define TARN_HAS_THREADS 1
+#endif
+#endif
 
 namespace tarn {
 
@@ -17,5 +24,7 @@ namespace tarn {
 constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
 // References, and handles on variables, tables and what lives as long as a run.
 constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
+// More threads than the caller's, which a WebAssembly module has not.
+constexpr bool kHasThreads = TARN_HAS_THREADS != 0;
 
 }  // namespace tarn

@@ -20,7 +20,7 @@ struct Chunks {
 };
 
 Chunks& chunks() {
-  static Chunks all;
+  static Chunks& all = *new Chunks;  // for as long as anybody may give memory back
   return all;
 }
 
