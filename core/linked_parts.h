@@ -10,6 +10,9 @@
 #ifndef TARN_HAS_VARIABLES
 #define TARN_HAS_VARIABLES 1
 #endif
+#ifndef TARN_HAS_STREAMING
+#define TARN_HAS_STREAMING 1
+#endif
 
 namespace tarn {
 
@@ -17,5 +20,7 @@ namespace tarn {
 constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
 // References, and handles on variables, tables and what lives as long as a run.
 constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
+// Steps that run together by rows (core/row_kernel.h).
+constexpr bool kHasStreaming = TARN_HAS_STREAMING != 0;
 
 }  // namespace tarn

@@ -39,6 +39,7 @@ struct CompileOptions {
   bool few_runs = false;
   bool fold = true;
   bool fuse = true;
+  bool stream = true;         // steps that follow each other run together, by rows, where that saves memory
   bool dynamic8 = false;      // MatMul and Conv2D with constant weights in 8 bits (runtime/quantize.h)
   bool keep_fetches = false;  // fetched values stay in the arena until the next run, to be looked at in place
   // A value is folded if it has at most this many bytes, or at most so many times the bytes of the constants it comes

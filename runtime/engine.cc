@@ -250,6 +250,7 @@ CompileOptions Engine::compile_options() const {
   options.limits = options_.limits;
   options.keep_fetches = true;
   options.dynamic8 = dynamic8_;
+  options.stream = options_.streaming;
   return options;
 }
 

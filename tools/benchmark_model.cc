@@ -38,6 +38,7 @@ DEFINE_double(run_delay, -1, "Another name of --inference_delay");
 DEFINE_double(inter_benchmark_delay, -1, "Seconds to wait between runs without and with a profile");
 DEFINE_string(quantize, "",
               "none, or dynamic8: products with constant weights in 8 bits; by default as the model's metadata asks");
+DEFINE_bool(streaming, true, "Steps that follow each other run together, by rows, where that saves memory");
 DEFINE_int32(num_threads, -1, "Threads; -1 or 0: one per core");
 DEFINE_string(benchmark_name, "", "Name of the model in --json; by default the file's");
 DEFINE_string(variant, "fp32", "What --json says of how the model computes: fp32, weights8, int8, …");
@@ -94,6 +95,7 @@ tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   tarn::BenchmarkOptions options;
   TARN_ASSIGN_OR_RETURN(options.executor, tarn::executor_kind_from_name(FLAGS_executor));
   options.threads = std::max(FLAGS_num_threads, 0);
+  options.streaming = FLAGS_streaming;
   TARN_ASSIGN_OR_RETURN(options.quantize, tarn::quantize_from_name(FLAGS_quantize, options.executor));
   TARN_ASSIGN_OR_RETURN(options.inputs, inputs_of_flags());
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("output_layer", FLAGS_output_layer));

@@ -166,6 +166,11 @@ void backward_input_block(const ThreadPool& pool, const Conv2DGeometry& g, const
 
 }  // namespace
 
+bool conv2d_is_one_pass(const Conv2DGeometry& g) {
+  const MatrixForm matrix{g};
+  return !matrix || gemm_is_one_pass(matrix.depth);
+}
+
 template <class T>
 size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads) {
   if (const MatrixForm matrix{g}) return gemm_packed_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);
