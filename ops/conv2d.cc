@@ -31,9 +31,10 @@ class Conv2DKernel : public Kernel, public RowKernel {
     if (input.shape.is_fully_known() && filter.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(g, conv_geometry(window_, input.shape, filter.shape));
     }
-    // max_layer_error of the run's options belongs here.
-    if (filter.has_value()) choice_.max_layer_error = kernels::kMaxLayerError;
+    const double most = c.settings().max_layer_error;
+    choice_.max_layer_error = filter.has_value() ? most : std::min(most, kernels::kMaxLayerErrorTrained);
     if (std::is_same_v<T, float> && filter.has_value() && filter.value.element_count() > 0) {
+      if (g && c.settings().ways != nullptr) choose_way(c, *g);
       TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
     if (!g) return {};
@@ -139,31 +140,62 @@ class Conv2DKernel : public Kernel, public RowKernel {
   }
 
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // larger than this they are made in the run, in scratch that all nodes share.
+  // larger than this they are made in the run, in scratch that all nodes share. A way called "kept" is that of one that
+  // is kept all the same.
   static constexpr double kMostGrowth = 1.5;
+
+  // Ways of which a measurement may choose.
+  void choose_way(const PrepareContext& c, const kernels::Conv2DGeometry& g) {
+    struct Way {
+      kernels::WinogradBlock block;
+      bool is_kept;
+    };
+    std::vector<std::string> names = {"direct"};
+    std::vector<Way> ways = {{{}, false}};
+    const double plain_bytes = double(kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c));
+    for (const kernels::WinogradBlock& block : kernels::winograd_blocks(g, choice_.max_layer_error)) {
+      names.push_back(kernels::winograd_block_name(g, block));
+      ways.push_back({block, false});
+      if (double(kernels::winograd_filter_bytes<T>(g, block)) <= plain_bytes * kMostGrowth) continue;
+      names.push_back(names.back() + ", kept");
+      ways.push_back({block, true});
+    }
+    const int chosen = c.settings().ways->choose(c.node_name(), names);
+    if (chosen < 0 || static_cast<size_t>(chosen) >= ways.size()) return;
+    const Way& way = ways[static_cast<size_t>(chosen)];
+    choice_.algorithm = way.block ? kernels::ConvAlgorithm::kWinograd : kernels::ConvAlgorithm::kDirect;
+    choice_.block_h = way.block.h;
+    choice_.block_w = way.block.w;
+    is_kept_ = way.is_kept;
+  }
 
   // Constant weights are laid out for the tile kernel once, transformed where that makes the layer faster. So a frozen
   // graph has other last bits than the one with variables where that takes another form, or none.
   Status pack(const PrepareContext& c, const Tensor& filter, const std::optional<kernels::Conv2DGeometry>& g) {
     const T* weights = filter.flat<T>().data();
     const auto let_go = [&](const void* data, size_t bytes) { c.let_go(data, bytes); };
-    const auto allocate = [&](size_t bytes) -> Status {
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
-      return {};
-    };
     const kernels::WinogradBlock block =
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    if (block && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth) {
-      TARN_RETURN_IF_ERROR(allocate(kernels::winograd_filter_bytes<T>(*g, block)));
-      transformed_ = kernels::winograd_pack_filter<T>(*g, block, weights, memory_->data(), kernels::best_isa(), let_go);
+    const bool is_small = g && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth;
+    if (block && (is_small || is_kept_)) {
+      TARN_ASSIGN_OR_RETURN(const void* made,
+                            c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
+                                      kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {
+                                        kernels::winograd_pack_filter<T>(*g, block, weights, to, kernels::best_isa(),
+                                                                         let_go);
+                                      }));
+      transformed_ = {static_cast<const T*>(made), block, kernels::best_isa()};
       return {};
     }
     if (g && transforms_in_run(*g)) return {};
-    TARN_RETURN_IF_ERROR(allocate(plain_bytes));
-    packed_ =
-        kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, memory_->data(), kernels::best_isa(), let_go);
+    TARN_ASSIGN_OR_RETURN(
+        const void* made,
+        c.lay_out(1, kernels::packed_matrix_layout<T>(false, depth, out_c), plain_bytes, memory_, [&](void* to) {
+          kernels::pack_matrix<T>(false, depth, out_c, weights, out_c, to, kernels::best_isa(), let_go);
+        }));
+    packed_ = {static_cast<const T*>(made), depth, out_c, kernels::best_isa()};
     return {};
   }
 
@@ -198,6 +230,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   kernels::ConvChoice choice_;
+  bool is_kept_ = false;            // transformed, however large
   std::shared_ptr<Buffer> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;

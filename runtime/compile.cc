@@ -34,6 +34,11 @@ class Lowering {
  public:
   Lowering(State& state, std::vector<int> order)
       : state_(state),
+        settings_{.threads = state.options.threads,
+                  .memory = &state.source,
+                  .max_layer_error = state.options.max_layer_error,
+                  .laid_out = state.options.laid_out != nullptr ? state.options.laid_out : state.source.laid_out(),
+                  .ways = state.options.ways},
         order_(std::move(order)),
         program_(new Program),
         value_of_feed_(state.feed_facts.size(), -1),
@@ -135,6 +140,7 @@ class Lowering {
     const WorkNode& tail = node.tail >= 0 ? state_.nodes[static_cast<size_t>(node.tail)] : node;
     int tail_index = node.tail >= 0 ? node.tail : unit;
     step.node = tail.name;
+    if (node.tail >= 0) step.head = node.name;
     step.op = node.op_name;
     step.may_be_dead = node.may_be_dead();
     step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;
@@ -388,8 +394,7 @@ class Lowering {
     }
     for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
     auto context = [&] {
-      return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
-                            state_.options.threads, &state_.source);
+      return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue, settings_);
     };
     for (const Backend& backend : state_.options.backends) {
       if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
@@ -489,6 +494,7 @@ class Lowering {
   }
 
   State& state_;
+  const KernelSettings settings_;
   std::vector<int> order_;
   std::unique_ptr<Program> program_;
   std::vector<size_t> first_output_;    // by node, of all outputs one after another

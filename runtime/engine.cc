@@ -12,6 +12,7 @@
 #include "runtime/compile.h"
 #include "runtime/engine_ends.h"
 #include "runtime/table_initializers.h"
+#include "runtime/tuning.h"
 #include "runtime/wire.h"
 
 namespace tarn {
@@ -245,12 +246,15 @@ CompileOptions Engine::compile_options() const {
   CompileOptions options;
   options.ops = options_.ops;
   options.backends = options_.backends;
-  options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(options_.threads);
   options.services = &offered_;
   options.limits = options_.limits;
   options.keep_fetches = true;
   options.dynamic8 = dynamic8_;
   options.stream = options_.streaming;
+  options.max_layer_error = options_.max_layer_error;
+  options.laid_out = options_.laid_out;
+  options.ways = options_.ways;
   return options;
 }
 
@@ -258,7 +262,12 @@ Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> in
                                                        const RunLimits& limits, const StopSignal* stop) const {
   constexpr size_t kMostPrograms = 16;
   CompileOptions options = compile_options();
-  options.threads = threads > 0 ? threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(threads);
+  std::unique_ptr<LayerWays> tuned;
+  if (options.ways == nullptr) {
+    tuned = tuned_ways(model_info(), options.threads);
+    options.ways = tuned.get();
+  }
   options.limits = limits;
   options.stop = stop;
   std::unique_lock lock(mutex_, std::try_to_lock);

@@ -140,7 +140,8 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   ThreadPool& pool = options.threads != nullptr ? *options.threads : one;
   static const Services kNone;
   const Services& services = options.services != nullptr ? *options.services : kNone;
-  PrepareContext prepare(op.def->name, node, attrs, input_facts, output_facts, options.epilogue, pool.threads());
+  const KernelSettings settings{.threads = pool.threads()};
+  PrepareContext prepare(op.def->name, node, attrs, input_facts, output_facts, options.epilogue, settings);
   Status status = kernel->prepare(prepare);
   if (!status.ok()) return status.with_context(label);
   EvaluateContext context(node, inputs, output_facts, options, pool, services);

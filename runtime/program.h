@@ -57,6 +57,7 @@ struct Step {
   int loop = -1;         // of kLoopBegin and kLoopEnd
   int parts = 0;         // how many steps before this one are parts of it; then its inputs are followed by theirs
   std::string node, op;  // for messages and profiles; a fused step carries the last node's name
+  std::string head;      // of a fused step: the node whose kernel it is
 };
 
 // A while loop: steps begin + 1 … end - 1 run once an iteration. A value that goes on to the next one is copied at the

@@ -78,9 +78,10 @@ Status WireGraph::read_fields() {
   int old_version = 0;  // what files of before `versions` have
   std::optional<Versions> versions;
   for (; file.next(); field_start = file.at()) {
-    bool right = file.field() == kVersion                                   ? file.is_varint()
-                 : file.field() <= kDebugInfo || file.field() == kModelInfo ? file.is_bytes()
-                                                                            : true;
+    const bool is_own = file.field() == kModelInfo || file.field() == kLaidOutFieldOfGraph;
+    bool right = file.field() == kVersion               ? file.is_varint()
+                 : file.field() <= kDebugInfo || is_own ? file.is_bytes()
+                                                        : true;
     if (!right)
       return data_loss("not a GraphDef: field ", file.field(), " at byte ", offset(), " has the wrong wire type");
     switch (file.field()) {
@@ -93,6 +94,11 @@ Status WireGraph::read_fields() {
       }
       case kLibrary: add_library(file.bytes()); break;
       case kModelInfo: model_info_ = file.bytes(); break;
+      case kLaidOutFieldOfGraph: {
+        Status status = add_laid_out(laid_out_, file.bytes());
+        if (!status.ok()) return damaged(status.message());
+        break;
+      }
       case kNode: {
         std::string_view damage;
         TARN_RETURN_IF_ERROR(add_node(file.bytes(), offset(), damage));

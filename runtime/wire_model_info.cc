@@ -9,7 +9,7 @@ namespace {
 
 // Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto. Those of Metadata are
 // metadata_fields()'.
-enum InfoField : uint32_t { kSelfTest = 1, kMetadata = 2 };
+enum InfoField : uint32_t { kSelfTest = 1, kMetadata = 2, kTuning = 3 };
 enum MetadataTensorsField : uint32_t { kInputs = 6, kOutputs = 7 };
 enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3, kConstantsCrc32c = 4 };
 enum TensorField : uint32_t { kName = 1, kDType = 2, kShape = 3, kSeedOrStep = 4, kValues = 5, kRange = 6 };
@@ -152,6 +152,9 @@ Result<ModelInfo> read_model_info(std::string_view bytes) {
       TARN_ASSIGN_OR_RETURN(info.self_test, read_self_test(reader.bytes()));
     } else if (reader.field() == kMetadata && reader.is_bytes()) {
       TARN_ASSIGN_OR_RETURN(info.metadata, read_metadata(reader.bytes()));
+    } else if (reader.field() == kTuning && reader.is_bytes()) {
+      TARN_ASSIGN_OR_RETURN(Tuning tuning, read_tuning(reader.bytes()));
+      info.tunings.push_back(std::move(tuning));
     }
   }
   TARN_RETURN_IF_ERROR(damage_of(reader));

@@ -50,6 +50,7 @@ inline constexpr double kMaxLayerErrorTrained = 5e-6;
 struct ConvChoice {
   ConvAlgorithm algorithm = ConvAlgorithm::kAuto;
   double max_layer_error = kMaxLayerErrorTrained;
+  int64_t block_h = 0, block_w = 0;  // of kWinograd; 0: the fastest
 
   ConvChoice() = default;
   ConvChoice(ConvAlgorithm algorithm,  // NOLINT(google-explicit-constructor)

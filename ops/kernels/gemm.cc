@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/strings.h"
 #include "ops/kernels/tile.h"
 
 namespace tarn::kernels {
@@ -251,6 +252,11 @@ PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, 
 }
 
 template <class T>
+std::string packed_matrix_layout(bool transpose_b, int64_t k, int64_t n, Isa isa) {
+  return str_cat(transpose_b ? "transposed " : "", k, "x", n, "/", tile_kernels<T>(isa).panel_width);
+}
+
+template <class T>
 void gemm_packed(ThreadPool& pool, int64_t m, const PackedMatrix<T>& b, const T* a, int64_t lda, bool accumulate, T* c,
                  int64_t ldc, const Epilogue<T>& epilogue, void* scratch) {
   const Problem<T> problem{.transpose_a = false,
@@ -275,6 +281,7 @@ void gemm_packed(ThreadPool& pool, int64_t m, const PackedMatrix<T>& b, const T*
   template size_t gemm_packed_scratch_bytes<T>(int64_t, int64_t, int64_t, int);                                    \
   template void gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,  \
                         bool, T*, int64_t, const Epilogue<T>&, void*, Isa);                                        \
+  template std::string packed_matrix_layout<T>(bool, int64_t, int64_t, Isa);                                       \
   template size_t packed_matrix_bytes<T>(int64_t, int64_t);                                                        \
   template PackedMatrix<T> pack_matrix<T>(bool, int64_t, int64_t, const T*, int64_t, void*, Isa, const HaveRead&); \
   template void gemm_packed<T>(ThreadPool&, int64_t, const PackedMatrix<T>&, const T*, int64_t, bool, T*, int64_t, \

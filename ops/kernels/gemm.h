@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/thread_pool.h"
 #include "ops/kernels/isa.h"
@@ -59,6 +60,10 @@ using HaveRead = std::function<void(const void* data, size_t bytes)>;
 template <class T>
 PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, int64_t ldb, void* memory,
                             Isa isa = best_isa(), const HaveRead& have_read = nullptr);
+
+// What packed bytes depend on beside the matrix' elements: "1024x10/32". Instruction sets of equal vectors pack alike.
+template <class T>
+std::string packed_matrix_layout(bool transpose_b, int64_t k, int64_t n, Isa isa = best_isa());
 
 // Whether products of this depth are made in one go. Then each element of a residual is read just before that of the
 // output is written, and the two may be one matrix.

@@ -213,7 +213,7 @@ class AdaptedKernel : public Kernel {
     for (int i = 0; i < c.input_count(); ++i) inputs.push_back(seen_fact(c.input(i), how_.input(i)));
     for (int i = 0; i < c.output_count(); ++i) outputs.push_back(seen_fact(c.output(i), how_.output(i)));
     for (Fact& fact : inputs) TARN_RETURN_IF_ERROR(widen_value(fact));
-    PrepareContext inner(c.op_name(), c.node_name(), attrs_, inputs, outputs, c.epilogue(), c.threads(), c.memory());
+    PrepareContext inner(c.op_name(), c.node_name(), attrs_, inputs, outputs, c.epilogue(), c.settings());
     TARN_RETURN_IF_ERROR(kernel_->prepare(inner));
     values_.clear();
     for (const Fact& fact : inputs) values_.push_back(fact.value);  // kernels may look at them while they run
