@@ -186,6 +186,9 @@ class RunContext {
   virtual void set_output(int output, Tensor tensor) = 0;
   // At least `bytes` of 64-byte aligned memory, good until run() returns. Free of cost up to what prepare() reserved.
   virtual Result<void*> scratch(size_t bytes) = 0;
+  // Of a step that does the work of several: where the nanoseconds of each are added up, over all threads. Null where
+  // nobody asks.
+  virtual int64_t* part_nanoseconds() { return nullptr; }
 
   ThreadPool& threads() const { return *pool_; }
   const Services& services() const { return *services_; }
@@ -199,11 +202,15 @@ class RunContext {
   std::string_view node_;
 };
 
+class RowKernel;
+
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual Status prepare(PrepareContext&) { return {}; }
   virtual Status run(RunContext& c) const = 0;
+  // What makes the output a band of rows at a time (core/row_kernel.h); null: it is made as a whole. After prepare().
+  virtual RowKernel* by_rows() { return nullptr; }
 };
 
 struct KernelDef {

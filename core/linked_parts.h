@@ -17,6 +17,9 @@
 #define TARN_HAS_THREADS 1
 #endif
 #endif
+#ifndef TARN_HAS_STREAMING
+#define TARN_HAS_STREAMING 1
+#endif
 
 namespace tarn {
 
@@ -26,5 +29,7 @@ constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
 constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
 // More threads than the caller's, which a WebAssembly module has not.
 constexpr bool kHasThreads = TARN_HAS_THREADS != 0;
+// Steps that run together by rows (core/row_kernel.h).
+constexpr bool kHasStreaming = TARN_HAS_STREAMING != 0;
 
 }  // namespace tarn

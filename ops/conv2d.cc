@@ -19,7 +19,7 @@ Status infer_conv2d(InferContext& c) {
 }
 
 template <class T>
-class Conv2DKernel : public Kernel {
+class Conv2DKernel : public Kernel, public RowKernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
@@ -37,7 +37,13 @@ class Conv2DKernel : public Kernel {
       if (g && c.settings().ways != nullptr) choose_way(c, *g);
       TARN_RETURN_IF_ERROR(pack(c, filter.value, g));
     }
-    if (g) c.request_scratch(scratch_bytes(*g, c.threads()));
+    if (!g) return {};
+    c.request_scratch(scratch_bytes(*g, c.threads()));
+    geometry_ = *g;
+    // A transform adds the residual once the output is there.
+    const bool is_direct = transformed_.data == nullptr && !transforms_in_run(*g);
+    if (has_residual_ && is_direct && kernels::conv2d_is_one_pass(*g)) c.may_reuse(has_bias_ ? 3 : 2, 0);
+    if (kHasStreaming && filter.has_value()) prepare_rows(filter.value);
     return {};
   }
 
@@ -54,22 +60,85 @@ class Conv2DKernel : public Kernel {
       finish_nothing(epilogue, y, g.out_c);
       return {};
     }
-    const bool adds_last = residual != nullptr && (transformed_.data != nullptr || transforms_in_run(g));
-    if (adds_last) epilogue = {.bias = epilogue.bias};
     TARN_ASSIGN_OR_RETURN(void* scratch, c.scratch(scratch_bytes(g, c.threads().threads())));
-    if (transformed_.data != nullptr) {
-      kernels::winograd_forward_packed<T>(c.threads(), g, x.as<T>(), transformed_, y.as<T>(), epilogue, scratch);
-    } else if (uses_packed(g)) {
-      kernels::conv2d_forward_packed<T>(c.threads(), g, x.as<T>(), packed_, y.as<T>(), epilogue, scratch);
-    } else {
-      kernels::conv2d_forward<T>(c.threads(), g, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch,
-                                 kernels::best_isa(), choice_);
-    }
-    if (adds_last) kernels::add_and_activate<T>(c.threads(), activation_, y.count, residual, y.as<T>());
+    convolve(c.threads(), g, transforms_in_run(g), x.as<T>(), filter.as<T>(), y.as<T>(), epilogue, scratch);
     return {};
   }
 
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t rows) const override {
+    return band_bytes(geometry_, rows_, rows, [&](const kernels::Conv2DGeometry& g) {
+      const kernels::WinogradBlock block = row_block();
+      return block ? kernels::winograd_forward_packed_scratch_bytes<T>(g, block, 1)
+                   : kernels::conv2d_forward_packed_scratch_bytes<T>(g, 1);
+    });
+  }
+  size_t kept_bytes() const override {
+    const kernels::WinogradBlock block = row_block();
+    return block && transformed_.data == nullptr ? kernels::winograd_filter_bytes<T>(geometry_, block) : 0;
+  }
+  // What else would be transformed in every run would be in every band.
+  Status begin_rows() override {
+    if (kept_bytes() == 0) return {};
+    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(kept_bytes())));
+    packed_ = {};
+    transformed_ = kernels::winograd_pack_filter<T>(geometry_, row_block(), filter_.flat<T>().data(), memory_->data());
+    return {};
+  }
+  void run_rows(const RowBand& band) const override {
+    const kernels::Conv2DGeometry g = band_geometry(geometry_, rows_, band.first, band.rows);
+    const int64_t row = band.image * rows_.out_rows + band.first;
+    kernels::Epilogue<T> epilogue{.bias = has_bias_ ? band.inputs[2].as<T>() : nullptr, .activation = activation_};
+    if (has_residual_) epilogue.residual = band.inputs[has_bias_ ? 3 : 2].as<T>() + row * g.out_w * g.out_c;
+    convolve(band.pool, g, false, static_cast<const T*>(band.x), nullptr, static_cast<T*>(band.y), epilogue,
+             band.scratch);
+  }
+
  private:
+  // `filter` is read where none is packed, or `transforms`: in the run, that is.
+  void convolve(ThreadPool& pool, const kernels::Conv2DGeometry& g, bool transforms, const T* x, const T* filter, T* y,
+                kernels::Epilogue<T> epilogue, void* scratch) const {
+    const T* residual = epilogue.residual;
+    const bool adds_last = residual != nullptr && (transformed_.data != nullptr || transforms);
+    if (adds_last) epilogue = {.bias = epilogue.bias};
+    if (transformed_.data != nullptr) {
+      kernels::winograd_forward_packed<T>(pool, g, x, transformed_, y, epilogue, scratch);
+    } else if (packed_.data != nullptr && !transforms) {
+      kernels::conv2d_forward_packed<T>(pool, g, x, packed_, y, epilogue, scratch);
+    } else {
+      kernels::conv2d_forward<T>(pool, g, x, filter, y, epilogue, scratch, kernels::best_isa(), choice_);
+    }
+    if (adds_last)
+      kernels::add_and_activate<T>(pool, activation_, g.batch * g.out_h * g.out_w * g.out_c, residual, y);
+  }
+
+  // The transform that the whole layer takes, which a band has to take too.
+  kernels::WinogradBlock row_block() const {
+    if (transformed_.data != nullptr) return transformed_.block;
+    return kernels::forward_block<T>(choice_, geometry_, kernels::FilterUse::kVariable);
+  }
+
+  void prepare_rows(const Tensor& filter) {
+    const kernels::WinogradBlock block = row_block();
+    if (!block && packed_.data == nullptr) return;
+    if (block && !std::is_same_v<T, float>) return;
+    rows_ = tarn::row_window(geometry_, sizeof(T));
+    // The filter is read once for so many pixels, or tiles, in any case; a small one stays in the nearest caches.
+    constexpr size_t kSmallFilter = 128 << 10;
+    constexpr int64_t kPixelsAtOnce = 112, kPixelsOfSmall = 28, kTilesAtOnce = 28;
+    if (block) {
+      rows_.multiple = block.h;
+      const int64_t tiles = (geometry_.out_w + block.w - 1) / block.w;
+      const bool is_small = kernels::winograd_filter_bytes<T>(geometry_, block) <= 2 * kSmallFilter;
+      rows_.rows_at_once = is_small ? block.h : (kTilesAtOnce + tiles - 1) / tiles * block.h;
+      if (transformed_.data == nullptr) filter_ = filter;
+    } else {
+      const int64_t pixels = filter.byte_size() <= kSmallFilter ? kPixelsOfSmall : kPixelsAtOnce;
+      rows_.rows_at_once = (pixels + geometry_.out_w - 1) / std::max<int64_t>(1, geometry_.out_w);
+    }
+  }
+
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
   // beyond both of these they are made in the run, in scratch that all nodes share. A way called "kept" is that of one
   // that is kept all the same.
@@ -171,6 +240,9 @@ class Conv2DKernel : public Kernel {
   std::shared_ptr<void> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;
+  kernels::Conv2DGeometry geometry_;  // if the sizes are known
+  RowWindow rows_;
+  Tensor filter_;  // to be transformed if it runs by rows
 };
 
 // Integers are not hot: plain loops, sums that wrap.

@@ -74,6 +74,8 @@ class Lowering {
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
     std::vector<char> hands_on(program_->steps.size());
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
+    if (may_reorder()) narrow(hands_on, kept);
+    if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
     plan_values(*program_, hands_on, reuse_, kept);
     TARN_RETURN_IF_ERROR(check_arena());
     finish_stats();
@@ -446,6 +448,40 @@ class Lowering {
   void keep_request(Step& step, const PrepareContext& context) {
     step.scratch_bytes = context.request().scratch_bytes;
     reuse_.back() = context.request().reuse;
+  }
+
+  // Whether nothing but its inputs says when a step may run.
+  bool may_reorder() const {
+    if (state_.options.few_runs || program_->has_branches || !program_->loops.empty() || program_->writes_variables)
+      return false;
+    return std::none_of(state_.nodes.begin(), state_.nodes.end(), [](const WorkNode& node) {
+      return node.live && ((node.traits() & kStateful) != 0 || !node.controls.empty());
+    });
+  }
+
+  void narrow(std::vector<char>& hands_on, const std::vector<int>& kept) {
+    const auto bound = [&] {
+      return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks);
+    };
+    const size_t before = bound();
+    const std::vector<int> order = narrow_order(*program_, hands_on, reuse_, kept);
+    std::vector<int> back(order.size());
+    for (size_t at = 0; at < order.size(); ++at) back[static_cast<size_t>(order[at])] = static_cast<int>(at);
+    if (std::is_sorted(order.begin(), order.end())) return;
+    put_in_order(order, hands_on);
+    if (bound() >= before) put_in_order(back, hands_on);
+  }
+
+  void put_in_order(const std::vector<int>& order, std::vector<char>& hands_on) {
+    const auto moved = [&](auto& all) {
+      std::remove_reference_t<decltype(all)> in_order;
+      for (int s : order) in_order.push_back(std::move(all[static_cast<size_t>(s)]));
+      all = std::move(in_order);
+    };
+    moved(program_->steps);
+    moved(hands_on);
+    moved(reuse_);
+    moved(unit_of_step_);
   }
 
   void finish_stats() {

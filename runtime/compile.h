@@ -39,6 +39,7 @@ struct CompileOptions {
   bool few_runs = false;
   bool fold = true;
   bool fuse = true;
+  bool stream = true;         // steps that follow each other run together, by rows, where that saves memory
   double max_layer_error = kMaxLayerError;
   // Asked for what kernels lay out of constants, and told of what they made; null: the source's own.
   LaidOutConstants* laid_out = nullptr;

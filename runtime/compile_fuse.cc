@@ -154,7 +154,8 @@ void fuse_epilogues(State& state) {
   // Other libraries' kernels know biases and activations.
   const bool takes_residuals = std::all_of(state.options.backends.begin(), state.options.backends.end(),
                                            [](Backend backend) { return backend == Backend::kPortable; });
-  for (size_t h = 0; h < state.nodes.size(); ++h) {
+  // Of two convolutions that are added the later one takes the sum: what the other reads is done with before.
+  for (size_t h = state.nodes.size(); h-- > 0;) {
     WorkNode& head = state.nodes[h];
     if (!head.live || (head.traits() & kTakesEpilogue) == 0 || (kHasControlFlow && head.uncertain) ||
         head.facts.empty())

@@ -251,6 +251,7 @@ CompileOptions Engine::compile_options() const {
   options.limits = options_.limits;
   options.keep_fetches = true;
   options.dynamic8 = dynamic8_;
+  options.stream = options_.streaming;
   options.max_layer_error = options_.max_layer_error;
   options.laid_out = options_.laid_out;
   options.ways = options_.ways;

@@ -42,6 +42,9 @@ struct EngineOptions {
   RegexCompiler* regex = nullptr;
   RunLimits limits = {};  // of every run
   Quantize quantize = Quantize::kAsStored;
+  // Convolutions and pools that follow each other run together, some rows at a time, where that saves memory. The bits
+  // are the same either way.
+  bool streaming = true;
   // Convolutions are computed by a transform only if it moves no output by more than this part of the range of the
   // layer's outputs; 0: by none.
   double max_layer_error = kMaxLayerError;

@@ -1,5 +1,6 @@
 #include "runtime/executor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -141,6 +142,10 @@ class Context::StepContext : public RunContext {
     Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     to.tensor = std::move(tensor);
     to.view = view_of(to.tensor);
+  }
+
+  int64_t* part_nanoseconds() override {
+    return owner_.part_nanoseconds_.empty() ? nullptr : owner_.part_nanoseconds_.data();
   }
 
   Result<void*> scratch(size_t bytes) override {
@@ -413,6 +418,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       return {};
     case StepKind::kFetch: return run_fetch(step, fetched);
     case StepKind::kNothing:
+    case StepKind::kPart:
     case StepKind::kLoopBegin:  // run() does what these say
     case StepKind::kLoopEnd: return {};
   }
@@ -493,6 +499,13 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   [[maybe_unused]] FlushDenormals flush;  // nothing where a processor can not
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
+  if (kHasStreaming) {
+    part_nanoseconds_.clear();
+    for (const Step& step : environment.on_step == nullptr ? std::span<const Step>() : steps) {
+      if (step.parts >= static_cast<int>(part_nanoseconds_.size()) && step.parts > 0)
+        part_nanoseconds_.assign(static_cast<size_t>(step.parts) + 1, 0);
+    }
+  }
   limits_ = environment.limits;
   StopSignal own;
   const StopSignal* stop = environment.stop;
@@ -507,6 +520,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   };
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = steps[s];
+    if (kHasStreaming && step.kind == StepKind::kPart) continue;
     if (stop != nullptr && stop->is_stopped()) return stopped(step);
     if (kHasControlFlow && step.kind == StepKind::kLoopBegin) {
       begin_loop(step.loop);
@@ -519,11 +533,28 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
       if (stop != nullptr && stop->state() >= StopSignal::State::kCancelled) return stopped(step);
       TARN_RETURN_IF_ERROR(status);
       if (environment.on_step == nullptr) continue;
-      auto time = Clock::now() - begin;
-      environment.on_step(environment.user, static_cast<int>(s), std::chrono::nanoseconds(time).count());
+      int64_t time = std::chrono::nanoseconds(Clock::now() - begin).count();
+      if (kHasStreaming && step.parts > 0) time = tell_parts(static_cast<int>(s), time, environment);
+      environment.on_step(environment.user, static_cast<int>(s), time);
     }
   }
   return {};
+}
+
+// Each part has its share of the time, and the step that does them all what is left, which is returned.
+int64_t Context::tell_parts(int index, int64_t time, const RunEnvironment& environment) {
+  const int parts = program_->steps[static_cast<size_t>(index)].parts;
+  double all = 0;
+  for (int part = 0; part <= parts; ++part) all += static_cast<double>(part_nanoseconds_[static_cast<size_t>(part)]);
+  int64_t left = time;
+  for (int part = 0; part < parts; ++part) {
+    const auto own = static_cast<double>(part_nanoseconds_[static_cast<size_t>(part)]);
+    const auto share = static_cast<int64_t>(all > 0 ? static_cast<double>(time) * own / all : 0);
+    environment.on_step(environment.user, index - parts + part, share);
+    left -= share;
+  }
+  std::fill(part_nanoseconds_.begin(), part_nanoseconds_.end(), 0);
+  return left;
 }
 
 }  // namespace tarn

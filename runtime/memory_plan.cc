@@ -115,20 +115,6 @@ size_t steps_of(const std::vector<Lifetime>& values) {
   return static_cast<size_t>(steps);
 }
 
-size_t lower_bound(const std::vector<Lifetime>& values) {
-  std::vector<int64_t> change(steps_of(values) + 1, 0);
-  for (const Lifetime& value : values) {
-    change[static_cast<size_t>(value.first)] += static_cast<int64_t>(rounded(value.bytes));
-    change[static_cast<size_t>(value.last) + 1] -= static_cast<int64_t>(rounded(value.bytes));
-  }
-  int64_t alive = 0, most = 0;
-  for (int64_t bytes : change) {
-    alive += bytes;
-    most = std::max(most, alive);
-  }
-  return static_cast<size_t>(most);
-}
-
 // `sizes`: largest first, as sort_by() has it. Largest first within the step that has most alive, then the next such
 // step: Pisarchyk & Lee's greedy by breadth.
 std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::vector<size_t>& sizes) {
@@ -158,11 +144,25 @@ std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::v
 
 }  // namespace
 
+size_t lower_bound_bytes(const std::vector<Lifetime>& values) {
+  std::vector<int64_t> change(steps_of(values) + 1, 0);
+  for (const Lifetime& value : values) {
+    change[static_cast<size_t>(value.first)] += static_cast<int64_t>(rounded(value.bytes));
+    change[static_cast<size_t>(value.last) + 1] -= static_cast<int64_t>(rounded(value.bytes));
+  }
+  int64_t alive = 0, most = 0;
+  for (int64_t bytes : change) {
+    alive += bytes;
+    most = std::max(most, alive);
+  }
+  return static_cast<size_t>(most);
+}
+
 MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
   constexpr size_t kQuadraticLimit = 4000;
   MemoryPlan plan;
   plan.offsets.assign(values.size(), 0);
-  plan.lower_bound_bytes = lower_bound(values);
+  plan.lower_bound_bytes = lower_bound_bytes(values);
   std::vector<size_t> starts, sizes;
   for (const Lifetime& value : values) {
     starts.push_back(static_cast<size_t>(value.first));

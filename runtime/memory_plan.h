@@ -24,6 +24,8 @@ struct MemoryPlan {
   size_t lower_bound_bytes = 0;  // the largest sum of values alive at one step: no plan can be smaller
 };
 
+// MemoryPlan::lower_bound_bytes alone.
+size_t lower_bound_bytes(const std::vector<Lifetime>& values);
 // The smaller of two greedy plans, by size and by breadth (Pisarchyk & Lee 2020, "Efficient memory management for deep
 // neural net inference"). Values of 0 bytes get offset 0.
 MemoryPlan plan_memory(const std::vector<Lifetime>& values);

@@ -188,6 +188,11 @@ void gather_pixels(ThreadPool& pool, const Conv2DGeometry& g, const T* x, T* out
 
 }  // namespace
 
+bool conv2d_is_one_pass(const Conv2DGeometry& g) {
+  const MatrixForm matrix{g};
+  return !matrix || gemm_is_one_pass(matrix.depth);
+}
+
 template <class T>
 size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads) {
   if (const MatrixForm matrix{g}) return gemm_packed_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);

@@ -76,6 +76,9 @@ template <class T>
 void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const PackedMatrix<T>& filter, T* y,
                            const Epilogue<T>& epilogue, void* scratch);
 
+// Whether the direct path lets an epilogue's residual be the output itself.
+bool conv2d_is_one_pass(const Conv2DGeometry& g);
+
 template <class T>
 size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads,
                                            ConvAlgorithm algorithm = ConvAlgorithm::kAuto);

@@ -237,6 +237,10 @@ void run_problem(ThreadPool& pool, const TileKernels<T>& kernels, const Problem<
 
 }  // namespace
 
+bool gemm_is_one_pass(int64_t k) {
+  return k <= kDepthBlock;
+}
+
 template <class T>
 size_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k, int threads) {
   return static_cast<size_t>(Worker<T>::scratch_elements(m, n, k, false) * threads) * sizeof(T);

@@ -228,6 +228,7 @@ class AdaptedKernel : public Kernel {
     TARN_RETURN_IF_ERROR(kernel_->run(inner));
     return inner.write_outputs();
   }
+  RowKernel* by_rows() override { return adapts_ ? nullptr : kernel_->by_rows(); }
 
  private:
   void adapt_attrs(const AttrMap& attrs) {
