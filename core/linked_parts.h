@@ -11,11 +11,29 @@
 #define TARN_HAS_VARIABLES 1
 #endif
 
+#ifndef TARN_HAS_RESIDUALS
+#define TARN_HAS_RESIDUALS 1
+#endif
+
+#ifndef TARN_HAS_SERVICES
+#define TARN_HAS_SERVICES 1
+#endif
+
 namespace tarn {
 
 // Branches and loops: an OpDef::control that is not kNone.
 constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
 // References, and handles on variables, tables and what lives as long as a run.
 constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
+// Sums that kernels may add to what they make (kResidualAdd).
+constexpr bool kHasResiduals = TARN_HAS_RESIDUALS != 0;
+// Ops that a program can offer a service for, or not (OpDef::needs).
+constexpr bool kHasServices = TARN_HAS_SERVICES != 0;
+// Kernels of libraries beside the ops' own (CompileOptions::backend_files): sessions have them.
+#ifdef TARN_SELECTED_OPS
+constexpr bool kHasOtherLibraries = false;
+#else
+constexpr bool kHasOtherLibraries = true;
+#endif
 
 }  // namespace tarn
