@@ -20,6 +20,12 @@
 #ifndef TARN_HAS_STREAMING
 #define TARN_HAS_STREAMING 1
 #endif
+#ifndef TARN_HAS_RESIDUALS
+#define TARN_HAS_RESIDUALS 1
+#endif
+#ifndef TARN_HAS_SERVICES
+#define TARN_HAS_SERVICES 1
+#endif
 
 namespace tarn {
 
@@ -31,5 +37,15 @@ constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
 constexpr bool kHasThreads = TARN_HAS_THREADS != 0;
 // Steps that run together by rows (core/row_kernel.h).
 constexpr bool kHasStreaming = TARN_HAS_STREAMING != 0;
+// Sums that kernels may add to what they make (kResidualAdd).
+constexpr bool kHasResiduals = TARN_HAS_RESIDUALS != 0;
+// Ops that a program can offer a service for, or not (OpDef::needs).
+constexpr bool kHasServices = TARN_HAS_SERVICES != 0;
+// Kernels of libraries beside the ops' own (CompileOptions::backend_files): sessions have them.
+#ifdef TARN_SELECTED_OPS
+constexpr bool kHasOtherLibraries = false;
+#else
+constexpr bool kHasOtherLibraries = true;
+#endif
 
 }  // namespace tarn

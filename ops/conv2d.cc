@@ -24,7 +24,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
-    has_residual_ = c.epilogue().has_residual;
+    has_residual_ = kHasResiduals && c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
     std::optional<kernels::Conv2DGeometry> g;
@@ -53,7 +53,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
     TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count == 0) return {};
-    const T* residual = has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
+    const T* residual = kHasResiduals && has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
     kernels::Epilogue<T> epilogue{
         .bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_, .residual = residual};
     if (x.count == 0) {
@@ -225,7 +225,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
     for (int64_t i = 0; i < y.count; ++i) {
       T value = epilogue.bias != nullptr ? epilogue.bias[i % channels] : T(0);
-      if (epilogue.residual != nullptr) value += epilogue.residual[i];
+      if (kHasResiduals && epilogue.residual != nullptr) value += epilogue.residual[i];
       if (epilogue.activation != kernels::Activation::kNone) value = std::max(value, T(0));
       if (epilogue.activation == kernels::Activation::kRelu6) value = std::min(value, T(6));
       y.as<T>()[i] = value;

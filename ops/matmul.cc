@@ -37,7 +37,7 @@ Status infer_matmul(InferContext& c) {
 
 Status judge_ranks(const Shape& a, const Shape& b) {
   if (a.rank() == 2 && b.rank() == 2) return {};
-  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a.to_string(), " and ", b.to_string());
+  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a, " and ", b);
 }
 
 template <class T>

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "core/linked_parts.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/isa.h"
 
