@@ -81,9 +81,9 @@ class Conv2DKernel : public Kernel, public RowKernel {
   // What else would be transformed in every run would be in every band.
   Status begin_rows() override {
     if (kept_bytes() == 0) return {};
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(kept_bytes())));
+    TARN_ASSIGN_OR_RETURN(memory_, packed_memory(kept_bytes()));
     packed_ = {};
-    transformed_ = kernels::winograd_pack_filter<T>(geometry_, row_block(), filter_.flat<T>().data(), memory_->data());
+    transformed_ = kernels::winograd_pack_filter<T>(geometry_, row_block(), filter_.flat<T>().data(), memory_.get());
     return {};
   }
   void run_rows(const RowBand& band) const override {
