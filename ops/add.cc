@@ -1,7 +1,7 @@
 // Add, AddV2, Sub, AddN and AccumulateNV2.
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
-#include "ops/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/gradients.h"
 #include "ops/support/tensor_list.h"
 
@@ -130,7 +130,8 @@ const OpDef op_Add = {
     .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
     .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kAdd, AddOf, double, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                  int8_t, int16_t>,
 };
 const OpDef op_AddV2 = {
     .name = "AddV2",
@@ -141,8 +142,8 @@ const OpDef op_AddV2 = {
         "complex128}",
     .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kAdd, AddOf, double, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                  int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Sub = {
     .name = "Sub",
@@ -152,8 +153,8 @@ const OpDef op_Sub = {
         "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, int64, complex64, complex128, "
         "uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<SubtractOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kSubtract, SubtractOf, double, Half, BFloat16, int32_t, int64_t,
+                                  uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 namespace {
