@@ -159,23 +159,19 @@ class Worker {
     const T* residual = last ? p_.epilogue.residual : nullptr;
     const T* bias = last ? p_.epilogue.bias : nullptr;
     const int64_t tiles = ceil_div(rows, kernels_.tile_rows), panels = ceil_div(columns, width);
-    const bool rows_first = p_.packed && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
+    const bool rows_first =
+        p_.packed && panels > 1 && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
     // What one tile asks for ahead of its use: of the next panel, or of the rows after its own.
     const int64_t asked = depth / 2 * (64 / int64_t{sizeof(T)});
-    const auto multiply_tile = [&](int64_t panel, int64_t t, int64_t row, int64_t next_row) {
-      const int64_t column = panel * width;
+    const auto at_panel = [&](int64_t column) {
       tile.columns = std::min(width, columns - column);
       tile.b = p_.packed ? packed_b(n + column, k) : b_block_ + column * depth;
       tile.bias = bias == nullptr ? nullptr : bias + n + column;
-      if (rows_first) {
-        const bool more = !copy_rows && panel * asked < std::min(next_row - row, p_.m - m - next_row) * p_.lda;
-        tile.ahead = more ? a + next_row * p_.lda + panel * asked : nullptr;
-      } else {
-        const bool more = panel + 1 < panels && t * asked < width * depth;
-        tile.ahead = more ? tile.b + width * depth + t * asked : nullptr;
-      }
-      tile.c = p_.c + (m + row) * p_.ldc + n + column;
-      tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
+    };
+    const auto multiply_tile = [&](int64_t row, int64_t next_row, int64_t column) {
+      const int64_t at = (m + row) * p_.ldc + n + column;
+      tile.c = p_.c + at;
+      tile.residual = residual == nullptr ? nullptr : residual + at;
       if (p_.transpose_a) {
         tile.a = a + row;
         kernels_.columns_tile(tile, next_row - row);
@@ -188,11 +184,26 @@ class Worker {
     if (rows_first) {
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t row = first_row(t), next_row = first_row(t + 1);
-        for (int64_t panel = 0; panel < panels; ++panel) multiply_tile(panel, t, row, next_row);
+        const T* next = a + next_row * p_.lda;
+        const int64_t next_elements = copy_rows ? 0 : std::min(next_row - row, p_.m - m - next_row) * p_.lda;
+        for (int64_t panel = 0; panel < panels; ++panel) {
+          at_panel(panel * width);
+          tile.ahead = panel * asked < next_elements ? next + panel * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+        }
       }
     } else {
       for (int64_t panel = 0; panel < panels; ++panel) {
-        for (int64_t t = 0; t < tiles; ++t) multiply_tile(panel, t, first_row(t), first_row(t + 1));
+        at_panel(panel * width);
+        const T* next = tile.b + width * depth;
+        const int64_t next_elements = panel + 1 < panels ? width * depth : 0;
+        int64_t row = 0;
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t next_row = first_row(t + 1);
+          tile.ahead = t * asked < next_elements ? next + t * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+          row = next_row;
+        }
       }
     }
   }
