@@ -66,16 +66,16 @@ class Worker {
       : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
-    if (packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
-    return round_up(a_block_elements<T>(m, k), 64) + round_up(b_block_elements<T>(n, k), 64);
+    if (kForSpeed && packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
+    return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
   }
 
   // C[m0:m1, n0:n1]; n0 is the start of a panel.
   void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
-    if (p_.packed) {
+    if (kForSpeed && p_.packed) {
       run_packed(m0, m1, n0, n1);
     } else {
-      run_packing(m0, m1, n0, n1);
+      run_by_columns(m0, m1, n0, n1);
     }
   }
 
@@ -94,7 +94,7 @@ class Worker {
     }
   }
 
-  void run_packing(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  void run_by_columns(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
     const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kDepthBlock));
     for (int64_t n = n0; n < n1; n += kColumnBlock) {
       const int64_t columns = std::min(kColumnBlock, n1 - n);
@@ -103,7 +103,8 @@ class Worker {
           const int64_t k = p_.k * block / depth_blocks;
           const int64_t depth = p_.k * (block + 1) / depth_blocks - k;
           if (pool_.is_stopped()) return;
-          if (depth_blocks > 1 || m == m0) pack_b(k, depth, n, columns);
+          const bool repack = !p_.packed && (depth_blocks > 1 || m == m0);
+          if (repack) pack_b(k, depth, n, columns);
           multiply(m, std::min(m + kRowsPerBPack, m1), n, columns, k, depth);
         }
       }
@@ -160,7 +161,7 @@ class Worker {
     const T* bias = last ? p_.epilogue.bias : nullptr;
     const int64_t tiles = ceil_div(rows, kernels_.tile_rows), panels = ceil_div(columns, width);
     const bool rows_first =
-        p_.packed && panels > 1 && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
+        kForSpeed && p_.packed && panels > 1 && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
     // What one tile asks for ahead of its use: of the next panel, or of the rows after its own.
     const int64_t asked = depth / 2 * (64 / int64_t{sizeof(T)});
     const auto at_panel = [&](int64_t column) {
