@@ -167,7 +167,7 @@ void backward_input_block(const ThreadPool& pool, const Conv2DGeometry& g, const
 // A 1x1 convolution that leaves pixels out: a plain matrix product of those it reads, once they are side by side. In
 // place they are so far apart that a tile's rows share few cache sets.
 bool leaves_pixels_out(const Conv2DGeometry& g) {
-  return g.filter_h == 1 && g.filter_w == 1 && g.pad_top == 0 && g.pad_left == 0 &&
+  return kForSpeed && g.filter_h == 1 && g.filter_w == 1 && g.pad_top == 0 && g.pad_left == 0 &&
          (g.stride_h > 1 || g.stride_w > 1) && (g.out_h - 1) * g.stride_h < g.in_h &&
          (g.out_w - 1) * g.stride_w < g.in_w;
 }

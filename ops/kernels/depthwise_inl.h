@@ -46,27 +46,25 @@ TARN_INLINE void all_channels(const DepthwiseGeometry& g, const T* x, int64_t h0
                               const T* filter, T* y, const Epilogue<T>& epilogue, V ceiling) {
   const T* bias = epilogue.bias;
   int64_t c = 0;
-  for (; c + kWidth <= g.in_c; c += kWidth) {
+  for (; kForSpeed && c + kWidth <= g.in_c; c += kWidth) {
     pixels<kPixels>(g, x + c, h0, h1, w0, w1, filter + c, y + c, bias == nullptr ? nullptr : bias + c, epilogue,
                     ceiling, kWidth);
   }
-  if (c == g.in_c) return;
-  pixels<kPixels>(g, x + c, h0, h1, w0, w1, filter + c, y + c, bias == nullptr ? nullptr : bias + c, epilogue, ceiling,
-                  g.in_c - c);
+  for (; c < g.in_c; c += kWidth) {
+    pixels<kPixels>(g, x + c, h0, h1, w0, w1, filter + c, y + c, bias == nullptr ? nullptr : bias + c, epilogue,
+                    ceiling, g.in_c - c);
+  }
 }
 
 // 3x3 filters with steps of 1 or 2 and no dilation, which is what networks have: a vector of channels at a time, whose
 // filter stays in registers while a block of pixels, two rows high, goes along the rows. Rows are re-read from L1.
-#if (TARN_FLAVOR == TARN_FLAVOR_AVX512 || defined(__aarch64__)) && !defined(__OPTIMIZE_SIZE__)
-inline constexpr int kBlockPixels = 7;  // 14 sums, 9 taps; networks' maps are multiples of 7 wide
+inline constexpr bool kLargeBlocks = kForSpeed && TARN_FLAVOR != TARN_FLAVOR_F64;
+#if TARN_FLAVOR == TARN_FLAVOR_AVX512 || defined(__aarch64__)
+inline constexpr int kBlockPixels = kLargeBlocks ? 7 : 4;  // 14 sums, 9 taps; networks' maps are multiples of 7 wide
 #else
 inline constexpr int kBlockPixels = 4;
 #endif
-#ifdef __OPTIMIZE_SIZE__
-inline constexpr int kBlockRows = 1;
-#else
-inline constexpr int kBlockRows = 2;
-#endif
+inline constexpr int kBlockRows = kLargeBlocks ? 2 : 1, kMostBlockStride = kLargeBlocks ? 2 : 1;
 
 // Rows and columns of a block's input that lie inside the image.
 struct Inside {
@@ -108,7 +106,7 @@ TARN_TARGET void rows_3x3(const DepthwiseGeometry& g, const T* x, const T* filte
   const int64_t top = row * kStride - g.pad_top;
   const bool is_edge_row = top < 0 || top + kInRows > g.in_h;
   // The next rows of both are asked for while these are worked on.
-  const bool asks = is_far && top + kInRows + kRows * kStride <= g.in_h && row + 2 * kRows <= g.out_h;
+  const bool asks = kLargeBlocks && is_far && top + kInRows + kRows * kStride <= g.in_h && row + 2 * kRows <= g.out_h;
   for (int64_t next = 0; next < pixel; next += kWidth) {
     const int64_t c = next + kWidth <= pixel ? next : pixel - kWidth;
     V tap[9];
@@ -204,10 +202,10 @@ TARN_INLINE void multiplied_pixel(const DepthwiseGeometry& g, const T* x, int64_
 TARN_TARGET void depthwise_rows(const DepthwiseGeometry& g, const T* x, const T* filter, T* y,
                                 const Epilogue<T>& epilogue, int64_t begin, int64_t end) {
   if (g.multiplier == 1 && g.filter_h == 3 && g.filter_w == 3 && g.dilation_h == 1 && g.dilation_w == 1 &&
-      g.stride_h == g.stride_w && g.stride_h <= 2 && g.out_w >= kBlockPixels && g.in_c >= kWidth) {
+      g.stride_h == g.stride_w && g.stride_h <= kMostBlockStride && g.out_w >= kBlockPixels && g.in_c >= kWidth) {
     if (g.stride_h == 1) {
       all_rows_3x3<1>(g, x, filter, y, epilogue, begin, end);
-    } else {
+    } else if constexpr (kMostBlockStride == 2) {
       all_rows_3x3<2>(g, x, filter, y, epilogue, begin, end);
     }
     return;

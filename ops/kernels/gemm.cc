@@ -67,16 +67,16 @@ class Worker {
       : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
-    if (packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
-    return round_up(a_block_elements<T>(m, k), 64) + round_up(b_block_elements<T>(n, k), 64);
+    if (kForSpeed && packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
+    return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
   }
 
   // C[m0:m1, n0:n1]; n0 is the start of a panel.
   void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
-    if (p_.packed) {
+    if (kForSpeed && p_.packed) {
       run_packed(m0, m1, n0, n1);
     } else {
-      run_packing(m0, m1, n0, n1);
+      run_by_columns(m0, m1, n0, n1);
     }
   }
 
@@ -95,7 +95,7 @@ class Worker {
     }
   }
 
-  void run_packing(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  void run_by_columns(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
     const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kDepthBlock));
     for (int64_t n = n0; n < n1; n += kColumnBlock) {
       const int64_t columns = std::min(kColumnBlock, n1 - n);
@@ -104,7 +104,8 @@ class Worker {
           const int64_t k = p_.k * block / depth_blocks;
           const int64_t depth = p_.k * (block + 1) / depth_blocks - k;
           if (pool_.is_stopped()) return;
-          if (depth_blocks > 1 || m == m0) pack_b(k, depth, n, columns);
+          const bool repack = !p_.packed && (depth_blocks > 1 || m == m0);
+          if (repack) pack_b(k, depth, n, columns);
           multiply(m, std::min(m + kRowsPerBPack, m1), n, columns, k, depth);
         }
       }
@@ -160,23 +161,19 @@ class Worker {
     const T* residual = last ? p_.epilogue.residual : nullptr;
     const T* bias = last ? p_.epilogue.bias : nullptr;
     const int64_t tiles = ceil_div(rows, kernels_.tile_rows), panels = ceil_div(columns, width);
-    const bool rows_first = p_.packed && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
+    const bool rows_first =
+        kForSpeed && p_.packed && panels > 1 && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
     // What one tile asks for ahead of its use: of the next panel, or of the rows after its own.
     const int64_t asked = depth / 2 * (64 / int64_t{sizeof(T)});
-    const auto multiply_tile = [&](int64_t panel, int64_t t, int64_t row, int64_t next_row) {
-      const int64_t column = panel * width;
+    const auto at_panel = [&](int64_t column) {
       tile.columns = std::min(width, columns - column);
       tile.b = p_.packed ? packed_b(n + column, k) : b_block_ + column * depth;
       tile.bias = bias == nullptr ? nullptr : bias + n + column;
-      if (rows_first) {
-        const bool more = !copy_rows && panel * asked < std::min(next_row - row, p_.m - m - next_row) * p_.lda;
-        tile.ahead = more ? a + next_row * p_.lda + panel * asked : nullptr;
-      } else {
-        const bool more = panel + 1 < panels && t * asked < width * depth;
-        tile.ahead = more ? tile.b + width * depth + t * asked : nullptr;
-      }
-      tile.c = p_.c + (m + row) * p_.ldc + n + column;
-      tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
+    };
+    const auto multiply_tile = [&](int64_t row, int64_t next_row, int64_t column) {
+      const int64_t at = (m + row) * p_.ldc + n + column;
+      tile.c = p_.c + at;
+      tile.residual = residual == nullptr ? nullptr : residual + at;
       if (p_.transpose_a) {
         tile.a = a + row;
         kernels_.columns_tile(tile, next_row - row);
@@ -189,11 +186,26 @@ class Worker {
     if (rows_first) {
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t row = first_row(t), next_row = first_row(t + 1);
-        for (int64_t panel = 0; panel < panels; ++panel) multiply_tile(panel, t, row, next_row);
+        const T* next = a + next_row * p_.lda;
+        const int64_t next_elements = copy_rows ? 0 : std::min(next_row - row, p_.m - m - next_row) * p_.lda;
+        for (int64_t panel = 0; panel < panels; ++panel) {
+          at_panel(panel * width);
+          tile.ahead = panel * asked < next_elements ? next + panel * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+        }
       }
     } else {
       for (int64_t panel = 0; panel < panels; ++panel) {
-        for (int64_t t = 0; t < tiles; ++t) multiply_tile(panel, t, first_row(t), first_row(t + 1));
+        at_panel(panel * width);
+        const T* next = tile.b + width * depth;
+        const int64_t next_elements = panel + 1 < panels ? width * depth : 0;
+        int64_t row = 0;
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t next_row = first_row(t + 1);
+          tile.ahead = t * asked < next_elements ? next + t * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+          row = next_row;
+        }
       }
     }
   }

@@ -39,6 +39,13 @@ struct Tile {
   const T* ahead = nullptr;  // read soon after: asked for on the way, a cache line every two steps of k; or null
 };
 
+// A build for size leaves out what only orders the same work better.
+#ifdef __OPTIMIZE_SIZE__
+inline constexpr bool kForSpeed = false;
+#else
+inline constexpr bool kForSpeed = true;
+#endif
+
 inline constexpr int kMaxTileRows = 14;
 inline constexpr int kMaxPanelWidth = 32;
 
