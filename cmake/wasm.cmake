@@ -4,6 +4,12 @@ option(TARN_WASM_SIMD "128-bit SIMD, which browsers have since 2021 (Chrome 91, 
 # emscripten looks for packages in its own sysroot alone.
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE BOTH)
 
+# Optimized as a whole when it is linked. The C library is as it is: emcc is not told when it links.
+add_compile_options(-flto)
+
+# Which all browsers of docs/web.md have: shorter code for narrow integers, copies and what becomes an integer.
+add_compile_options(-msign-ext -mbulk-memory -mnontrapping-fptoint)
+
 if(TARN_WASM_SIMD)
   add_compile_options(-msimd128)
 endif()

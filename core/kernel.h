@@ -22,6 +22,7 @@
 #include "core/laid_out.h"
 #include "core/layer_ways.h"
 #include "core/linked_types.h"
+#include "core/packed_memory.h"
 #include "core/resource.h"
 #include "core/services.h"
 #include "core/status.h"
@@ -127,16 +128,16 @@ class PrepareContext {
   // `bytes` that make(to) writes of a constant input, aligned to 64; or the same bytes from where they were made before
   // (core/laid_out.h). They live as long as the program, or in `memory`.
   template <class Make>
-  Result<const void*> lay_out(int input, std::string_view layout, size_t bytes, std::shared_ptr<Buffer>& memory,
+  Result<const void*> lay_out(int input, std::string_view layout, size_t bytes, std::shared_ptr<void>& memory,
                               const Make& make) const {
     const LaidOutKey key{.node = node_, .input = input, .layout = layout, .bytes = bytes};
     if (const void* ready = find_laid_out(key)) return ready;
-    TARN_ASSIGN_OR_RETURN(memory, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    TARN_ASSIGN_OR_RETURN(memory, packed_memory(bytes));
     // It may be written into a file: no byte of it is left as it was.
-    if (settings_.laid_out != nullptr) std::memset(memory->data(), 0, bytes);
-    make(memory->data());
-    if (settings_.laid_out != nullptr) settings_.laid_out->made(key, constant(input), memory->data());
-    return memory->data();
+    if (settings_.laid_out != nullptr) std::memset(memory.get(), 0, bytes);
+    make(memory.get());
+    if (settings_.laid_out != nullptr) settings_.laid_out->made(key, constant(input), memory.get());
+    return memory.get();
   }
 
  private:

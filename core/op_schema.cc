@@ -226,12 +226,12 @@ std::string judge_value(const AttrSpec& spec, const AttrValue& value) {
   for (DType type : types) {
     bool is_any = spec.allowed_types.empty();
     if (is_any ? type != DType::kInvalid : contains(spec.allowed_types, type)) continue;
-    return str_cat("attr '", spec.name, "': ", dtype_name(type), " is not one of ",
+    return str_cat("attr '", spec.name, "': ", type, " is not one of ",
                    is_any ? "the known types" : type_names(spec.allowed_types));
   }
   if (value.is<std::string>() && !spec.allowed_strings.empty() &&
       !contains(spec.allowed_strings, value.as<std::string>())) {
-    return str_cat("attr '", spec.name, "': ", quoted(value.as<std::string>()), " is not one of ",
+    return str_cat("attr '", spec.name, "': ", in_quotes(value.as<std::string>()), " is not one of ",
                    str_join(spec.allowed_strings));
   }
   if (spec.minimum) {
@@ -342,7 +342,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     const AttrValue& value = *attrs.find(name);
     if (!says_as_always(op_, name, value)) {
       const NewerAttr* newer = find_newer_attr(op_, name);
-      problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(value.to_string()),
+      problems.add(str_cat(label, ": unknown attr ", in_quotes(name), " = ", printable(value.to_string()),
                            newer != nullptr ? str_cat(", which came with TensorFlow ", newer->version,
                                                       " and is not supported; its default is ", newer->as_always)
                                             : did_you_mean(name, attr_names(attrs_))));
@@ -403,10 +403,10 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       const InputInfo& in = inputs[next];
       std::string_view producer = in.producer;
       if (in.dtype != DType::kInvalid && in.dtype != type.dtype) {
-        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects ", dtype_name(type.dtype), " but ",
-                             quoted(producer), " gives ", dtype_name(in.dtype)));
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects ", type.dtype, " but ",
+                             in_quotes(producer), " gives ", in.dtype));
       } else if (type.is_ref && !in.is_ref && in.dtype != DType::kInvalid) {
-        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects a variable, but ", quoted(producer),
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects a variable, but ", in_quotes(producer),
                              " is not a reference"));
       }
       types.inputs.push_back(type);
@@ -440,7 +440,7 @@ std::pair<int, int> OpSchema::output_range(const AttrMap& attrs, int arg) const 
 }
 
 std::string node_label(std::string_view op, std::string_view node) {
-  return str_cat(printable(op), " ", quoted(node));
+  return str_cat(printable(op), " ", in_quotes(node));
 }
 
 std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::span<const Fact> inputs) {
@@ -452,7 +452,7 @@ std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::
       if (next >= 8) return out + ", …)";
       str_append(out, out.empty() ? " (" : ", ", arg.name);
       if (count > 1) str_append(out, "[", i, "]");
-      str_append(out, " ", inputs[next].to_string());
+      str_append(out, " ", inputs[next]);
     }
   }
   return out.empty() ? out : out + ")";
@@ -531,8 +531,8 @@ Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& at
     if (!is_left_out(*op.def, kernel)) there.push_back(kernel.dtype);
   }
   if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel", kLeftOutAdvice);
-  return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
-                       type_names(there), ")", kLeftOutAdvice);
+  return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype, " (there is ", type_names(there),
+                       ")", kLeftOutAdvice);
 }
 
 std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel) {

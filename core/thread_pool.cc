@@ -72,11 +72,11 @@ struct ThreadPool::State {
 };
 
 int ThreadPool::resolve(int threads) {
-  return threads > 0 ? threads : fast_cores().count;
+  return !kHasThreads ? 1 : threads > 0 ? threads : fast_cores().count;
 }
 
 ThreadPool::ThreadPool(int threads, const StopSignal* stop) : threads_(resolve(threads)), stop_(stop) {
-  if (threads_ == 1) return;
+  if (!kHasThreads || threads_ == 1) return;
   state_ = std::make_unique<State>();
   state_->keeps_to_fast_cores = fast_cores().are_some && threads_ <= fast_cores().count;
   state_->workers.reserve(static_cast<size_t>(threads_));  // workers do not move
@@ -97,7 +97,7 @@ ThreadPool::ThreadPool(int threads, const StopSignal* stop) : threads_(resolve(t
 }
 
 ThreadPool::~ThreadPool() {
-  if (state_ == nullptr) return;
+  if (!kHasThreads || state_ == nullptr) return;
   {
     std::lock_guard lock(state_->mutex);
     state_->stop = true;
@@ -108,9 +108,9 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(int64_t n, int64_t min_range, int64_t piece, Function function, const void* context) {
   if (n <= 0) return;
-  int64_t ranges = std::min<int64_t>(threads_, std::max<int64_t>(1, n / std::max<int64_t>(1, min_range)));
+  int64_t ranges = std::min<int64_t>(threads(), std::max<int64_t>(1, n / std::max<int64_t>(1, min_range)));
   const Work work{function, context, n, piece, static_cast<int>(ranges), stop_};
-  if (ranges == 1) {
+  if (!kHasThreads || ranges == 1) {
     work.run_range(0);
     return;
   }

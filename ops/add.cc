@@ -30,8 +30,8 @@ class AddNKernel : public Kernel {
     const TensorView& first = c.input(0);
     for (int i = 1; i < c.input_count(); ++i) {
       if (*c.input(i).shape == *first.shape) continue;
-      return invalid_argument("inputs must have one shape, but input 0 is ", first.shape->to_string(), " and input ", i,
-                              " is ", c.input(i).shape->to_string());
+      return invalid_argument("inputs must have one shape, but input 0 is ", *first.shape, " and input ", i, " is ",
+                              *c.input(i).shape);
     }
     TARN_ASSIGN_OR_RETURN(TensorView sum, c.output(0, *first.shape));
     T* out = sum.as<T>();
@@ -66,7 +66,7 @@ class AccumulateKernel : public AddNKernel<T> {
   Status run(RunContext& c) const override {
     const Shape& shape = *c.input(0).shape;
     if (shape_.is_compatible_with(shape)) return AddNKernel<T>::run(c);
-    return invalid_argument("attr 'shape' is ", shape_.to_string(), ", but input 0 has shape ", shape.to_string());
+    return invalid_argument("attr 'shape' is ", shape_, ", but input 0 has shape ", shape);
   }
 
  private:
@@ -80,7 +80,7 @@ Status infer_accumulate(InferContext& c) {
     Result<Shape> merged = shape.merge(c.shape(i));
     if (!merged.ok()) {
       return invalid_argument("attr 'shape' is ", c.attr<Shape>("shape").to_string(), ", but input ", i, " has shape ",
-                              c.shape(i).to_string());
+                              c.shape(i));
     }
     shape = *merged;
   }

@@ -19,8 +19,7 @@ Result<kernels::Pool2DGeometry> grad_geometry(const WindowAttrs& window, const S
   TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window, input, "orig_input"));
   TARN_ASSIGN_OR_RETURN(Shape pooled, pool_output(window, g));
   if (!dy.is_compatible_with(pooled)) {
-    return invalid_argument("'grad' has shape ", dy.to_string(), ", but pooling ", input.to_string(), " gives ",
-                            pooled.to_string());
+    return invalid_argument("'grad' has shape ", dy, ", but pooling ", input, " gives ", pooled);
   }
   return g;
 }

@@ -194,7 +194,7 @@ class BatchMatMulKernel : public Kernel {
   };
 
   Transposes adj_;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   std::vector<kernels::PackedMatrix<T>> packed_;
 };
 

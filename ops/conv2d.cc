@@ -24,7 +24,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
-    has_residual_ = c.epilogue().has_residual;
+    has_residual_ = kHasResiduals && c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     const Fact &input = c.input(0), &filter = c.input(1);
     std::optional<kernels::Conv2DGeometry> g;
@@ -53,7 +53,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
     TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count == 0) return {};
-    const T* residual = has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
+    const T* residual = kHasResiduals && has_residual_ ? c.input(has_bias_ ? 3 : 2).as<T>() : nullptr;
     kernels::Epilogue<T> epilogue{
         .bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_, .residual = residual};
     if (x.count == 0) {
@@ -81,9 +81,9 @@ class Conv2DKernel : public Kernel, public RowKernel {
   // What else would be transformed in every run would be in every band.
   Status begin_rows() override {
     if (kept_bytes() == 0) return {};
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(kept_bytes())));
+    TARN_ASSIGN_OR_RETURN(memory_, packed_memory(kept_bytes()));
     packed_ = {};
-    transformed_ = kernels::winograd_pack_filter<T>(geometry_, row_block(), filter_.flat<T>().data(), memory_->data());
+    transformed_ = kernels::winograd_pack_filter<T>(geometry_, row_block(), filter_.flat<T>().data(), memory_.get());
     return {};
   }
   void run_rows(const RowBand& band) const override {
@@ -140,9 +140,15 @@ class Conv2DKernel : public Kernel, public RowKernel {
   }
 
   // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // larger than this they are made in the run, in scratch that all nodes share. A way called "kept" is that of one that
-  // is kept all the same.
+  // beyond both of these they are made in the run, in scratch that all nodes share. A way called "kept" is that of one
+  // that is kept all the same.
   static constexpr double kMostGrowth = 1.5;
+  static constexpr size_t kMostMoreBytes = size_t{2} << 20;
+
+  static bool is_small_enough(size_t transformed_bytes, size_t plain_bytes) {
+    return double(transformed_bytes) <= double(plain_bytes) * kMostGrowth ||
+           transformed_bytes <= plain_bytes + kMostMoreBytes;
+  }
 
   // Ways of which a measurement may choose.
   void choose_way(const PrepareContext& c, const kernels::Conv2DGeometry& g) {
@@ -152,14 +158,15 @@ class Conv2DKernel : public Kernel, public RowKernel {
     };
     std::vector<std::string> names = {"direct"};
     std::vector<Way> ways = {{{}, false}};
-    const double plain_bytes = double(kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c));
+    const size_t plain_bytes = kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c);
     for (const kernels::WinogradBlock& block : kernels::winograd_blocks(g, choice_.max_layer_error)) {
       names.push_back(kernels::winograd_block_name(g, block));
       ways.push_back({block, false});
-      if (double(kernels::winograd_filter_bytes<T>(g, block)) <= plain_bytes * kMostGrowth) continue;
+      if (is_small_enough(kernels::winograd_filter_bytes<T>(g, block), plain_bytes)) continue;
       names.push_back(names.back() + ", kept");
       ways.push_back({block, true});
     }
+    if (names.size() == 1) return;
     const int chosen = c.settings().ways->choose(c.node_name(), names);
     if (chosen < 0 || static_cast<size_t>(chosen) >= ways.size()) return;
     const Way& way = ways[static_cast<size_t>(chosen)];
@@ -178,8 +185,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    const bool is_small = g && kernels::winograd_filter_bytes<T>(*g, block) <= plain_bytes * kMostGrowth;
-    if (block && (is_small || is_kept_)) {
+    if (block && (is_kept_ || is_small_enough(kernels::winograd_filter_bytes<T>(*g, block), plain_bytes))) {
       TARN_ASSIGN_OR_RETURN(const void* made,
                             c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
                                       kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {
@@ -219,7 +225,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   static void finish_nothing(const kernels::Epilogue<T>& epilogue, const TensorView& y, int64_t channels) {
     for (int64_t i = 0; i < y.count; ++i) {
       T value = epilogue.bias != nullptr ? epilogue.bias[i % channels] : T(0);
-      if (epilogue.residual != nullptr) value += epilogue.residual[i];
+      if (kHasResiduals && epilogue.residual != nullptr) value += epilogue.residual[i];
       if (epilogue.activation != kernels::Activation::kNone) value = std::max(value, T(0));
       if (epilogue.activation == kernels::Activation::kRelu6) value = std::min(value, T(6));
       y.as<T>()[i] = value;
@@ -230,8 +236,8 @@ class Conv2DKernel : public Kernel, public RowKernel {
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
   kernels::ConvChoice choice_;
-  bool is_kept_ = false;            // transformed, however large
-  std::shared_ptr<Buffer> memory_;  // of the one that is used
+  bool is_kept_ = false;          // transformed, however large
+  std::shared_ptr<void> memory_;  // of the one that is used
   kernels::PackedMatrix<T> packed_;
   kernels::WinogradFilter<T> transformed_;
   kernels::Conv2DGeometry geometry_;  // if the sizes are known

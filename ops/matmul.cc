@@ -37,7 +37,7 @@ Status infer_matmul(InferContext& c) {
 
 Status judge_ranks(const Shape& a, const Shape& b) {
   if (a.rank() == 2 && b.rank() == 2) return {};
-  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a.to_string(), " and ", b.to_string());
+  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a, " and ", b);
 }
 
 template <class T>
@@ -95,7 +95,7 @@ class MatMulKernel : public Kernel {
 
   bool transpose_a_ = false, transpose_b_ = false, has_bias_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   kernels::PackedMatrix<T> packed_;
 };
 

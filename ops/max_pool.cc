@@ -73,7 +73,7 @@ Status infer_max_pool(InferContext& c) {
 
 Status judge_pooled(const Shape& shape, const Shape& pooled, std::string_view name) {
   if (shape.is_compatible_with(pooled)) return {};
-  return invalid_argument("'", name, "' has shape ", shape.to_string(), ", but pooling gives ", pooled.to_string());
+  return invalid_argument("'", name, "' has shape ", shape, ", but pooling gives ", pooled);
 }
 
 Status infer_backward(InferContext& c, const WindowAttrs& window) {

@@ -33,8 +33,7 @@ Status infer_pad(InferContext& c) {
   if (paddings.has_rank()) {
     bool fits = paddings.is_compatible_with(Shape{rank, 2}) && paddings.dim(0) <= kMaxRank;
     if (!fits) {
-      return invalid_argument("paddings must have shape [", rank, ",2] for ", shape.to_string(), ", have ",
-                              paddings.to_string());
+      return invalid_argument("paddings must have shape [", rank, ",2] for ", shape, ", have ", paddings);
     }
     if (rank == kUnknownDim) rank = paddings.dim(0);
   }
@@ -89,10 +88,10 @@ class PadKernel : public Kernel, public RowKernel {
     const Shape& shape = *x.shape;
     IntList paddings = IntList::of(c.input(1));
     if (!(*c.input(1).shape == Shape{shape.rank(), 2})) {
-      return invalid_argument("paddings must have shape [", shape.rank(), ",2], have ", c.input(1).shape->to_string());
+      return invalid_argument("paddings must have shape [", shape.rank(), ",2], have ", *c.input(1).shape);
     }
     if (c.input_count() > 2 && c.input(2).shape->rank() != 0) {
-      return invalid_argument("input 'constant_values' must be a scalar, has ", c.input(2).shape->to_string());
+      return invalid_argument("input 'constant_values' must be a scalar, has ", *c.input(2).shape);
     }
     Shape output = shape;
     for (int d = 0; d < shape.rank(); ++d) {

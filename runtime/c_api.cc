@@ -183,7 +183,7 @@ int tarn_model_find_node(const tarn_model* model, const char* name) {
   return look(model, -1, [&](const ModelState& state) {
     int node = state.graph()->find(name);
     if (node < 0)
-      report(tarn::not_found("the model has no node ", quoted(name), tarn::did_you_mean(name, state.texts().names)));
+      report(tarn::not_found("the model has no node ", in_quotes(name), tarn::did_you_mean(name, state.texts().names)));
     return node;
   });
 }

@@ -18,8 +18,7 @@ constexpr size_t kMostShownForFewRuns = size_t{1} << 12;
 using namespace compiling;
 
 Status not_fed(const WorkNode& node) {
-  return invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (", node.facts[0].to_string(),
-                          ")");
+  return invalid_argument("you must feed a value for placeholder ", in_quotes(node.name), " (", node.facts[0], ")");
 }
 
 // What a run may not take the memory for.
@@ -90,7 +89,7 @@ class Lowering {
                      : value_of_[first_output_[static_cast<size_t>(wire.node)] + static_cast<size_t>(wire.slot)];
     if (index >= 0) return index;
     index = static_cast<int>(program_->values.size());
-    Value value;
+    Value& value = program_->values.emplace_back();
     value.fact = state_.fact(wire);
     if (is_feed(wire)) {
       value.kind = ValueKind::kFeed;
@@ -100,7 +99,6 @@ class Lowering {
       value.kind = ValueKind::kConstant;
       program_->stats.constant_bytes += value.fact.value.byte_size();
     }
-    program_->values.push_back(std::move(value));
     return index;
   }
 
@@ -120,7 +118,7 @@ class Lowering {
 
   // --- steps ------------------------------------------------------------------------------------------------------
   void add_step(int unit) {
-    Step step;
+    Step& step = begin_step(unit);
     if (unit >= kFetchUnit) {
       step.kind = StepKind::kFetch;
       step.fetch = unit - kFetchUnit;
@@ -129,11 +127,10 @@ class Lowering {
       step.node = state_.wire_name(wire);
       step.may_be_dead = !is_feed(wire);
       if (kHasVariables && state_.fact(wire).is_ref) step.ref_inputs = {0};
-      push(std::move(step), unit);
       return;
     }
     if (kHasControlFlow && !is_node_unit(unit)) {
-      add_loop_step(unit);
+      fill_loop_step(step, unit);
       return;
     }
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit)];
@@ -193,32 +190,30 @@ class Lowering {
       int frame = state_.frame_of(node.inputs[0]);
       program_->loops[static_cast<size_t>(frame)].leaving.push_back(step.inputs[0]);
     }
-    push(std::move(step), unit);
   }
 
   // --- loops ------------------------------------------------------------------------------------------------------
   int add_value(const Fact& fact, ValueKind kind) {
-    Value value;
+    Value& value = program_->values.emplace_back();
     value.kind = kind;
     value.fact = fact;
     value.fact.value = Tensor();
     value.fact.elements.clear();
-    program_->values.push_back(std::move(value));
     return static_cast<int>(program_->values.size()) - 1;
   }
 
   // A loop begins with nothing carried, and its end carries what NextIteration gives.
-  void add_loop_step(int unit) {
+  void fill_loop_step(Step& step, int unit) {
     bool is_begin = unit < kLoopEndUnit;
     int frame = unit - (is_begin ? kLoopBeginUnit : kLoopEndUnit);
     Loop& loop = program_->loops[static_cast<size_t>(frame)];
-    Step step;
+    const int index = static_cast<int>(program_->steps.size()) - 1;
     step.kind = is_begin ? StepKind::kLoopBegin : StepKind::kLoopEnd;
     step.loop = frame;
     step.node = loop.frame;
     step.op = is_begin ? "LoopBegin" : "LoopEnd";
     if (is_begin) {
-      loop.begin = static_cast<int>(program_->steps.size());
+      loop.begin = index;
       program_->has_branches = true;
       for (int next : state_.frames[static_cast<size_t>(frame)].next_iterations) {
         if (!state_.node(next).live) continue;
@@ -235,10 +230,9 @@ class Lowering {
         loop.carried.push_back(carried);
       }
     } else {
-      loop.end = static_cast<int>(program_->steps.size());
+      loop.end = index;
       for (const Loop::Carried& carried : loop.carried) step.inputs.push_back(carried.from);
     }
-    push(std::move(step), unit);
   }
 
   // --- values that steps make and read ----------------------------------------------------------------------------
@@ -263,10 +257,10 @@ class Lowering {
     return StepKind::kKernel;
   }
 
-  void push(Step step, int unit) {
+  Step& begin_step(int unit) {
     if (is_node_unit(unit)) step_of_[static_cast<size_t>(unit)] = static_cast<int>(program_->steps.size());
     unit_of_step_.push_back(unit);
-    program_->steps.push_back(std::move(step));
+    return program_->steps.emplace_back();
   }
 
   // --- variables --------------------------------------------------------------------------------------------------
@@ -397,7 +391,7 @@ class Lowering {
       return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue, settings_);
     };
     for (const Backend& backend : state_.options.backends) {
-      if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
+      if (!kHasOtherLibraries || find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
       PrepareContext asked = context();
       std::unique_ptr<Kernel> kernel = backend_kernel(node, backend, inputs, asked);
       if (kernel == nullptr) continue;
@@ -506,14 +500,19 @@ class Lowering {
   std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
 };
 
+// Everything that is known without choosing kernels.
+Status analyze(State& state, bool keeps_codes) {
+  TARN_RETURN_IF_ERROR(prune(state));
+  TARN_RETURN_IF_ERROR(find_frames(state));
+  if (keeps_codes) keep_codes(state);
+  infer_and_fold(state);
+  return state.problems.to_status("");
+}
+
 Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const CompileRequest& request,
                                                  const CompileOptions& options) {
   State state(source, request, options);
-  TARN_RETURN_IF_ERROR(prune(state));
-  TARN_RETURN_IF_ERROR(find_frames(state));
-  keep_codes(state);
-  infer_and_fold(state);
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(analyze(state, true));
   choose_dynamic8(state);
   mark_live(state);
   fuse_epilogues(state);
@@ -524,10 +523,7 @@ Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const
 Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileRequest& request,
                                         const CompileOptions& options) {
   State state(source, request, options);
-  TARN_RETURN_IF_ERROR(prune(state));
-  TARN_RETURN_IF_ERROR(find_frames(state));
-  infer_and_fold(state);
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(analyze(state, false));
   mark_live(state);
   for (const WorkNode& node : state.nodes) {
     bool is_constant = node.inputs.empty() && node.facts.size() == 1 && node.facts[0].has_value();

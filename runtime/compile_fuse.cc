@@ -119,7 +119,7 @@ int bias_input(const State& state, const WorkNode& node, Wire head) {
 
 // y = x + residual of the same shape, whichever way round; returns the input that is the residual, or -1.
 int residual_input(const State& state, const WorkNode& node, Wire head) {
-  if ((node.traits() & kResidualAdd) == 0 || node.inputs.size() != 2 || node.facts.empty()) return -1;
+  if (!kHasResiduals || (node.traits() & kResidualAdd) == 0 || node.inputs.size() != 2 || node.facts.empty()) return -1;
   int residual = node.inputs[0] == head ? 1 : 0;
   Wire other = node.inputs[static_cast<size_t>(residual)];
   if (!(node.inputs[static_cast<size_t>(1 - residual)] == head) || other == head) return -1;

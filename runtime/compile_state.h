@@ -97,6 +97,7 @@ struct WorkNode {
 struct State {
   State(const NodeSource& source, const CompileRequest& request, const CompileOptions& options)
       : source(source), request(request), options(options) {}
+  ~State();
 
   const NodeSource& source;
   const CompileRequest& request;

@@ -154,7 +154,7 @@ Result<std::vector<Tensor>> evaluate_op(const OpRegistry& registry, std::string_
                                         std::span<const Tensor> inputs, const EvaluateOptions& options) {
   const OpRegistry::Op* found = registry.find(op);
   if (found == nullptr)
-    return unimplemented("op ", quoted(op), " is not supported", did_you_mean_op(op, registry.names()));
+    return unimplemented("op ", in_quotes(op), " is not supported", did_you_mean_op(op, registry.names()));
   std::vector<InputInfo> infos;
   for (size_t i = 0; i < inputs.size(); ++i) {
     bool is_variable = i < options.variables.size() && options.variables[i] != nullptr;

@@ -64,6 +64,8 @@ class WireGraph : public NodeSource {
   void add_library(std::string_view part);
   Status link();
   Status check_acyclic() const;
+  static constexpr int kNoMore = -2;
+  int producer(int node, int i) const;
 
   std::string file_;
   std::string_view bytes_;

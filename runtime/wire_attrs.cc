@@ -76,7 +76,7 @@ Status read_scalars(const ProtoReader& reader, std::string_view what, Scalars& s
 // Protobuf's strings are UTF-8 (its bytes need not be).
 Status check_text(std::string_view what, std::string_view text) {
   if (first_bad_utf8(text) == std::string_view::npos) return {};
-  return invalid_argument(what, " ", quoted(text), " is not UTF-8");
+  return invalid_argument(what, " ", in_quotes(text), " is not UTF-8");
 }
 
 Result<int64_t> read_dim(std::string_view message) {
@@ -200,7 +200,7 @@ Result<FunctionAttr> decode_function(std::string_view message, const std::shared
     } else if (reader.field() == kAttr) {
       std::string_view key;
       Result<AttrValue> value = decode_attr_entry(reader.bytes(), owner, limits, depth, key);
-      if (!value.ok()) return value.status().with_context(str_cat("attr ", quoted(key)));
+      if (!value.ok()) return value.status().with_context(str_cat("attr ", in_quotes(key)));
       attrs.set(key, *std::move(value));
     }
   }

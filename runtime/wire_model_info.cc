@@ -55,7 +55,7 @@ Status read_tensor(std::string_view message, T& tensor, const ReadOther& read_ot
     }
   }
   TARN_RETURN_IF_ERROR(damage_of(reader));
-  if (tensor.dtype == DType::kInvalid) return data_loss(quoted(tensor.name), " has no dtype known here");
+  if (tensor.dtype == DType::kInvalid) return data_loss(in_quotes(tensor.name), " has no dtype known here");
   return {};
 }
 
@@ -79,7 +79,7 @@ Result<SelfTest> read_self_test(std::string_view message) {
           output.range = field.as_double();
         }
       }));
-      if (output.step < 1) return data_loss(quoted(output.name), " has a step of ", output.step);
+      if (output.step < 1) return data_loss(in_quotes(output.name), " has a step of ", output.step);
     } else if (reader.field() == kTolerance && reader.is_fixed64()) {
       test.tolerance = reader.as_double();
     } else if (reader.field() == kConstantsCrc32c && reader.is_fixed32()) {

@@ -17,6 +17,12 @@ constexpr int64_t kRowBlock = 112;       // rows of A packed at a time
 constexpr int64_t kRowsPerBPack = 1024;  // rows of A that share one packing of B
 constexpr int64_t kPad = 16;             // keeps packed rows of A off one cache set
 
+// Of packed B, which is read in place. What is used again and again stays in L2: all of B where it is small, so that A
+// and C pass once, rows first; else so many rows of A, while the panels of B pass.
+constexpr int64_t kPackedDepthBlock = 2048;
+constexpr int64_t kPackedBytes = 256 << 10;
+constexpr int64_t kPackedRowBytes = 448 << 10;
+
 template <class T>
 struct Problem {
   bool transpose_a, transpose_b;
@@ -31,6 +37,12 @@ struct Problem {
   int64_t ldc;
   Epilogue<T> epilogue;
 };
+
+template <class T>
+int64_t packed_row_block(int64_t m, int64_t k) {
+  const int64_t row_bytes = std::max<int64_t>(1, std::min(k, kPackedDepthBlock)) * int64_t{sizeof(T)};
+  return std::min(m, std::clamp<int64_t>(kPackedRowBytes / row_bytes, kMaxTileRows, 112));
+}
 
 template <class T>
 int64_t a_block_elements(int64_t m, int64_t k) {
@@ -55,11 +67,35 @@ class Worker {
       : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
-    return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
+    if (packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
+    return round_up(a_block_elements<T>(m, k), 64) + round_up(b_block_elements<T>(n, k), 64);
   }
 
   // C[m0:m1, n0:n1]; n0 is the start of a panel.
   void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    if (p_.packed) {
+      run_packed(m0, m1, n0, n1);
+    } else {
+      run_packing(m0, m1, n0, n1);
+    }
+  }
+
+ private:
+  void run_packed(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kPackedDepthBlock));
+    const int64_t blocks = ceil_div(m1 - m0, packed_row_block<T>(p_.m, p_.k));
+    for (int64_t depth_block = 0; depth_block < depth_blocks; ++depth_block) {
+      const int64_t k = p_.k * depth_block / depth_blocks;
+      const int64_t depth = p_.k * (depth_block + 1) / depth_blocks - k;
+      for (int64_t block = 0; block < blocks; ++block) {
+        if (pool_.is_stopped()) return;
+        const int64_t m = m0 + (m1 - m0) * block / blocks;
+        multiply_rows(m, m0 + (m1 - m0) * (block + 1) / blocks - m, n0, n1 - n0, k, depth);
+      }
+    }
+  }
+
+  void run_packing(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
     const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kDepthBlock));
     for (int64_t n = n0; n < n1; n += kColumnBlock) {
       const int64_t columns = std::min(kColumnBlock, n1 - n);
@@ -68,15 +104,13 @@ class Worker {
           const int64_t k = p_.k * block / depth_blocks;
           const int64_t depth = p_.k * (block + 1) / depth_blocks - k;
           if (pool_.is_stopped()) return;
-          const bool repack = !p_.packed && (depth_blocks > 1 || m == m0);
-          if (repack) pack_b(k, depth, n, columns);
+          if (depth_blocks > 1 || m == m0) pack_b(k, depth, n, columns);
           multiply(m, std::min(m + kRowsPerBPack, m1), n, columns, k, depth);
         }
       }
     }
   }
 
- private:
   int64_t a_offset() const { return round_up(a_block_elements<T>(p_.m, p_.k), 64); }
 
   void pack_b(int64_t k, int64_t depth, int64_t n, int64_t columns) {
@@ -105,6 +139,7 @@ class Worker {
     tile.accumulate = p_.accumulate || k > 0;
     const bool last = k + depth == p_.k;
     tile.activation = last ? p_.epilogue.activation : Activation::kNone;
+    tile.c_is_far = is_far(depth, p_.m * p_.ldc * int64_t{sizeof(T)});
 
     const T* a = p_.transpose_a ? p_.a + k * p_.lda + m : p_.a + m * p_.lda + k;
     tile.a_stride = p_.lda;
@@ -122,24 +157,43 @@ class Worker {
       a = a_block_;
     }
 
-    const int64_t tiles = ceil_div(rows, kernels_.tile_rows);
-    for (int64_t column = 0; column < columns; column += width) {
+    const T* residual = last ? p_.epilogue.residual : nullptr;
+    const T* bias = last ? p_.epilogue.bias : nullptr;
+    const int64_t tiles = ceil_div(rows, kernels_.tile_rows), panels = ceil_div(columns, width);
+    const bool rows_first = p_.packed && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
+    // What one tile asks for ahead of its use: of the next panel, or of the rows after its own.
+    const int64_t asked = depth / 2 * (64 / int64_t{sizeof(T)});
+    const auto multiply_tile = [&](int64_t panel, int64_t t, int64_t row, int64_t next_row) {
+      const int64_t column = panel * width;
       tile.columns = std::min(width, columns - column);
       tile.b = p_.packed ? packed_b(n + column, k) : b_block_ + column * depth;
-      tile.bias = last && p_.epilogue.bias != nullptr ? p_.epilogue.bias + n + column : nullptr;
-      const T* residual = last ? p_.epilogue.residual : nullptr;
+      tile.bias = bias == nullptr ? nullptr : bias + n + column;
+      if (rows_first) {
+        const bool more = !copy_rows && panel * asked < std::min(next_row - row, p_.m - m - next_row) * p_.lda;
+        tile.ahead = more ? a + next_row * p_.lda + panel * asked : nullptr;
+      } else {
+        const bool more = panel + 1 < panels && t * asked < width * depth;
+        tile.ahead = more ? tile.b + width * depth + t * asked : nullptr;
+      }
+      tile.c = p_.c + (m + row) * p_.ldc + n + column;
+      tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
+      if (p_.transpose_a) {
+        tile.a = a + row;
+        kernels_.columns_tile(tile, next_row - row);
+      } else {
+        tile.a = a + row * tile.a_stride;
+        kernels_.rows_tile(tile, next_row - row);
+      }
+    };
+    const auto first_row = [&](int64_t t) { return rows * t / tiles; };
+    if (rows_first) {
       for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t row = rows * t / tiles;
-        const int64_t tile_rows = rows * (t + 1) / tiles - row;
-        tile.c = p_.c + (m + row) * p_.ldc + n + column;
-        tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
-        if (p_.transpose_a) {
-          tile.a = a + row;
-          kernels_.columns_tile(tile, tile_rows);
-        } else {
-          tile.a = a + row * tile.a_stride;
-          kernels_.rows_tile(tile, tile_rows);
-        }
+        const int64_t row = first_row(t), next_row = first_row(t + 1);
+        for (int64_t panel = 0; panel < panels; ++panel) multiply_tile(panel, t, row, next_row);
+      }
+    } else {
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        for (int64_t t = 0; t < tiles; ++t) multiply_tile(panel, t, first_row(t), first_row(t + 1));
       }
     }
   }

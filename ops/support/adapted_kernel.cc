@@ -106,7 +106,7 @@ Result<Tensor> adapted_input(RunContext& c, const Adaptation& how, int i) {
     std::vector<int64_t> dims;
     for (int64_t k = 0; k < sizes.size(); ++k) dims.push_back(sizes[k]);
     std::optional<Tensor> last = int_tensor(x.dtype, shape, to_channels_last(std::span<const int64_t>(dims)));
-    if (!last) return invalid_argument("a size of ", sizes.to_string(), " does not fit ", dtype_name(x.dtype));
+    if (!last) return invalid_argument("a size of ", sizes, " does not fit ", x.dtype);
     return *std::move(last);
   }
   if (!how.converts(x.dtype)) return moved;

@@ -48,7 +48,7 @@ class Dynamic8Kernel : public Kernel {
   size_t scratch_bytes_ = 0;
 
  private:
-  std::shared_ptr<Buffer> memory_;
+  std::shared_ptr<void> memory_;
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
 };

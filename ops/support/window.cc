@@ -66,7 +66,7 @@ Status judge_product(const Shape& shape) {
 
 Status expect_rank_4(const Shape& shape, std::string_view name) {
   if (!shape.has_rank() || shape.rank() == 4) return {};
-  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape.to_string());
+  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape);
 }
 
 int64_t dim_or_unknown(const Shape& shape, int i) {
@@ -156,8 +156,7 @@ Result<kernels::Conv2DGeometry> conv_geometry(const WindowAttrs& window, const S
   g.out_c = dim_or_unknown(filter, 3);
   int64_t filter_channels = dim_or_unknown(filter, 2);
   if (g.filter_h == 0 || g.filter_w == 0 || filter_channels == 0) {
-    return invalid_argument("filter must have height, width and input channels of at least 1, has ",
-                            filter.to_string());
+    return invalid_argument("filter must have height, width and input channels of at least 1, has ", filter);
   }
   if (g.in_c == kUnknownDim) g.in_c = filter_channels;
   if (filter_channels != kUnknownDim && g.in_c != filter_channels) {
@@ -283,8 +282,8 @@ Status infer_backprop_filter(InferContext& c, int rank, JudgeBackprop judge) {
 
 Status expect_backprop_shape(const Shape& dy, const Shape& output, const Shape& input, const Shape& filter) {
   if (dy.is_compatible_with(output)) return {};
-  return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
-                          " with ", filter.to_string(), " gives ", output.to_string());
+  return invalid_argument("out_backprop has shape ", dy, ", but the convolution of ", input, " with ", filter,
+                          " gives ", output);
 }
 
 kernels::Activation kernel_activation(Activation activation) {

@@ -22,17 +22,18 @@ namespace {
 
 using testing::random_floats;
 
-// x f32[?,12,12,32] -> 3x3 (by a transform), Relu -> 1x1 stride 2 (directly) -> MatMul -> BatchMatMul -> y
+// x f32[?,12,12,32] -> 1x7 (by a transform), Relu -> 1x1 stride 2 (directly) -> MatMul -> BatchMatMul -> y
 Scope small_net() {
   Scope root = Scope::NewRootScope();
   auto x = ops::Placeholder(root.WithOpName("x"), DT_FLOAT, ops::Placeholder::Shape({-1, 12, 12, 32}));
   auto convolve = [&](const char* name, const Output& input, const Shape& shape, int64_t stride) {
     std::vector<int64_t> strides = {1, stride, stride, 1};
-    Output filter = AddConst(root.WithOpName(str_cat(name, "_w")), random_floats(shape, 3));
+    Output filter =
+        AddConst(root.WithOpName(str_cat(name, "_w")), random_floats(shape, static_cast<uint32_t>(shape.dim(1))));
     return AddNode(root.WithOpName(name), "Conv2D", {input, filter}, {{"strides", strides}, {"padding", "SAME"}})
         .output(0);
   };
-  Output h = ops::Relu(root, convolve("transformed", x, {3, 3, 32, 64}, 1));
+  Output h = ops::Relu(root, convolve("transformed", x, {1, 7, 32, 64}, 1));
   h = convolve("direct", h, {1, 1, 64, 20}, 2);
   h = ops::Reshape(root, h, ops::Const(root, {-1, 720}));
   h = ops::MatMul(root.WithOpName("product"), h, AddConst(root.WithOpName("product_w"), random_floats({720, 24}, 4)));
@@ -165,7 +166,7 @@ TEST(LaidOutFile, AChangedWeightIsSeenAndTheResultIsTheNewWeights) {
   const Scope net = small_net();
   const std::string bytes = packed_file(net.graph(), {widest_isa()});
   // Somebody else's tool changes the first weight of a constant and keeps the fields that it does not know.
-  const Tensor weights = random_floats({1, 1, 64, 20}, 3);  // direct_w
+  const Tensor weights = random_floats({1, 1, 64, 20}, 1);  // direct_w
   std::string edited = bytes;
   const size_t at = edited.find({static_cast<const char*>(weights.data()), 64});
   ASSERT_NE(at, std::string::npos);
