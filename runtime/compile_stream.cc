@@ -334,9 +334,6 @@ class Streaming {
         const Value& out = program_.values[static_cast<size_t>(step.outputs[0])];
         may_join = out.kind == ValueKind::kPlanned && (in.kind == ValueKind::kPlanned || in.kind == ValueKind::kFeed);
       }
-#ifdef TARN_DEV_STREAM
-      may_join = may_join && (step.op == "Conv2D" || step.op == "DepthwiseConv2dNative" || step.op == "MaxPool" || step.op == "AvgPool" || step.op == "Pad");
-#endif
       rows_.push_back(may_join ? step.kernel->by_rows() : nullptr);
     }
   }
