@@ -5,6 +5,7 @@
 //
 //   x -> Conv2D -> DepthwiseConv2dNative -> Conv2D -> y      112 x 112 x 64 and 56 x 56 x 128 never are in memory
 #include <algorithm>
+#include <cassert>
 #include <chrono>
 #include <cstring>
 #include <limits>
@@ -53,12 +54,12 @@ struct BandPlan {
         band_rows[k] = window.end_of_band(last_rows);
         continue;
       }
-      // Once it has begun, a band takes as many new rows as it goes on; bands that begin at their multiples may be
-      // ahead of what is asked for.
+      // Once it has begun, a band takes as many new rows as it goes on. Bands that begin and end at their multiples may
+      // have rows before and behind what is asked for.
       const RowWindow& reader = kernels[k + 1]->row_window();
       const int64_t read = (band_rows[k + 1] - 1) * reader.stride + reader.extent;
       band_rows[k] = window.end_of_band(std::max<int64_t>(1, band_rows[k + 1] * reader.stride));
-      buffer_rows[k] = std::min(window.out_rows, read + window.multiple - 1);
+      buffer_rows[k] = std::min(window.out_rows, read + 2 * (window.multiple - 1));
     }
     for (size_t k = 0; k < buffers.size(); ++k) {
       buffers[k] = scratch;
@@ -192,6 +193,10 @@ class StreamKernel : public Kernel {
     void make_until(size_t part, int64_t end) {
       const RowWindow& rows = window(part);
       end = rows.end_of_band(end);
+      if (part < last_part()) {  // rows that no window sees are left out
+        const int64_t needed = rows.begin_of_band(window(part + 1).input_begin(made_[part + 1]));
+        if (made_[part] < needed) made_[part] = kept_[part] = needed;
+      }
       while (made_[part] < end && !serial_.is_stopped()) {
         const int64_t count = std::min(chain_.bands_.band_rows[part], end - made_[part]);
         if (part > 0) make_until(part - 1, rows.input_end(made_[part] + count));
@@ -240,6 +245,7 @@ class StreamKernel : public Kernel {
                      static_cast<size_t>(made_[part] - needed) * rows.out_row_bytes);
         kept_[part] = needed;
       }
+      assert(made_[part] - kept_[part] + count <= chain_.bands_.buffer_rows[part]);
       return buffer + static_cast<size_t>(made_[part] - kept_[part]) * rows.out_row_bytes;
     }
 
