@@ -1,4 +1,4 @@
-#include "runtime/c_api_state.h"
+#include "runtime/c_api_calls.h"
 
 #include <algorithm>
 
@@ -120,6 +120,35 @@ void Profile::end_run(const EngineContext& context, bool ended_well) {
     stats_->add_run(step_nanoseconds_);
   }
   step_nanoseconds_.clear();
+}
+
+namespace {
+template <class State, class Handle>
+void look_at_state(const Handle* handle, void (*f)(const void* call, const State& state), const void* call) {
+  auto state = find(handle);
+  if (state.ok()) {
+    f(call, **state);
+  } else {
+    report(state.status());
+  }
+}
+}  // namespace
+
+void look_at(const tarn_model* model, void (*f)(const void* call, const ModelState& state), const void* call) {
+  look_at_state(model, f, call);
+}
+void look_at(const tarn_engine* engine, void (*f)(const void* call, const EngineState& state), const void* call) {
+  look_at_state(engine, f, call);
+}
+
+tarn_code work_with(const tarn_engine* engine, Status (*f)(const void* call, EngineState& state), const void* call) {
+  auto state = find(engine);
+  if (!state.ok()) return report(state.status());
+  Status status = (*state)->turn.begin();
+  if (!status.ok()) return report(status);
+  status = f(call, **state);
+  (*state)->turn.end();
+  return report(status);
 }
 
 Result<int> engine_threads(int threads) {
