@@ -211,7 +211,7 @@ Status WireGraph::link() {
     record.inputs_end = inputs_.size();
     record.controls_end = controls_.size();
   }
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 // The i-th node that `node` waits for, inputs before controls: -1 if that is none, kNoMore behind the last. Back edges
@@ -324,7 +324,7 @@ Result<AttrMap> WireGraph::attrs(int node) const {
       problems.add(status);
     }
   }
-  TARN_RETURN_IF_ERROR(problems.to_status("").with_node(record.name));
+  TARN_RETURN_IF_ERROR(problems.to_status().with_node(record.name));
   if (producer_ <= kLastProducerWithVagueShapes && record.op == "Placeholder") {
     const AttrValue* shape = attrs.find("shape");
     if (shape != nullptr && shape->is<Shape>() && shape->as<Shape>().is_scalar()) attrs.set("shape", Shape::unknown());
