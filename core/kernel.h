@@ -106,6 +106,10 @@ class PrepareContext {
   const T& attr(std::string_view name) const {
     return attrs_.get<T>(name);
   }
+  template <class T, size_t N>
+  [[gnu::always_inline]] const T& attr(const char (&name)[N]) const {
+    return attrs_.get<T>(name);
+  }
   int input_count() const { return static_cast<int>(inputs_.size()); }
   int output_count() const { return static_cast<int>(outputs_.size()); }
   // Facts: shapes are known unless something data-dependent comes before; has_value() for constants, whose memory then

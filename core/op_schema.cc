@@ -23,7 +23,8 @@ class Cursor {
     skip_space();
     return text_.empty();
   }
-  bool take(std::string_view token) {
+  bool take(const char* text) {
+    std::string_view token = text;
     skip_space();
     if (!text_.starts_with(token)) return false;
     text_.remove_prefix(token.size());
@@ -373,7 +374,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       sound = false;
     }
   }
-  if (!sound) return problems.to_status("");
+  if (!sound) return problems.to_status();
 
   // Input count, before anything is sized by an attr.
   int64_t wanted = 0;
@@ -384,7 +385,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       problems.add(str_cat(label, ": input '", arg.name, "' takes ",
                            arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
                            " tensors, but the node has ", inputs.size(), " inputs"));
-      return problems.to_status("");
+      return problems.to_status();
     }
     wanted += count;
   }
@@ -392,7 +393,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     std::vector<std::string> names;
     for (const ArgSpec& arg : inputs_) names.emplace_back(arg.name);
     problems.add(str_cat(label, ": expects ", wanted, " inputs (", str_join(names), "), got ", inputs.size()));
-    return problems.to_status("");
+    return problems.to_status();
   }
   types.inputs.clear();
   size_t next = 0;
@@ -418,10 +419,10 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     problems.add(str_cat(label, ": output '", arg.name, "' would be ",
                          arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
                          " tensors; the limit is ", kMostOutputs));
-    return problems.to_status("");
+    return problems.to_status();
   }
   types.outputs = output_types(attrs);
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 std::vector<ArgType> OpSchema::output_types(const AttrMap& attrs) const {

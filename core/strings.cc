@@ -92,6 +92,7 @@ void append_list(std::string& out, const char* letters, std::va_list& arguments)
       case 's': out += *static_cast<const std::string*>(va_arg(arguments, const void*)); break;
       case 'Q': out += quoted(*static_cast<const std::string*>(va_arg(arguments, const void*))); break;
       case 'q': out += quoted(*static_cast<const std::string_view*>(va_arg(arguments, const void*))); break;
+      case 'T': out += quoted(va_arg(arguments, const char*)); break;
       case 'h': out += static_cast<const Shape*>(va_arg(arguments, const void*))->to_string(); break;
       case 'd': out += dtype_name(static_cast<DType>(va_arg(arguments, int))); break;
       default: out += *static_cast<const std::string_view*>(va_arg(arguments, const void*));

@@ -28,6 +28,9 @@ struct InQuotes {
 [[gnu::always_inline]] inline InQuotes<std::string_view> in_quotes(const std::string_view& name) {
   return {name};
 }
+[[gnu::always_inline]] inline InQuotes<const char*> in_quotes(const char* const& name) {
+  return {name};
+}
 
 // str_cat and the errors made of it (core/status.h) are called from everywhere, nearly every time with other types. One
 // function serves them all, with C's variable arguments and a letter for each that says what it is, so that a call is
@@ -55,6 +58,7 @@ constexpr char letter_of() {
   if constexpr (std::is_same_v<T, DType>) return 'd';
   if constexpr (std::is_same_v<T, InQuotes<std::string>>) return 'Q';
   if constexpr (std::is_same_v<T, InQuotes<std::string_view>>) return 'q';
+  if constexpr (std::is_same_v<T, InQuotes<const char*>>) return 'T';
   return requires(const T& value) {
     value.to_string();
   }

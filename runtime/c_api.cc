@@ -10,7 +10,7 @@
 
 namespace {
 
-using tarn::quoted;
+using tarn::in_quotes;
 using tarn::Result;
 using tarn::Status;
 using tarn::c_api::EngineState;

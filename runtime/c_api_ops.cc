@@ -160,7 +160,7 @@ Result<std::vector<std::shared_ptr<const CustomOp>>> make_custom_ops(const tarn_
     made.push_back(std::make_shared<Op>(*ops[i]));  // releases what it has, also where something is wrong
     if (ops[i]->compute == nullptr) problems.add(here(" (", quoted(ops[i]->name), ") has no compute function"));
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return made;
 }
 

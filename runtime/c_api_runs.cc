@@ -6,7 +6,7 @@
 
 namespace {
 
-using tarn::quoted;
+using tarn::in_quotes;
 using tarn::Result;
 using tarn::Shape;
 using tarn::Status;

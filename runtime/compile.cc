@@ -63,12 +63,12 @@ class Lowering {
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
     find_copies();
     check_sizes();
-    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
+    TARN_RETURN_IF_ERROR(state_.problems.to_status());
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       if (state_.is_stopped()) return state_.stopped();
       prepare(s);
     }
-    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
+    TARN_RETURN_IF_ERROR(state_.problems.to_status());
     std::vector<int> kept;
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
     std::vector<char> hands_on(program_->steps.size());
@@ -506,7 +506,7 @@ Status analyze(State& state, bool keeps_codes) {
   TARN_RETURN_IF_ERROR(find_frames(state));
   if (keeps_codes) keep_codes(state);
   infer_and_fold(state);
-  return state.problems.to_status("");
+  return state.problems.to_status();
 }
 
 Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const CompileRequest& request,
@@ -541,7 +541,7 @@ Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileR
         state.problems.add(size_problem(state, node.op_name, node.name, fact));
     }
   }
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(state.problems.to_status());
   std::vector<Fact> facts;
   for (Wire wire : state.fetches) facts.push_back(state.fact(wire));
   return facts;

@@ -24,7 +24,7 @@ class FrameFinder {
     if (state_.frames.empty() && state_.problems.empty()) return {};
     for (size_t n = 0; n < state_.nodes.size(); ++n) judge_next_iterations(static_cast<int>(n));
     judge_fetches();
-    return state_.problems.to_status("");
+    return state_.problems.to_status();
   }
 
  private:

@@ -178,7 +178,7 @@ Status Engine::choose_inputs_and_outputs() {
     inputs_.push_back(std::move(info));
   }
   for (Wire wire : output_wires_) outputs_.push_back({label(wire), DType::kInvalid, Shape::unknown()});
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 void Engine::find_table_initializers() {
@@ -474,7 +474,7 @@ Status EngineContext::run() {
   for (size_t i = 0; i < feeds_.size(); ++i) {
     if (is_set_[i] == 0) problems.add(str_cat("input ", in_quotes(engine_->inputs_[i].name), " is not set"));
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   stop_.begin(limits_.timeout_ms);
   Status status = run_begun();
   stop_.end();

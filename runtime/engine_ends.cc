@@ -47,7 +47,7 @@ Result<EngineEnds> choose_ends(const NodeSource& source, const std::vector<std::
   for (const std::string& name : outputs) ends.outputs.push_back(resolve(name, "output"));
   if (problems.empty() && ends.outputs.empty())
     problems.add("the graph has no output: every node is used by another, or is a constant");
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return ends;
 }
 

@@ -156,7 +156,7 @@ Result<SelfTestReport> run(const std::shared_ptr<const Engine>& engine, const Se
         compare(output, **view, test.tolerance, report).with_context(str_cat("output ", in_quotes(output.name))));
     ++report.outputs;
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return report;
 }
 

@@ -1,7 +1,6 @@
 #include "runtime/wire.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
 #include "core/graph_version.h"
@@ -173,9 +172,7 @@ void WireGraph::add_library(std::string_view part) {
 
 Status WireGraph::link() {
   Problems problems;
-  by_name_.resize(nodes_.size());
-  std::iota(by_name_.begin(), by_name_.end(), 0);
-  sort_indices(by_name_, [&](int a, int b) { return name(a) < name(b); });
+  by_name_ = sorted_order(nodes_.size(), [&](int a, int b) { return name(a) < name(b); });
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const NodeRecord& record = nodes_[n];
     Status status = check_node_name(record.name);
@@ -220,7 +217,7 @@ Status WireGraph::link() {
     record.inputs_end = inputs_.size();
     record.controls_end = controls_.size();
   }
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 // The i-th node that `node` waits for, inputs before controls: -1 if that is none, kNoMore behind the last. Back edges
@@ -318,21 +315,22 @@ Result<AttrMap> WireGraph::attrs(int node) const {
   Problems problems;
   for (size_t i = record.attrs_begin; i < record.attrs_end; ++i) {
     std::string_view key;
-    Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
-    if (value.ok()) {
+    AttrValue value;
+    Status status = decode_attr_entry(attrs_[i], owner_, limits_, key, value);
+    if (status.ok()) {
       // A content that does not lie aligned was copied.
       bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
-      if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>().data(), attrs_[i]))
+      if (is_large && value.is<Tensor>() && !is_within(value.as<Tensor>().data(), attrs_[i]))
         let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
-      attrs.set(key, *std::move(value));
+      attrs.set(key, std::move(value));
     } else {
-      Status status = value.status().with_context(str_cat(label, ": attr ", in_quotes(key)));
-      bool is_damage = status.code() == Code::kDataLoss;
-      problems.add(is_damage ? data_loss(status.message(), " (at byte ", attrs_[i].data() - bytes_.data(), ")")
-                             : std::move(status));
+      status = status.with_context(str_cat(label, ": attr ", in_quotes(key)));
+      if (status.code() == Code::kDataLoss)
+        status = data_loss(status.message(), " (at byte ", attrs_[i].data() - bytes_.data(), ")");
+      problems.add(status);
     }
   }
-  TARN_RETURN_IF_ERROR(problems.to_status("").with_node(record.name));
+  TARN_RETURN_IF_ERROR(problems.to_status().with_node(record.name));
   if (producer_ <= kLastProducerWithVagueShapes && record.op == "Placeholder") {
     const AttrValue* shape = attrs.find("shape");
     if (shape != nullptr && shape->is<Shape>() && shape->as<Shape>().is_scalar()) attrs.set("shape", Shape::unknown());

@@ -144,9 +144,10 @@ Result<AttrMap> FunctionLibrary::attrs(const Function& function, const Node& nod
   auto label = [&] { return str_cat("function ", in_quotes(function.name), ": ", node_label(node.op, node.name)); };
   for (std::string_view entry : node.attrs) {
     std::string_view key;
-    Result<AttrValue> value = decode_attr_entry(entry, owner_, WireLimits(), 0, key);
-    if (!value.ok()) return value.status().with_context(str_cat(label(), ": attr ", in_quotes(key)));
-    attrs.set(key, *std::move(value));
+    AttrValue value;
+    Status status = decode_attr_entry(entry, owner_, WireLimits(), key, value);
+    if (!status.ok()) return status.with_context(str_cat(label(), ": attr ", in_quotes(key)));
+    attrs.set(key, std::move(value));
   }
   return attrs;
 }
