@@ -109,8 +109,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
     } else {
       kernels::conv2d_forward<T>(pool, g, x, filter, y, epilogue, scratch, kernels::best_isa(), choice_);
     }
-    if (adds_last)
-      kernels::add_and_activate<T>(pool, activation_, g.batch * g.out_h * g.out_w * g.out_c, residual, y);
+    if (adds_last) kernels::add_and_activate<T>(pool, activation_, g.batch * g.out_h * g.out_w * g.out_c, residual, y);
   }
 
   // The transform that the whole layer takes, which a band has to take too.

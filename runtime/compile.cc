@@ -454,9 +454,7 @@ class Lowering {
   }
 
   void narrow(std::vector<char>& hands_on, const std::vector<int>& kept) {
-    const auto bound = [&] {
-      return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks);
-    };
+    const auto bound = [&] { return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks); };
     const size_t before = bound();
     const std::vector<int> order = narrow_order(*program_, hands_on, reuse_, kept);
     std::vector<int> back(order.size());
