@@ -41,6 +41,7 @@ class RequiredOps {
   bool wants_dynamic8() const { return wants_dynamic8_; }
   // Constants laid out in its file (optimize_for_mobile --prepack).
   bool has_laid_out() const { return has_laid_out_; }
+  void set_has_laid_out() { has_laid_out_ = true; }
   // Ways of computing its layers that were measured (the tool tune).
   bool is_tuned() const { return is_tuned_; }
 

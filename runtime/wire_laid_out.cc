@@ -57,6 +57,14 @@ class WireLaidOut : public LaidOutConstants {
 
 }  // namespace
 
+bool has_laid_out(std::string_view graph_def) {
+  ProtoReader file(graph_def);
+  while (file.next()) {
+    if (file.field() == kLaidOutFieldOfGraph) return true;
+  }
+  return false;
+}
+
 Status add_laid_out(std::unique_ptr<LaidOutConstants>& all, std::string_view message) {
   if (all == nullptr) all = std::make_unique<WireLaidOut>();
   return static_cast<WireLaidOut&>(*all).add(message);

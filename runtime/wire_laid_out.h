@@ -21,4 +21,7 @@ constexpr uint32_t kLaidOutFieldOfGraph = 1002;
 // One more of such fields; `all` is null before the first. DataLoss where it is damaged.
 Status add_laid_out(std::unique_ptr<LaidOutConstants>& all, std::string_view message);
 
+// Whether a file has such fields, for those who read it otherwise.
+bool has_laid_out(std::string_view graph_def);
+
 }  // namespace tarn

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include "core/file.h"
 #include "core/json_text.h"
 #include "graph/all_ops.h"
 #include "graph/graph_source.h"
 #include "runtime/required_ops.h"
+#include "runtime/wire_laid_out.h"
 #include "tools/support/graph_file.h"
 #include "tools/support/main.h"
 
@@ -76,6 +78,9 @@ tarn::Status run() {
         tarn::required_ops(tarn::GraphSource(input.graph), tarn::all_ops(), options);
     if (!found.ok()) return found.status().with_context(path);
     required.add(*found);
+    if (input.form != tarn::AnyGraph::Form::kGraph) continue;
+    TARN_ASSIGN_OR_RETURN(tarn::MappedFile file, tarn::map_file(path));
+    if (tarn::has_laid_out(file.bytes())) required.set_has_laid_out();
   }
   if (FLAGS_format == "table") print_table(required);
   if (FLAGS_format == "list") tarn::print("# Ops and types of ", FLAGS_graphs, "\n", tarn::list_text(required));
