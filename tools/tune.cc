@@ -148,6 +148,7 @@ Chosen choose(const std::vector<std::unique_ptr<Variant>>& variants, const OneWa
   const tarn::Program& program = *own.runner->program();
   for (size_t s = 0; s < program.steps.size(); ++s) {
     const tarn::Step& step = program.steps[s];
+    if (step.kind == tarn::StepKind::kFetch) continue;
     const std::string& node = node_of(step);
     const double before = own.median(s);
     double best = before;
