@@ -30,9 +30,7 @@ struct RowWindow {
     return end <= 0 ? 0 : std::clamp<int64_t>((end - 1) * stride - pad + extent, 0, in_rows);
   }
   int64_t begin_of_band(int64_t row) const { return row / multiple * multiple; }
-  int64_t end_of_band(int64_t row) const {
-    return std::min(out_rows, (row + multiple - 1) / multiple * multiple);
-  }
+  int64_t end_of_band(int64_t row) const { return std::min(out_rows, (row + multiple - 1) / multiple * multiple); }
 };
 
 struct RowBand {

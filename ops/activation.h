@@ -3,14 +3,16 @@
 
 #include "ops/elementwise.h"
 #include "ops/kernels/elementwise.h"
+#include "ops/window.h"
 
 namespace tarn {
 
 template <class T, kernels::Activation kActivation>
-class ActivationKernel : public Kernel {
+class ActivationKernel : public Kernel, public RowKernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
+    rows_ = tarn::row_window(c.input(0).shape, sizeof(T));
     return {};
   }
   Status run(RunContext& c) const override {
@@ -19,6 +21,16 @@ class ActivationKernel : public Kernel {
     kernels::activate<T>(c.threads(), kActivation, x.count, x.as<T>(), y.as<T>());
     return {};
   }
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t) const override { return 0; }
+  void run_rows(const RowBand& band) const override {
+    const int64_t count = band.rows * static_cast<int64_t>(rows_.out_row_bytes / sizeof(T));
+    kernels::activate<T>(band.pool, kActivation, count, static_cast<const T*>(band.x), static_cast<T*>(band.y));
+  }
+
+ private:
+  RowWindow rows_;
 };
 
 // (gradients, features of the same shape)

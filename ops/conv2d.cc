@@ -68,11 +68,13 @@ class Conv2DKernel : public Kernel, public RowKernel {
   RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
   const RowWindow& row_window() const override { return rows_; }
   size_t row_scratch_bytes(int64_t rows) const override {
-    return band_bytes(geometry_, rows_, rows, [&](const kernels::Conv2DGeometry& g) {
+    const auto bytes_of = [&](const kernels::Conv2DGeometry& g) {
       const kernels::WinogradBlock block = row_block();
       return block ? kernels::winograd_forward_packed_scratch_bytes<T>(g, block, 1)
                    : kernels::conv2d_forward_packed_scratch_bytes<T>(g, 1);
-    });
+    };
+    // A single row may be a matrix product where more are not.
+    return std::max(band_bytes(geometry_, rows_, rows, bytes_of), band_bytes(geometry_, rows_, 1, bytes_of));
   }
   size_t kept_bytes() const override {
     const kernels::WinogradBlock block = row_block();
@@ -109,8 +111,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
     } else {
       kernels::conv2d_forward<T>(pool, g, x, filter, y, epilogue, scratch, kernels::best_isa(), choice_);
     }
-    if (adds_last)
-      kernels::add_and_activate<T>(pool, activation_, g.batch * g.out_h * g.out_w * g.out_c, residual, y);
+    if (adds_last) kernels::add_and_activate<T>(pool, activation_, g.batch * g.out_h * g.out_w * g.out_c, residual, y);
   }
 
   // The transform that the whole layer takes, which a band has to take too.

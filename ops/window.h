@@ -61,10 +61,12 @@ Result<Shape> conv_output(const WindowAttrs& window, const kernels::Conv2DGeomet
 Result<kernels::Pool2DGeometry> pool_geometry(const WindowAttrs& window, const Shape& input, std::string_view name);
 Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeometry& geometry);
 
-// How rows of the output follow from the input's; no images where they do not: sizes that are not known, images that are
-// empty, windows that see padding alone.
+// How rows of the output follow from the input's; no images where they do not: sizes that are not known, images that
+// are empty, windows that see padding alone.
 RowWindow row_window(const kernels::Conv2DGeometry& g, size_t element_bytes);
 RowWindow row_window(const kernels::Pool2DGeometry& g, size_t element_bytes);
+// Of what is done element by element to images [N, H, W, C].
+RowWindow row_window(const Shape& image, size_t element_bytes);
 // So many rows of one image's output as a convolution, or pool, of their own.
 template <class Geometry>
 Geometry band_geometry(Geometry g, const RowWindow& window, int64_t first, int64_t rows) {

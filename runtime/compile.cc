@@ -73,7 +73,7 @@ class Lowering {
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
     std::vector<char> hands_on(program_->steps.size());
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
-    if (may_reorder()) narrow(hands_on, kept);
+    if (kHasStreaming && may_reorder()) narrow(hands_on, kept);
     if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
     plan_values(*program_, hands_on, reuse_, kept);
     TARN_RETURN_IF_ERROR(check_arena());
@@ -446,7 +446,9 @@ class Lowering {
 
   // Whether nothing but its inputs says when a step may run.
   bool may_reorder() const {
-    if (state_.options.few_runs || program_->has_branches || !program_->loops.empty() || program_->writes_variables)
+    constexpr size_t kMostSteps = 4000;  // each try costs a pass over them
+    if (state_.options.few_runs || program_->has_branches || !program_->loops.empty() || program_->writes_variables ||
+        program_->steps.size() > kMostSteps)
       return false;
     return std::none_of(state_.nodes.begin(), state_.nodes.end(), [](const WorkNode& node) {
       return node.live && ((node.traits() & kStateful) != 0 || !node.controls.empty());
@@ -454,9 +456,7 @@ class Lowering {
   }
 
   void narrow(std::vector<char>& hands_on, const std::vector<int>& kept) {
-    const auto bound = [&] {
-      return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks);
-    };
+    const auto bound = [&] { return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks); };
     const size_t before = bound();
     const std::vector<int> order = narrow_order(*program_, hands_on, reuse_, kept);
     std::vector<int> back(order.size());

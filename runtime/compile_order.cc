@@ -1,6 +1,6 @@
 // Which of several branches runs first decides what is in memory while the others run. The schedule has them in the
-// order of the file; where most memory is needed at a time, a step that ends the life of what has to wait there is moved
-// in front, with what it needs and a few steps behind it, if that lowers the most.
+// order of the file; where most memory is needed at a time, a step that ends the life of what has to wait there is
+// moved in front, with what it needs and a few steps behind it, if that lowers the most.
 //
 //   mixed -> (1x1), (1x1 -> 3x3 -> 3x3), (pool -> 1x1):  the pool's branch first, so that `mixed` is gone
 #include <algorithm>
@@ -159,13 +159,13 @@ class Narrowing {
 
   const Program& program_;
   const std::vector<Lifetime>& blocks_;
-  std::vector<int> made_by_;                // by value: the step
-  std::vector<std::vector<int>> readers_;   // by value
-  std::vector<std::vector<int>> touched_;   // by step: blocks
-  std::vector<size_t> own_bytes_;           // by step: scratch memory
-  std::vector<char> stays_;                 // by block: until the next run
-  std::vector<int> order_, place_;          // by place, the step; by step, the place
-  std::vector<int> first_, last_;           // by block: places
+  std::vector<int> made_by_;               // by value: the step
+  std::vector<std::vector<int>> readers_;  // by value
+  std::vector<std::vector<int>> touched_;  // by step: blocks
+  std::vector<size_t> own_bytes_;          // by step: scratch memory
+  std::vector<char> stays_;                // by block: until the next run
+  std::vector<int> order_, place_;         // by place, the step; by step, the place
+  std::vector<int> first_, last_;          // by block: places
   std::vector<int64_t> change_;
   int peak_ = 0;
   int tries_ = 0;

@@ -190,11 +190,10 @@ struct PlannedLifetimes {
 PlannedLifetimes find_lifetimes(Program& program, const std::vector<char>& hands_on,
                                 const std::vector<std::vector<std::pair<int, int>>>& reuse,
                                 const std::vector<int>& kept);
-// compile_order.cc: a better order of steps, where some that end the life of large values can run before those that need
-// much memory; by new place, the old one. Nothing but inputs says what a step waits for.
+// compile_order.cc: a better order of steps, where some that end the life of large values can run before those that
+// need much memory; by new place, the old one. Nothing but inputs says what a step waits for.
 std::vector<int> narrow_order(Program& program, const std::vector<char>& hands_on,
-                              const std::vector<std::vector<std::pair<int, int>>>& reuse,
-                              const std::vector<int>& kept);
+                              const std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
 // compile_stream.cc, or left_out/streaming.cc: makes one step of steps that follow each other, where all of their
 // kernels can make a band of rows at a time (core/row_kernel.h) and that lowers the most memory that is needed at a
 // time. After the kernels are prepared.

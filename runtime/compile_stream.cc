@@ -1,7 +1,7 @@
 // Steps that run together, by rows: a chain of convolutions and pools, each the only reader of the one before, is made
 // band by band of its last output's rows. What lies between two of them is some rows in scratch memory: those that the
-// next band of the reader needs, and those it needs again, which are moved to the front. Each thread makes an equal part
-// of the rows of all images, by itself; where two parts meet, both make the rows that both need.
+// next band of the reader needs, and those it needs again, which are moved to the front. Each thread makes an equal
+// part of the rows of all images, by itself; where two parts meet, both make the rows that both need.
 //
 //   x -> Conv2D -> DepthwiseConv2dNative -> Conv2D -> y      112 x 112 x 64 and 56 x 56 x 128 never are in memory
 #include <algorithm>
@@ -17,9 +17,9 @@ namespace tarn::compiling {
 namespace {
 
 constexpr int kMostParts = 16;
-constexpr size_t kCacheBytes = 384 << 10;      // bands of a chain are in L2, beside a block of weights
-constexpr double kMostWorkTwice = 1.12;        // of a thread, with the rows that another makes too
-constexpr double kWorkPerThread = 1 << 20;     // multiply-adds that are worth waking a thread for
+constexpr size_t kCacheBytes = 384 << 10;   // bands of a chain are in L2, beside a block of weights
+constexpr double kMostWorkTwice = 1.12;     // of a thread, with the rows that another makes too
+constexpr double kWorkPerThread = 1 << 20;  // multiply-adds that are worth waking a thread for
 constexpr size_t kNever = std::numeric_limits<size_t>::max();
 
 constexpr size_t aligned(size_t bytes) {
@@ -101,9 +101,9 @@ struct Shares {
       const int64_t end = units * (share + 1) / count;
       for (int64_t unit = units * share / count; unit < end;) {
         const int64_t first = unit % image_units, taken = std::min(end - unit, image_units - first);
-        own += taken == image_units ? image_work
-                                    : work_of(kernels, {first * unit_rows,
-                                                        std::min(last.out_rows, (first + taken) * unit_rows)});
+        own += taken == image_units
+                   ? image_work
+                   : work_of(kernels, {first * unit_rows, std::min(last.out_rows, (first + taken) * unit_rows)});
         unit += taken;
       }
       most = std::max(most, own);
@@ -382,9 +382,7 @@ class Streaming {
     }
   }
 
-  RowKernels kernels_of(int begin, int end) const {
-    return {rows_.begin() + begin, rows_.begin() + end + 1};
-  }
+  RowKernels kernels_of(int begin, int end) const { return {rows_.begin() + begin, rows_.begin() + end + 1}; }
 
   // What steps begin … end need at a time if they run together.
   size_t bytes_together(int begin, int end, const BandPlan& bands, const Shares& shares) const {

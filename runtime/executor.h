@@ -101,10 +101,10 @@ class Context {
   std::vector<TensorView> gathered_;  // the running step's inputs
   std::vector<TensorView> fetch_views_;
   std::vector<char> step_dead_;
-  std::vector<int64_t> iterations_;  // by loop: those that are over since it was entered
-  int64_t iterations_in_all_ = 0;    // of the run
-  RunLimits limits_;                 // of the run that is under way
-  size_t dynamic_bytes_ = 0;         // beside the arena
+  std::vector<int64_t> iterations_;        // by loop: those that are over since it was entered
+  int64_t iterations_in_all_ = 0;          // of the run
+  RunLimits limits_;                       // of the run that is under way
+  size_t dynamic_bytes_ = 0;               // beside the arena
   std::vector<int64_t> part_nanoseconds_;  // of the running step's parts; empty where nobody asks
 };
 

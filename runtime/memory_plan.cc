@@ -185,8 +185,7 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
     plan.arena_bytes = arena;
     plan.offsets = offsets;
   };
-  for (const std::vector<int>& candidate :
-       {by_size, breadth_order(values, sizes), breadth_order(values, lengths)}) {
+  for (const std::vector<int>& candidate : {by_size, breadth_order(values, sizes), breadth_order(values, lengths)}) {
     order = candidate;
     try_order(order);
     if (plan.arena_bytes == plan.lower_bound_bytes) return plan;

@@ -80,8 +80,8 @@ struct ProgramStats {
   size_t arena_bytes = 0, arena_lower_bound_bytes = 0, constant_bytes = 0;
   int nodes = 0;  // nodes that the fetches and targets need
   int folded_nodes = 0;
-  int fused_nodes = 0;  // nodes that became part of another's step
-  int streamed_steps = 0;         // steps that run together with others, by rows
+  int fused_nodes = 0;             // nodes that became part of another's step
+  int streamed_steps = 0;          // steps that run together with others, by rows
   size_t streamed_kept_bytes = 0;  // what their kernels made of constants, beside what they make without
 };
 

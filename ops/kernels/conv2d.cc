@@ -189,8 +189,9 @@ void gather_pixels(ThreadPool& pool, const Conv2DGeometry& g, const T* x, T* out
 }  // namespace
 
 bool conv2d_is_one_pass(const Conv2DGeometry& g) {
-  const MatrixForm matrix{g};
-  return !matrix || gemm_is_one_pass(matrix.depth);
+  // What may be a matrix product, be it of some rows alone.
+  const bool unit_filter = g.filter_h == 1 && g.filter_w == 1;
+  return gemm_is_one_pass(g.filter_depth()) || (!unit_filter && g.out_w > 1);
 }
 
 template <class T>

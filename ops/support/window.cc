@@ -241,6 +241,15 @@ RowWindow row_window(const kernels::Conv2DGeometry& g, size_t element_bytes) {
   return window;
 }
 
+RowWindow row_window(const Shape& image, size_t element_bytes) {
+  if (image.rank() != 4 || !image.is_fully_known()) return {};
+  RowWindow window = image_rows(image.dim(0), image.dim(1), image.dim(1), 1, 1, 0);
+  window.in_row_bytes = window.out_row_bytes = row_bytes(image.dim(2), image.dim(3), element_bytes);
+  window.work = static_cast<double>(image.dim(2)) * static_cast<double>(image.dim(3));
+  if (window.in_row_bytes == 0) window.images = 0;
+  return window;
+}
+
 RowWindow row_window(const kernels::Pool2DGeometry& g, size_t element_bytes) {
   constexpr double kWorkOfCell = 4;
   RowWindow window = image_rows(g.batch, g.in_h, g.out_h, g.stride_h, g.window_h, g.pad_top);

@@ -93,6 +93,24 @@ std::vector<Case> cases() {
        strided + "biased = BiasAdd(conv, b)\nsum = AddV2(r, biased)\ny = Relu(sum)\n",
        3,
        {"conv", "biased", "sum"}},
+      {"over the residual itself",
+       "x: f32[1,9,7,20] = Placeholder\nr: f32[1,9,7,37] = Placeholder\nstart = Relu(r)\n"
+       "w: f32[3,3,20,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 1, 1, 1], padding=\"SAME\"}\n"
+       "y = AddV2(conv, start)\n",
+       1,
+       {"conv", "start", "conv"}},
+      {"over a residual, of products in two passes",
+       "x: f32[1,9,7,1100] = Placeholder\nr: f32[1,9,7,37] = Placeholder\nstart = Relu(r)\n"
+       "w: f32[1,1,1100,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 1, 1, 1], padding=\"SAME\"}\n"
+       "y = AddV2(start, conv)\n",
+       1,
+       {"conv", "start", "conv"}},
+      {"over a residual, of pixels apart in two passes",
+       "x: f32[1,9,7,1100] = Placeholder\nr: f32[1,5,4,37] = Placeholder\nstart = Relu(r)\n"
+       "w: f32[1,1,1100,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 2, 2, 1], padding=\"SAME\"}\n"
+       "y = AddV2(start, conv)\n",
+       1,
+       {"conv", "start", "conv"}},
       {"twice itself", conv + "y = AddV2(conv, conv)\n", 0, {"conv", "conv", "conv"}},
       {"a sum over all rows",
        conv + "one: f32[1,1,1,37] = random(seed=5)\nsum = AddV2(conv, one)\ny = Relu(sum)\n",
