@@ -190,7 +190,7 @@ void gather_pixels(ThreadPool& pool, const Conv2DGeometry& g, const T* x, T* out
 
 bool conv2d_is_one_pass(const Conv2DGeometry& g) {
   const MatrixForm matrix{g};
-  return !matrix || gemm_is_one_pass(matrix.depth);
+  return gemm_is_one_pass(matrix ? matrix.depth : leaves_pixels_out(g) ? g.in_c : 0);
 }
 
 template <class T>

@@ -103,7 +103,7 @@ TARN_TARGET void rows_tile(const Tile<T>& tile) {
   start_tile<kRows, kVectors>(tile, acc);
   if (tile.c_is_far) {
     fetch_rows<kRows, kVectors>(tile.c, tile.ldc);
-    if (tile.residual != nullptr) fetch_rows<kRows, kVectors>(tile.residual, tile.ldc);
+    if (tile.residual != nullptr && tile.residual != tile.c) fetch_rows<kRows, kVectors>(tile.residual, tile.ldc);
   }
   const T* b = tile.b;
   const T* ahead = tile.ahead != nullptr ? tile.ahead : b;
