@@ -30,14 +30,32 @@ def interval(values, rounds=2000):
     return medians[int(rounds * 0.025)], medians[int(rounds * 0.975)]
 
 
-def optimized(binaries, folder, name, work):
-    path = os.path.join(work, name + ".pb")
-    source = os.path.join(folder, name + ".pb")
+def tool(binaries, name, *arguments):
+    done = subprocess.run([os.path.join(binaries, name), *arguments], capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(done.stdout + done.stderr)
+
+
+def optimized(options, name):
+    """Through optimize_for_mobile, and with --tune through tune, and with --prepack packed after that."""
+    path = os.path.join(options.work, name + ".pb")
+    source = os.path.join(options.models, name + ".pb")
     if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
-        done = subprocess.run([os.path.join(binaries, "optimize_for_mobile"), "--input=" + source, "--output=" + path],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            sys.exit(done.stdout + done.stderr)
+        tool(options.bin, "optimize_for_mobile", "--input=" + source, "--output=" + path)
+    return path
+
+
+def prepared(options, path, threads, shape):
+    if options.tune:
+        tuned = path.replace(".pb", f"_{threads}.tuned.pb")
+        flags = ["--keep"] if options.keep else []
+        tool(options.bin, "tune", "--graph=" + path, "--output=" + tuned, f"--num_threads={threads}",
+             "--input_layer=input_node", "--input_layer_shape=" + shape, "--output_layer=output_node", *flags)
+        path = tuned
+    if options.prepack:
+        packed = path.replace(".pb", ".packed.pb")
+        tool(options.bin, "optimize_for_mobile", "--input=" + path, "--output=" + packed, "--prepack=" + options.prepack)
+        path = packed
     return path
 
 
@@ -56,6 +74,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--isa", choices=["avx2", "avx512", "portable"])
     parser.add_argument("--dynamic8", action="store_true")
+    parser.add_argument("--max_layer_error", help="as of benchmark_model; 0: no transforms")
+    parser.add_argument("--tune", action="store_true", help="ours is tuned first, for each number of threads")
+    parser.add_argument("--keep", action="store_true", help="as of tune")
+    parser.add_argument("--prepack", help="instruction sets, as of optimize_for_mobile")
     parser.add_argument("--json", help="a file to append every run to")
     options = parser.parse_args()
     pythons = {"openvino": options.openvino, "tensorflow": options.tensorflow}
@@ -73,13 +95,16 @@ def main():
         name, _, shape = network.partition(":")
         shape, _, batch = shape.partition("@")
         batch = int(batch or 1)
-        model = optimized(options.bin, options.models, name, options.work)
+        optimized_path = optimized(options, name)
         for threads in options.threads:
+            model = prepared(options, optimized_path, threads, f"{batch},{shape.replace('x', ',')}")
             ours = [os.path.join(options.bin, "benchmark_model"), "--graph=" + model, "--json",
                     f"--max_time={options.seconds}", f"--num_threads={threads}", "--input_layer=input_node",
                     f"--input_layer_shape={batch},{shape.replace('x', ',')}", "--output_layer=output_node"]
             if options.dynamic8:
                 ours.append("--quantize=dynamic8")
+            if options.max_layer_error:
+                ours.append("--max_layer_error=" + options.max_layer_error)
             commands = {peer: [pythons.get(peer, options.python), PEER, f"--peer={peer}", f"--shape={shape}",
                                "--model=" + os.path.join(options.models, name), f"--batch={batch}",
                                f"--threads={threads}", f"--seconds={options.seconds}"] for peer in peers}

@@ -19,5 +19,8 @@ function(tarn_library name)
   if(ARG_LEAN)
     target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections
                            $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti>)
+    if(TARN_OPS_FROM)
+      target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/no_throw.h>")
+    endif()
   endif()
 endfunction()

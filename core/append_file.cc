@@ -45,13 +45,13 @@ AppendFile::~AppendFile() {
 }
 
 Status AppendFile::append(std::string_view bytes) {
-  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is closed already");
+  if (fd_ < 0) return failed_precondition("cannot write ", in_quotes(path_), ": it is closed already");
   buffer_.append(bytes);
   return buffer_.size() < kGather ? Status() : flush();
 }
 
 Status AppendFile::flush() {
-  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is closed already");
+  if (fd_ < 0) return failed_precondition("cannot write ", in_quotes(path_), ": it is closed already");
   std::string_view left = buffer_;
   while (!left.empty()) {
     const ssize_t put = call(FileCall::kWrite, path_, std::min(left.size(), kMostAtOnce),

@@ -183,7 +183,7 @@ Status AtomicFile::flush() {
 }
 
 Status AtomicFile::append(std::string_view bytes) {
-  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is committed or discarded already");
+  if (fd_ < 0) return failed_precondition("cannot write ", in_quotes(path_), ": it is committed or discarded already");
   synced_ = false;
   size_ += bytes.size();
   if (buffer_.size() + bytes.size() >= kGather) {
@@ -195,7 +195,7 @@ Status AtomicFile::append(std::string_view bytes) {
 }
 
 Status AtomicFile::sync() {
-  if (fd_ < 0) return failed_precondition("cannot write ", quoted(path_), ": it is committed or discarded already");
+  if (fd_ < 0) return failed_precondition("cannot write ", in_quotes(path_), ": it is committed or discarded already");
   if (synced_) return {};
   TARN_RETURN_IF_ERROR(flush());
   if (call(FileCall::kSync, temp_path_, [&] { return ::fsync(fd_); }) != 0) return file_error("sync", path_, errno);

@@ -208,6 +208,19 @@ class AttrMap {
     const AttrValue* value = find(name);
     return value != nullptr && value->is<T>() ? value->as<T>() : std::move(other);
   }
+  // Of a literal the length is known; a build for size would call strlen.
+  template <size_t N>
+  [[gnu::always_inline]] const AttrValue* find(const char (&name)[N]) const {
+    return find(std::string_view(name, N - 1));
+  }
+  template <class T, size_t N>
+  [[gnu::always_inline]] const T& get(const char (&name)[N]) const {
+    return get<T>(std::string_view(name, N - 1));
+  }
+  template <class T, size_t N>
+  [[gnu::always_inline]] T get_or(const char (&name)[N], T other) const {
+    return get_or<T>(std::string_view(name, N - 1), std::move(other));
+  }
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
   size_t size() const { return entries_.size(); }

@@ -43,7 +43,7 @@ FileHook* current_file_hook() {
 Status check_path(std::string_view what, const std::string& path) {
   if (path.empty()) return invalid_argument("cannot ", what, ": the path is empty");
   if (path.find('\0') != std::string::npos) {
-    return invalid_argument("cannot ", what, " ", quoted(path), ": the path holds a NUL byte");
+    return invalid_argument("cannot ", what, " ", in_quotes(path), ": the path holds a NUL byte");
   }
   return {};
 }
@@ -52,7 +52,7 @@ Status check_regular(std::string_view what, const std::string& path, unsigned mo
   if (S_ISDIR(mode)) return file_error(what, path, EISDIR);
   std::string_view kind = irregular(mode);
   if (!kind.empty())
-    return invalid_argument("cannot ", what, " ", quoted(path), ": it is ", kind, ", not a regular file");
+    return invalid_argument("cannot ", what, " ", in_quotes(path), ": it is ", kind, ", not a regular file");
   return {};
 }
 
@@ -119,7 +119,7 @@ Status file_error(std::string_view what, std::string_view path, int error_number
   }
   char buffer[256];
   const char* text = error_text(strerror_r(error_number, buffer, sizeof(buffer)), buffer);
-  return make_error(code, "cannot ", what, " ", quoted(path), ": ", std::string_view(text));
+  return make_error(code, "cannot ", what, " ", in_quotes(path), ": ", std::string_view(text));
 }
 
 Result<std::string> read_file(const std::string& path, uint64_t max_bytes) {
@@ -128,9 +128,9 @@ Result<std::string> read_file(const std::string& path, uint64_t max_bytes) {
   if (file.get() < 0) return file_error("open", path, errno);
   TARN_ASSIGN_OR_RETURN(uint64_t size, regular_size("read", path, file.get()));
   if (size > max_bytes) {
-    return resource_exhausted("cannot read ", quoted(path), ": ", size, " bytes are above the limit of ", max_bytes);
+    return resource_exhausted("cannot read ", in_quotes(path), ": ", size, " bytes are above the limit of ", max_bytes);
   }
-  if (!memory_for(size)) return resource_exhausted("cannot read ", quoted(path), ": no memory for ", size, " bytes");
+  if (!memory_for(size)) return resource_exhausted("cannot read ", in_quotes(path), ": no memory for ", size, " bytes");
   std::string bytes(static_cast<size_t>(size), '\0');
   size_t done = 0;
   while (done < bytes.size()) {
@@ -138,7 +138,7 @@ Result<std::string> read_file(const std::string& path, uint64_t max_bytes) {
                        [&](size_t most) { return ::read(file.get(), bytes.data() + done, most); });
     if (got < 0) return file_error("read", path, errno);
     if (got == 0) {
-      return data_loss("cannot read ", quoted(path), ": it ended at byte ", done, " but was ", size, " bytes long");
+      return data_loss("cannot read ", in_quotes(path), ": it ended at byte ", done, " but was ", size, " bytes long");
     }
     done += static_cast<size_t>(got);
   }
@@ -149,7 +149,7 @@ namespace {
 
 // `offset` is a multiple of the page size.
 Result<std::shared_ptr<void>> map_pages(const std::string& path, int fd, uint64_t offset, uint64_t size) {
-  if (size > PTRDIFF_MAX) return resource_exhausted("cannot map ", quoted(path), ": it has ", size, " bytes");
+  if (size > PTRDIFF_MAX) return resource_exhausted("cannot map ", in_quotes(path), ": it has ", size, " bytes");
   auto length = static_cast<size_t>(size);
   void* none = reinterpret_cast<void*>(-1);  // MAP_FAILED
   void* data = none;
@@ -180,7 +180,7 @@ Result<MappedFile> map_descriptor(int fd, uint64_t offset, std::optional<uint64_
   const std::string name = str_cat("descriptor ", fd);
   TARN_ASSIGN_OR_RETURN(uint64_t size, regular_size("map", name, fd));
   if (offset > size || (length && *length > size - offset)) {
-    return out_of_range("cannot map ", quoted(name), ": ", length ? str_cat(*length, " bytes") : "what is there",
+    return out_of_range("cannot map ", in_quotes(name), ": ", length ? str_cat(*length, " bytes") : "what is there",
                         " from byte ", offset, ", but the file has ", size);
   }
   uint64_t bytes = length.value_or(size - offset);
@@ -221,7 +221,8 @@ Status RandomAccessFile::read_at(uint64_t offset, std::span<char> to) const {
                        [&](size_t most) { return ::pread(fd_, to.data(), most, static_cast<off_t>(offset)); });
     if (got < 0) return file_error("read", path_, errno);
     if (got == 0) {
-      return out_of_range("cannot read ", quoted(path_), ": it ends at byte ", offset, ", ", to.size(), " bytes short");
+      return out_of_range("cannot read ", in_quotes(path_), ": it ends at byte ", offset, ", ", to.size(),
+                          " bytes short");
     }
     to = to.subspan(static_cast<size_t>(got));
     offset += static_cast<uint64_t>(got);

@@ -89,7 +89,7 @@ Status Histogram::Add(const Tensor& values) {
     case DType::kBool: return add_all(values.flat<bool>(), *this);
     case DType::kHalf: return add_bits(values, *this, from_half);
     case DType::kBFloat16: return add_bits(values, *this, from_bfloat16);
-    default: return invalid_argument("a histogram of ", dtype_name(values.dtype()), " values; expected numbers");
+    default: return invalid_argument("a histogram of ", values.dtype(), " values; expected numbers");
   }
 }
 

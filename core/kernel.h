@@ -12,13 +12,17 @@
 // A kernel is const while it runs: several threads may run one program. State that outlives a run is a Resource.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string_view>
 
 #include "core/attr.h"
 #include "core/fact.h"
+#include "core/laid_out.h"
+#include "core/layer_ways.h"
 #include "core/linked_types.h"
+#include "core/packed_memory.h"
 #include "core/resource.h"
 #include "core/services.h"
 #include "core/status.h"
@@ -29,8 +33,8 @@ namespace tarn {
 enum class Backend : uint8_t { kPortable, kDnnl };
 enum class Activation : uint8_t { kNone, kRelu, kRelu6 };
 
-// What the compiler fused behind a kTakesEpilogue op: y = activation(op(inputs) + bias + residual). The bias, if any, is
-// the input after the op's own; then comes the residual, if any (kTakesResidual), whose shape is the output's.
+// What the compiler fused behind a kTakesEpilogue op: y = activation(op(inputs) + bias + residual). The bias, if any,
+// is the input after the op's own; then comes the residual, if any (kTakesResidual), whose shape is the output's.
 struct FusedEpilogue {
   bool has_bias = false;
   bool has_residual = false;
@@ -66,6 +70,19 @@ class ConstantMemory {
   virtual void let_go(const void* /*data*/, size_t /*bytes*/) const {}
 };
 
+// A convolution may be computed by a transform (Winograd, Cook-Toom) if that moves no output by more than this part of
+// the range of its outputs.
+inline constexpr double kMaxLayerError = 1e-5;
+
+// What kernels are made for, beside their node.
+struct KernelSettings {
+  int threads = 1;
+  const ConstantMemory* memory = nullptr;
+  double max_layer_error = kMaxLayerError;
+  LaidOutConstants* laid_out = nullptr;
+  const LayerWays* ways = nullptr;
+};
+
 class PrepareContext {
  public:
   struct Request {  // what prepare() asks for
@@ -73,22 +90,24 @@ class PrepareContext {
     std::vector<std::pair<int, int>> reuse;  // (input, output) pairs that may share memory
   };
   PrepareContext(std::string_view op, std::string_view node, const AttrMap& attrs, std::span<const Fact> inputs,
-                 std::span<const Fact> outputs, FusedEpilogue epilogue, int threads,
-                 const ConstantMemory* memory = nullptr)
+                 std::span<const Fact> outputs, FusedEpilogue epilogue, const KernelSettings& settings)
       : op_(op),
         node_(node),
         attrs_(attrs),
         inputs_(inputs),
         outputs_(outputs),
         epilogue_(epilogue),
-        threads_(threads),
-        memory_(memory) {}
+        settings_(settings) {}
 
   std::string_view op_name() const { return op_; }
   std::string_view node_name() const { return node_; }
   const AttrMap& attrs() const { return attrs_; }
   template <class T>
   const T& attr(std::string_view name) const {
+    return attrs_.get<T>(name);
+  }
+  template <class T, size_t N>
+  [[gnu::always_inline]] const T& attr(const char (&name)[N]) const {
     return attrs_.get<T>(name);
   }
   int input_count() const { return static_cast<int>(inputs_.size()); }
@@ -98,7 +117,8 @@ class PrepareContext {
   const Fact& input(int i) const { return inputs_[static_cast<size_t>(i)]; }
   const Fact& output(int i) const { return outputs_[static_cast<size_t>(i)]; }
   const FusedEpilogue& epilogue() const { return epilogue_; }
-  int threads() const { return threads_; }
+  const KernelSettings& settings() const { return settings_; }
+  int threads() const { return settings_.threads; }
 
   // Reserves scratch memory for run(); the largest request counts.
   void request_scratch(size_t bytes) { request_.scratch_bytes = std::max(request_.scratch_bytes, bytes); }
@@ -107,17 +127,37 @@ class PrepareContext {
   const Request& request() const { return request_; }
   // Of a constant input as soon as a part of it is read for good, so that huge weights are never there twice.
   void let_go(const void* data, size_t bytes) const {
-    if (memory_ != nullptr) memory_->let_go(data, bytes);
+    if (settings_.memory != nullptr) settings_.memory->let_go(data, bytes);
   }
-  const ConstantMemory* memory() const { return memory_; }
+  // `bytes` that make(to) writes of a constant input, aligned to 64; or the same bytes from where they were made before
+  // (core/laid_out.h). They live as long as the program, or in `memory`.
+  template <class Make>
+  Result<const void*> lay_out(int input, std::string_view layout, size_t bytes, std::shared_ptr<void>& memory,
+                              const Make& make) const {
+    const LaidOutKey key{.node = node_, .input = input, .layout = layout, .bytes = bytes};
+    if (const void* ready = find_laid_out(key)) return ready;
+    TARN_ASSIGN_OR_RETURN(memory, packed_memory(bytes));
+    // It may be written into a file: no byte of it is left as it was.
+    if (settings_.laid_out != nullptr) std::memset(memory.get(), 0, bytes);
+    make(memory.get());
+    if (settings_.laid_out != nullptr) settings_.laid_out->made(key, constant(input), memory.get());
+    return memory.get();
+  }
 
  private:
   std::string_view op_, node_;
   const AttrMap& attrs_;
+  std::string_view constant(int i) const {
+    const Tensor& value = input(i).value;
+    return {static_cast<const char*>(value.data()), value.byte_size()};
+  }
+  const void* find_laid_out(const LaidOutKey& key) const {
+    return settings_.laid_out == nullptr ? nullptr : settings_.laid_out->find(key, constant(key.input));
+  }
+
   std::span<const Fact> inputs_, outputs_;
   FusedEpilogue epilogue_;
-  int threads_;
-  const ConstantMemory* memory_;
+  const KernelSettings& settings_;
   Request request_;
 };
 
@@ -150,6 +190,9 @@ class RunContext {
   virtual void set_output(int output, Tensor tensor) = 0;
   // At least `bytes` of 64-byte aligned memory, good until run() returns. Free of cost up to what prepare() reserved.
   virtual Result<void*> scratch(size_t bytes) = 0;
+  // Of a step that does the work of several: where the nanoseconds of each are added up, over all threads. Null where
+  // nobody asks.
+  virtual int64_t* part_nanoseconds() { return nullptr; }
 
   ThreadPool& threads() const { return *pool_; }
   const Services& services() const { return *services_; }
@@ -163,11 +206,15 @@ class RunContext {
   std::string_view node_;
 };
 
+class RowKernel;
+
 class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual Status prepare(PrepareContext&) { return {}; }
   virtual Status run(RunContext& c) const = 0;
+  // What makes the output a band of rows at a time (core/row_kernel.h); null: it is made as a whole. After prepare().
+  virtual RowKernel* by_rows() { return nullptr; }
 };
 
 struct KernelDef {

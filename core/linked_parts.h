@@ -17,6 +17,15 @@
 #define TARN_HAS_THREADS 1
 #endif
 #endif
+#ifndef TARN_HAS_STREAMING
+#define TARN_HAS_STREAMING 1
+#endif
+#ifndef TARN_HAS_RESIDUALS
+#define TARN_HAS_RESIDUALS 1
+#endif
+#ifndef TARN_HAS_SERVICES
+#define TARN_HAS_SERVICES 1
+#endif
 
 namespace tarn {
 
@@ -26,5 +35,17 @@ constexpr bool kHasControlFlow = TARN_HAS_CONTROL_FLOW != 0;
 constexpr bool kHasVariables = TARN_HAS_VARIABLES != 0;
 // More threads than the caller's, which a WebAssembly module has not.
 constexpr bool kHasThreads = TARN_HAS_THREADS != 0;
+// Steps that run together by rows (core/row_kernel.h).
+constexpr bool kHasStreaming = TARN_HAS_STREAMING != 0;
+// Sums that kernels may add to what they make (kResidualAdd).
+constexpr bool kHasResiduals = TARN_HAS_RESIDUALS != 0;
+// Ops that a program can offer a service for, or not (OpDef::needs).
+constexpr bool kHasServices = TARN_HAS_SERVICES != 0;
+// Kernels of libraries beside the ops' own (CompileOptions::backend_files): sessions have them.
+#ifdef TARN_SELECTED_OPS
+constexpr bool kHasOtherLibraries = false;
+#else
+constexpr bool kHasOtherLibraries = true;
+#endif
 
 }  // namespace tarn

@@ -15,7 +15,9 @@ namespace tarn {
 std::vector<std::string> known_isas();
 // The widest that this machine has and the environment (TARN_ISA) allows.
 std::string widest_isa();
-// Kernels use nothing wider from now on; to be called before the first of them runs. Errors: InvalidArgument for a name
+// "AMD EPYC 9B14": the processor by its own words; of ARM's the number of its first core's design, as the system has it.
+std::string cpu_name();
+// Programs that are made from now on use nothing wider. Errors: InvalidArgument for a name
 // that is none, or of what this machine has not.
 Status limit_isa(const std::string& name);
 

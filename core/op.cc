@@ -14,12 +14,12 @@ std::optional<std::vector<int64_t>> InferContext::int_value(int i) const {
 
 Status InferContext::expect_rank(int i, int rank, std::string_view name) const {
   if (!shape(i).has_rank() || shape(i).rank() == rank) return {};
-  return invalid_argument("input '", name, "' must have rank ", rank, ", has shape ", shape(i).to_string());
+  return invalid_argument("input '", name, "' must have rank ", rank, ", has shape ", shape(i));
 }
 
 Status InferContext::expect_rank_at_least(int i, int rank, std::string_view name) const {
   if (!shape(i).has_rank() || shape(i).rank() >= rank) return {};
-  return invalid_argument("input '", name, "' must have rank at least ", rank, ", has shape ", shape(i).to_string());
+  return invalid_argument("input '", name, "' must have rank at least ", rank, ", has shape ", shape(i));
 }
 
 Shape common_shape(Shape a, const Shape& b) {

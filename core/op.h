@@ -54,6 +54,10 @@ class InferContext {
   const T& attr(std::string_view name) const {
     return attrs_.get<T>(name);
   }
+  template <class T, size_t N>
+  [[gnu::always_inline]] const T& attr(const char (&name)[N]) const {
+    return attrs_.get<T>(name);
+  }
   const AttrMap& attrs() const { return attrs_; }
   int input_count() const { return static_cast<int>(inputs_.size()); }
   int output_count() const { return static_cast<int>(outputs_.size()); }

@@ -1,6 +1,6 @@
 // The nearest op where one is not known: "; did you mean 'Add'?" for 'Addd'.
 //
-//   return unimplemented("op ", quoted(op), " is not supported", did_you_mean_op(op, registry.names()));
+//   return unimplemented("op ", in_quotes(op), " is not supported", did_you_mean_op(op, registry.names()));
 #pragma once
 
 #include <string>

@@ -23,7 +23,8 @@ class Cursor {
     skip_space();
     return text_.empty();
   }
-  bool take(std::string_view token) {
+  bool take(const char* text) {
+    std::string_view token = text;
     skip_space();
     if (!text_.starts_with(token)) return false;
     text_.remove_prefix(token.size());
@@ -226,12 +227,12 @@ std::string judge_value(const AttrSpec& spec, const AttrValue& value) {
   for (DType type : types) {
     bool is_any = spec.allowed_types.empty();
     if (is_any ? type != DType::kInvalid : contains(spec.allowed_types, type)) continue;
-    return str_cat("attr '", spec.name, "': ", dtype_name(type), " is not one of ",
+    return str_cat("attr '", spec.name, "': ", type, " is not one of ",
                    is_any ? "the known types" : type_names(spec.allowed_types));
   }
   if (value.is<std::string>() && !spec.allowed_strings.empty() &&
       !contains(spec.allowed_strings, value.as<std::string>())) {
-    return str_cat("attr '", spec.name, "': ", quoted(value.as<std::string>()), " is not one of ",
+    return str_cat("attr '", spec.name, "': ", in_quotes(value.as<std::string>()), " is not one of ",
                    str_join(spec.allowed_strings));
   }
   if (spec.minimum) {
@@ -342,7 +343,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     const AttrValue& value = *attrs.find(name);
     if (!says_as_always(op_, name, value)) {
       const NewerAttr* newer = find_newer_attr(op_, name);
-      problems.add(str_cat(label, ": unknown attr ", quoted(name), " = ", printable(value.to_string()),
+      problems.add(str_cat(label, ": unknown attr ", in_quotes(name), " = ", printable(value.to_string()),
                            newer != nullptr ? str_cat(", which came with TensorFlow ", newer->version,
                                                       " and is not supported; its default is ", newer->as_always)
                                             : did_you_mean(name, attr_names(attrs_))));
@@ -373,7 +374,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       sound = false;
     }
   }
-  if (!sound) return problems.to_status("");
+  if (!sound) return problems.to_status();
 
   // Input count, before anything is sized by an attr.
   int64_t wanted = 0;
@@ -384,7 +385,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       problems.add(str_cat(label, ": input '", arg.name, "' takes ",
                            arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
                            " tensors, but the node has ", inputs.size(), " inputs"));
-      return problems.to_status("");
+      return problems.to_status();
     }
     wanted += count;
   }
@@ -392,7 +393,7 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     std::vector<std::string> names;
     for (const ArgSpec& arg : inputs_) names.emplace_back(arg.name);
     problems.add(str_cat(label, ": expects ", wanted, " inputs (", str_join(names), "), got ", inputs.size()));
-    return problems.to_status("");
+    return problems.to_status();
   }
   types.inputs.clear();
   size_t next = 0;
@@ -403,10 +404,10 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
       const InputInfo& in = inputs[next];
       std::string_view producer = in.producer;
       if (in.dtype != DType::kInvalid && in.dtype != type.dtype) {
-        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects ", dtype_name(type.dtype), " but ",
-                             quoted(producer), " gives ", dtype_name(in.dtype)));
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects ", type.dtype, " but ",
+                             in_quotes(producer), " gives ", in.dtype));
       } else if (type.is_ref && !in.is_ref && in.dtype != DType::kInvalid) {
-        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects a variable, but ", quoted(producer),
+        problems.add(str_cat(label, ": input ", next, " '", arg.name, "' expects a variable, but ", in_quotes(producer),
                              " is not a reference"));
       }
       types.inputs.push_back(type);
@@ -418,10 +419,10 @@ Status OpSchema::resolve(std::string_view node, AttrMap& attrs, std::span<const 
     problems.add(str_cat(label, ": output '", arg.name, "' would be ",
                          arg.number_attr.empty() ? arg.type_list_attr : arg.number_attr, " = ", count,
                          " tensors; the limit is ", kMostOutputs));
-    return problems.to_status("");
+    return problems.to_status();
   }
   types.outputs = output_types(attrs);
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 std::vector<ArgType> OpSchema::output_types(const AttrMap& attrs) const {
@@ -440,7 +441,7 @@ std::pair<int, int> OpSchema::output_range(const AttrMap& attrs, int arg) const 
 }
 
 std::string node_label(std::string_view op, std::string_view node) {
-  return str_cat(printable(op), " ", quoted(node));
+  return str_cat(printable(op), " ", in_quotes(node));
 }
 
 std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::span<const Fact> inputs) {
@@ -452,7 +453,7 @@ std::string input_facts_text(const OpSchema& schema, const AttrMap& attrs, std::
       if (next >= 8) return out + ", …)";
       str_append(out, out.empty() ? " (" : ", ", arg.name);
       if (count > 1) str_append(out, "[", i, "]");
-      str_append(out, " ", inputs[next].to_string());
+      str_append(out, " ", inputs[next]);
     }
   }
   return out.empty() ? out : out + ")";
@@ -531,8 +532,8 @@ Result<const KernelDef*> find_kernel(const OpRegistry::Op& op, const AttrMap& at
     if (!is_left_out(*op.def, kernel)) there.push_back(kernel.dtype);
   }
   if (there.empty()) return unimplemented("op ", op.def->name, " has no kernel", kLeftOutAdvice);
-  return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype_name(dtype), " (there is ",
-                       type_names(there), ")", kLeftOutAdvice);
+  return unimplemented("op ", op.def->name, " has no kernel for ", attr, " = ", dtype, " (there is ", type_names(there),
+                       ")", kLeftOutAdvice);
 }
 
 std::unique_ptr<Kernel> make_kernel(const OpDef& op, const KernelDef& kernel) {

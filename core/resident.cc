@@ -20,4 +20,13 @@ void let_go_of_mapped(const void* data, size_t bytes) {
 #endif
 }
 
+void prefer_huge_pages(void* data, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= kHugePageBytes) (void)::madvise(data, bytes / kHugePageBytes * kHugePageBytes, MADV_HUGEPAGE);
+#else
+  (void)data;
+  (void)bytes;
+#endif
+}
+
 }  // namespace tarn

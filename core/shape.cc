@@ -113,7 +113,7 @@ bool Shape::is_compatible_with(const Shape& other) const {
 
 Result<Shape> Shape::merge(const Shape& other) const {
   if (!is_compatible_with(other)) {
-    return invalid_argument("shapes ", to_string(), " and ", other.to_string(), " contradict");
+    return invalid_argument("shapes ", to_string(), " and ", other, " contradict");
   }
   if (rank_ < 0) return other;
   Shape result = *this;
@@ -155,8 +155,7 @@ Result<Shape> broadcast_shapes(const Shape& a, const Shape& b) {
     } else if (x == y) {
       dim = x;
     } else {
-      return invalid_argument("shapes ", a.to_string(), " and ", b.to_string(), " do not broadcast: ", x, " against ",
-                              y, " in dim ", rank - i);
+      return invalid_argument("shapes ", a, " and ", b, " do not broadcast: ", x, " against ", y, " in dim ", rank - i);
     }
     result.set_dim(-i, dim);
   }

@@ -1,6 +1,7 @@
 #include "core/sorting.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace tarn {
 
@@ -18,6 +19,13 @@ void sort_indices(std::span<int> indices, IsLess is_less, const void* order) {
     }
     std::copy(merged.begin(), merged.end(), indices.begin());
   }
+}
+
+std::vector<int> sorted_order(size_t count, IsLess is_less, const void* order) {
+  std::vector<int> indices(count);
+  std::iota(indices.begin(), indices.end(), 0);
+  sort_indices(indices, is_less, order);
+  return indices;
 }
 
 }  // namespace tarn

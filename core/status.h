@@ -145,7 +145,7 @@ class Problems {
   int count() const { return count_; }
   // OK if none; else one Status: the code of the first and one line a problem (at most `most`, then "and N more").
   // Without a heading the first problem opens the message.
-  Status to_status(std::string_view heading, int most = 50) const;
+  Status to_status(std::string_view heading = {}, int most = 50) const;
 
  private:
   Status first_;

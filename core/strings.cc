@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include "core/charconv.h"
+#include "core/dtype.h"
+#include "core/shape.h"
 #include "core/sorting.h"
 #include "core/utf8.h"
 
@@ -88,6 +90,11 @@ void append_list(std::string& out, const char* letters, std::va_list& arguments)
       case 'g': append_number(out, va_arg(arguments, double)); break;
       case 't': out += va_arg(arguments, const char*); break;
       case 's': out += *static_cast<const std::string*>(va_arg(arguments, const void*)); break;
+      case 'Q': out += quoted(*static_cast<const std::string*>(va_arg(arguments, const void*))); break;
+      case 'q': out += quoted(*static_cast<const std::string_view*>(va_arg(arguments, const void*))); break;
+      case 'T': out += quoted(va_arg(arguments, const char*)); break;
+      case 'h': out += static_cast<const Shape*>(va_arg(arguments, const void*))->to_string(); break;
+      case 'd': out += dtype_name(static_cast<DType>(va_arg(arguments, int))); break;
       default: out += *static_cast<const std::string_view*>(va_arg(arguments, const void*));
     }
   }

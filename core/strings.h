@@ -11,6 +11,27 @@
 
 namespace tarn {
 
+class Shape;
+enum class DType : uint8_t;
+
+// A name between quotes, as quoted() has it, where it is an argument of str_cat or of an error: no string is made of it
+// before.
+//
+//   not_found("no node ", in_quotes(name), " in the graph")
+template <class T>
+struct InQuotes {
+  const T& name;
+};
+[[gnu::always_inline]] inline InQuotes<std::string> in_quotes(const std::string& name) {
+  return {name};
+}
+[[gnu::always_inline]] inline InQuotes<std::string_view> in_quotes(const std::string_view& name) {
+  return {name};
+}
+[[gnu::always_inline]] inline InQuotes<const char*> in_quotes(const char* const& name) {
+  return {name};
+}
+
 // str_cat and the errors made of it (core/status.h) are called from everywhere, nearly every time with other types. One
 // function serves them all, with C's variable arguments and a letter for each that says what it is, so that a call is
 // little code: an engine holds hundreds.
@@ -18,6 +39,10 @@ namespace joining {
 
 template <class T>
 constexpr bool kIsText = std::is_convertible_v<const T&, const char*>;
+template <class T>
+constexpr bool kIsInQuotes = false;
+template <class T>
+constexpr bool kIsInQuotes<InQuotes<T>> = true;
 
 template <class T>
 constexpr char letter_of() {
@@ -29,6 +54,11 @@ constexpr char letter_of() {
     return std::is_signed_v<T> ? (sizeof(T) > sizeof(int) ? 'l' : 'i') : (sizeof(T) > sizeof(int) ? 'L' : 'I');
   }
   if constexpr (kIsText<T>) return 't';
+  if constexpr (std::is_same_v<T, Shape>) return 'h';
+  if constexpr (std::is_same_v<T, DType>) return 'd';
+  if constexpr (std::is_same_v<T, InQuotes<std::string>>) return 'Q';
+  if constexpr (std::is_same_v<T, InQuotes<std::string_view>>) return 'q';
+  if constexpr (std::is_same_v<T, InQuotes<const char*>>) return 'T';
   return requires(const T& value) {
     value.to_string();
   }
@@ -40,8 +70,13 @@ inline constexpr char kLetters[] = {letter_of<Args>()..., '\0'};
 // What `pass` takes the address of lives until the end of the call.
 template <class T>
 [[gnu::always_inline]] inline decltype(auto) hold(const T& value) {
-  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
+  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view> ||
+                std::is_same_v<T, Shape>) {
     return (value);
+  } else if constexpr (std::is_same_v<T, DType>) {
+    return static_cast<int>(value);
+  } else if constexpr (kIsInQuotes<T>) {
+    return (value.name);
   } else if constexpr (kIsText<T>) {
     return static_cast<const char*>(value);
   } else if constexpr (requires { value.to_string(); }) {
@@ -71,7 +106,7 @@ void append_list(std::string& out, const char* letters, std::va_list& arguments)
 }  // namespace joining
 
 // Appends the arguments as text: strings, characters, numbers (floating-point ones as the shortest text that reads back
-// as the same), bools, and anything with to_string().
+// as the same), bools, dtypes by name, in_quotes(), and anything with to_string().
 template <class... Args>
 [[gnu::always_inline]] inline void str_append(std::string& out, const Args&... args) {
   joining::append(out, joining::kLetters<std::decay_t<const Args&>...>, joining::pass(joining::hold(args))...);

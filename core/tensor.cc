@@ -4,21 +4,29 @@
 #include <cstring>
 #include <new>
 
+#include "core/resident.h"
+
 namespace tarn {
+
+static size_t round_up(size_t bytes, size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
 
 Result<std::shared_ptr<Buffer>> Buffer::allocate(DType dtype, int64_t count) {
   size_t element = dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype);
-  if (element == 0) return unimplemented("tensors of ", dtype_name(dtype), " have no storage");
+  if (element == 0) return unimplemented("tensors of ", dtype, " have no storage");
   constexpr uint64_t kMost = SIZE_MAX / 4;
   if (count < 0 || static_cast<uint64_t>(count) > kMost / element) {
-    return resource_exhausted(count, " elements of ", dtype_name(dtype), " do not fit in memory");
+    return resource_exhausted(count, " elements of ", dtype, " do not fit in memory");
   }
   // A whole number of vectors, and never 0: kernels may load a full vector at the end.
   size_t bytes = static_cast<size_t>(count) * element;
-  size_t rounded = (bytes + 2 * kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-  void* data = std::aligned_alloc(kTensorAlignment, rounded);
-  if (data == nullptr)
-    return resource_exhausted("out of memory: ", bytes, " bytes for ", count, " ", dtype_name(dtype));
+  size_t rounded = round_up(bytes + kTensorAlignment, kTensorAlignment);
+  const bool is_huge = kHasHugePages && bytes >= kHugePageBytes;
+  void* data = is_huge ? std::aligned_alloc(kHugePageBytes, round_up(rounded, kHugePageBytes))
+                       : std::aligned_alloc(kTensorAlignment, rounded);
+  if (data == nullptr) return resource_exhausted("out of memory: ", bytes, " bytes for ", count, " ", dtype);
+  if (is_huge) prefer_huge_pages(data, bytes);
   std::shared_ptr<Buffer> buffer(new Buffer);
   buffer->data_ = data;
   buffer->bytes_ = bytes;
@@ -96,8 +104,8 @@ void* Tensor::mutable_data() {
 Result<Tensor> Tensor::reshaped(const Shape& shape) const {
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
   if (count != count_) {
-    return invalid_argument("a tensor of shape ", shape_.to_string(), " (", count_, " elements) cannot take shape ",
-                            shape.to_string(), " (", count, " elements)");
+    return invalid_argument("a tensor of shape ", shape_, " (", count_, " elements) cannot take shape ", shape, " (",
+                            count, " elements)");
   }
   Tensor result = *this;
   result.shape_ = shape;
@@ -123,7 +131,7 @@ bool Tensor::identical_to(const Tensor& other) const {
 }
 
 std::string Tensor::to_string(int most) const {
-  std::string out = str_cat(dtype_short_name(dtype_), shape_.to_string(), "{");
+  std::string out = str_cat(dtype_short_name(dtype_), shape_, "{");
   for (int64_t i = 0; i < count_ && i < most; ++i) {
     if (i > 0) out += ", ";
     switch (dtype_) {
@@ -143,7 +151,7 @@ std::string Tensor::to_string(int most) const {
       case DType::kUInt32: str_append(out, flat<uint32_t>()[i]); break;
       case DType::kUInt64: str_append(out, flat<uint64_t>()[i]); break;
       case DType::kBool: str_append(out, flat<bool>()[i]); break;
-      case DType::kString: str_append(out, quoted(flat<std::string>()[i])); break;
+      case DType::kString: str_append(out, in_quotes(flat<std::string>()[i])); break;
       default: out += "?"; break;
     }
   }
@@ -159,7 +167,7 @@ Result<std::vector<int64_t>> int_values(const Tensor& tensor) {
   } else if (tensor.dtype() == DType::kInt64) {
     for (int64_t v : tensor.flat<int64_t>()) values.push_back(v);
   } else {
-    return invalid_argument("expected int32 or int64 values, got ", dtype_name(tensor.dtype()));
+    return invalid_argument("expected int32 or int64 values, got ", tensor.dtype());
   }
   return values;
 }

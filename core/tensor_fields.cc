@@ -90,8 +90,7 @@ Status fill_narrow(Tensor& tensor, TensorField field, const TensorFields& fields
   auto* out = static_cast<char*>(tensor.mutable_data());
   for (size_t i = 0; i < count; ++i) {
     if (values[i] < least || values[i] > most) {
-      return out_of_range(name_of(field), '[', i, "] is ", values[i], ", outside ", dtype_name(dtype), "'s ", least,
-                          " to ", most);
+      return out_of_range(name_of(field), '[', i, "] is ", values[i], ", outside ", dtype, "'s ", least, " to ", most);
     }
     std::memcpy(out + i * size, &values[i], size);
   }
@@ -132,8 +131,8 @@ Result<DType> dtype_from_number(int number) {
   if (dtype_is_known(number)) return static_cast<DType>(number);
   if (number == 0) return invalid_argument("dtype is missing (DT_INVALID)");
   if (dtype_is_known(number - kRefOffset)) {
-    return invalid_argument("dtype ", number, " is a reference type (",
-                            dtype_name(static_cast<DType>(number - kRefOffset)), "_ref); values have none");
+    return invalid_argument("dtype ", number, " is a reference type (", static_cast<DType>(number - kRefOffset),
+                            "_ref); values have none");
   }
   // Of TensorFlow 2.x only; named so that the reader knows what the file wants.
   constexpr std::pair<int, std::string_view> kLater[] = {
@@ -158,12 +157,12 @@ Result<Tensor> tensor_from_fields(const TensorFields& fields, int64_t max_bytes)
   TARN_ASSIGN_OR_RETURN(Shape shape, full_shape(fields));
   std::string type = str_cat(dtype_short_name(dtype), shape);
   TensorField field = field_of(dtype);
-  if (field == TensorField::kCount) return unimplemented("constants of ", dtype_name(dtype), " are not supported");
+  if (field == TensorField::kCount) return unimplemented("constants of ", dtype, " are not supported");
   for (int f = kFirstField; f < kFieldCount; ++f) {
     auto other = static_cast<TensorField>(f);
     if (other == field || fields[other].count == 0) continue;
-    return invalid_argument("a ", dtype_name(dtype), " tensor has values in ", name_of(other),
-                            "; its values belong in ", name_of(field));
+    return invalid_argument("a ", dtype, " tensor has values in ", name_of(other), "; its values belong in ",
+                            name_of(field));
   }
   int64_t count = shape.elements();
   int64_t given = fields[field].count;

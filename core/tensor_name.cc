@@ -30,26 +30,28 @@ Result<TensorName> parse_tensor_name(std::string_view text) {
       if (!is_digit) break;
     }
     if (digits.empty() || name.slot > kMostSlot)
-      return invalid_argument(quoted(text), ": output ", quoted(digits), " is not a number from 0 to ", kMostSlot);
+      return invalid_argument(in_quotes(text), ": output ", in_quotes(digits), " is not a number from 0 to ",
+                              kMostSlot);
   } else {
     name.node = text;
   }
   if (name.node.empty())
-    return invalid_argument(quoted(text), " names no node: expected 'node', 'node:output' or '^node'");
+    return invalid_argument(in_quotes(text), " names no node: expected 'node', 'node:output' or '^node'");
   return name;
 }
 
 Status check_node_name(std::string_view name) {
   if (name.empty()) return invalid_argument("a node has an empty name");
   if (name.size() > kMostNameBytes) {
-    return invalid_argument("node name ", quoted(name), " has ", name.size(), " bytes; the limit is ", kMostNameBytes);
+    return invalid_argument("node name ", in_quotes(name), " has ", name.size(), " bytes; the limit is ",
+                            kMostNameBytes);
   }
   auto good_first = [](char c) { return is_letter_or_digit(c) || c == '.' || c == '_'; };
   auto good = [](char c) {
     return is_letter_or_digit(c) || std::string_view("_.\\-/>").find(c) != std::string_view::npos;
   };
   if (!good_first(name[0]) || !all_of(name, good)) {
-    return invalid_argument("node name ", quoted(name),
+    return invalid_argument("node name ", in_quotes(name),
                             " has characters that names cannot have (letters, digits, '_', '.', '-', '/' are good)");
   }
   return {};

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <vector>
+
+#include "core/fast_cores.h"
 
 namespace tarn {
 
@@ -45,6 +46,7 @@ struct ThreadPool::State {
   uint64_t round = 0;
   int pending = 0;
   bool stop = false;
+  bool keeps_to_fast_cores = false;
   Work work;  // of this round
   struct Worker {
     State* state;
@@ -69,18 +71,20 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads, const StopSignal* stop)
-    : threads_(!kHasThreads  ? 1
-               : threads > 0 ? threads
-                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
-      stop_(stop) {
+int ThreadPool::resolve(int threads) {
+  return !kHasThreads ? 1 : threads > 0 ? threads : fast_cores().count;
+}
+
+ThreadPool::ThreadPool(int threads, const StopSignal* stop) : threads_(resolve(threads)), stop_(stop) {
   if (!kHasThreads || threads_ == 1) return;
   state_ = std::make_unique<State>();
+  state_->keeps_to_fast_cores = fast_cores().are_some && threads_ <= fast_cores().count;
   state_->workers.reserve(static_cast<size_t>(threads_));  // workers do not move
   // std::thread throws where the system gives no more, and what catches it brings the tables of all code that it
   // passes.
   auto entry = [](void* argument) -> void* {
     auto* worker = static_cast<State::Worker*>(argument);
+    if (worker->state->keeps_to_fast_cores) keep_to(fast_cores());
     worker->state->run_worker(worker->index);
     return nullptr;
   };

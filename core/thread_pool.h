@@ -20,11 +20,15 @@ namespace tarn {
 
 class ThreadPool {
  public:
-  // threads >= 1 counts the calling thread; 0 means one per core.
+  // threads >= 1 counts the calling thread; 0 means one per fast core (fast_cores.h), of which the threads that are
+  // started do not leave as long as there is one for each.
   explicit ThreadPool(int threads, const StopSignal* stop = nullptr);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
+
+  // How many that is.
+  static int resolve(int threads);
 
   int threads() const { return kHasThreads ? threads_ : 1; }
   // Not while something runs; null: nothing stops what runs. The signal must outlive its use.

@@ -12,17 +12,12 @@ namespace tarn {
 namespace {
 
 // Length-delimited fields, each a field number and wire type 2.
-constexpr char kNodeKey = 1 << 3 | 2;  // GraphDef.node
+constexpr uint32_t kNodeField = 1;     // GraphDef.node
 constexpr char kAttrKey = 5 << 3 | 2;  // NodeDef.attr, a map: of its entries key and value
 constexpr char kEntryKeyKey = 1 << 3 | 2;
 constexpr char kEntryValueKey = 2 << 3 | 2;
 constexpr char kTensorKey = 8 << 3 | 2;   // AttrValue.tensor
 constexpr char kContentKey = 4 << 3 | 2;  // TensorProto.tensor_content
-
-void put_varint(std::string& out, uint64_t value) {
-  for (; value > 127; value >>= 7) out += static_cast<char>((value & 127) | 128);
-  out += static_cast<char>(value);
-}
 
 size_t varint_size(uint64_t value) {
   size_t size = 1;
@@ -40,12 +35,13 @@ std::string padding(size_t size) {
   return out;
 }
 
-// How much goes before a node of `bytes` that is written at `at`, for its content to begin at a multiple.
-size_t padding_before(size_t at, size_t bytes, size_t content) {
+// How much goes before a message of `bytes` that is written at `at` behind a key of `key` bytes, for its content to
+// begin at a multiple.
+size_t padding_before(size_t at, size_t key, size_t bytes, size_t content) {
   size_t pad = 0;
-  // The padding is part of the node's length, whose own length may grow by it: at most one more try.
+  // The padding is part of the message's length, whose own length may grow by it: at most one more try.
   for (int attempt = 0; attempt < 3; ++attempt) {
-    size_t begin = at + 1 + varint_size(pad + bytes) + pad + content;
+    size_t begin = at + key + varint_size(pad + bytes) + pad + content;
     if (begin % kContentAlignment == 0) break;
     size_t missing = kContentAlignment - begin % kContentAlignment;
     pad = (pad + missing) % kContentAlignment;
@@ -55,6 +51,24 @@ size_t padding_before(size_t at, size_t bytes, size_t content) {
 }
 
 }  // namespace
+
+void put_varint(std::string& out, uint64_t value) {
+  for (; value > 127; value >>= 7) out += static_cast<char>((value & 127) | 128);
+  out += static_cast<char>(value);
+}
+
+void put_bytes_key(std::string& out, uint32_t field, size_t size) {
+  put_varint(out, uint64_t{field} << 3 | 2);
+  put_varint(out, size);
+}
+
+std::string start_of_aligned(size_t at, uint32_t field, std::string_view head, size_t content) {
+  const size_t size = head.size() + content;
+  const size_t pad = padding_before(at, varint_size(uint64_t{field} << 3 | 2), size, head.size());
+  std::string start;
+  put_bytes_key(start, field, pad + size);
+  return start.append(padding(pad)).append(head);
+}
 
 Status AlignedGraphWriter::write(std::string_view bytes) {
   size_ += bytes.size();
@@ -69,8 +83,8 @@ Status AlignedGraphWriter::add(const Graph& graph, NodeId id) {
     if (is_written_as_content(tensor) && tensor.byte_size() >= kAlignedContent) return add_constant(graph, id, tensor);
   }
   std::string bytes = serialize(export_node_def(graph, id));
-  std::string head(1, kNodeKey);
-  put_varint(head, bytes.size());
+  std::string head;
+  put_bytes_key(head, kNodeField, bytes.size());
   TARN_RETURN_IF_ERROR(write(head));
   return write(bytes);
 }
@@ -100,13 +114,7 @@ Status AlignedGraphWriter::add_constant(const Graph& graph, NodeId id, const Ten
   wrap(kAttrKey);
   head.insert(0, serialize(node));
 
-  size_t size = head.size() + content.size();
-  size_t pad = padding_before(size_, size, head.size());
-  std::string start(1, kNodeKey);
-  put_varint(start, pad + size);
-  start += padding(pad);
-  TARN_RETURN_IF_ERROR(write(start));
-  TARN_RETURN_IF_ERROR(write(head));
+  TARN_RETURN_IF_ERROR(write(start_of_aligned(size_, kNodeField, head, content.size())));
   return write(content);
 }
 

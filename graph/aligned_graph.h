@@ -18,10 +18,17 @@
 
 namespace tarn {
 
-constexpr uint32_t kPaddingField = 1000;    // its number, in whatever message
+constexpr uint32_t kPaddingField = 1000;  // its number, in whatever message
 constexpr size_t kContentAlignment = 64;  // bytes: a cache line, and the widest vector
 constexpr size_t kAlignedContent = size_t{16}
                                    << 10;  // shorter contents are copied in no time; the field takes up to 68
+
+void put_varint(std::string& out, uint64_t value);
+// What stands before `size` bytes that are the value of a length-delimited field.
+void put_bytes_key(std::string& out, uint32_t field, size_t size);
+// What stands before `content` bytes, for them to lie aligned in a file of `at` bytes so far: key and length of the
+// field whose message ends with them, padding, and `head`, what the message has before them.
+std::string start_of_aligned(size_t at, uint32_t field, std::string_view head, size_t content);
 
 // Thread-compatible.
 class AlignedGraphWriter {

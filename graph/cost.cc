@@ -423,7 +423,7 @@ std::vector<int64_t> step_macs(const Program& program) {
       for (int value : values) found.push_back(&program.values[static_cast<size_t>(value)].fact.shape);
       return found;
     };
-    bool counts = step.kind == StepKind::kKernel;
+    bool counts = step.kind == StepKind::kKernel || step.kind == StepKind::kPart;
     macs.push_back(counts ? multiply_accumulates(step.op, {}, shapes(step.inputs), shapes(step.outputs)).value_or(0)
                           : 0);
   }

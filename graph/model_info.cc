@@ -175,6 +175,17 @@ std::string serialize_model_info(const ModelInfo& info) {
     test.set_tolerance(info.self_test->tolerance);
     test.set_constants_crc32c(info.self_test->constants_crc32c);
   }
+  for (const Tuning& tuning : info.tunings) {
+    pb::Tuning& out = *message.add_tuning();
+    out.set_cpu(tuning.cpu);
+    out.set_isa(tuning.isa);
+    out.set_threads(tuning.threads);
+    for (const Tuning::Choice& choice : tuning.choices) {
+      pb::Tuning::Choice& made = *out.add_choice();
+      made.set_node(choice.node);
+      made.set_way(choice.way);
+    }
+  }
   if (info.metadata && !is_bare(*info.metadata)) export_metadata(*info.metadata, *message.mutable_metadata());
   return serialize(message);
 }

@@ -1,7 +1,7 @@
 // Add, AddV2, Sub, AddN and AccumulateNV2.
 #include "core/op.h"
 #include "ops/adapted_kernel.h"
-#include "ops/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/gradients.h"
 #include "ops/support/tensor_list.h"
 
@@ -30,8 +30,8 @@ class AddNKernel : public Kernel {
     const TensorView& first = c.input(0);
     for (int i = 1; i < c.input_count(); ++i) {
       if (*c.input(i).shape == *first.shape) continue;
-      return invalid_argument("inputs must have one shape, but input 0 is ", first.shape->to_string(), " and input ", i,
-                              " is ", c.input(i).shape->to_string());
+      return invalid_argument("inputs must have one shape, but input 0 is ", *first.shape, " and input ", i, " is ",
+                              *c.input(i).shape);
     }
     TARN_ASSIGN_OR_RETURN(TensorView sum, c.output(0, *first.shape));
     T* out = sum.as<T>();
@@ -66,7 +66,7 @@ class AccumulateKernel : public AddNKernel<T> {
   Status run(RunContext& c) const override {
     const Shape& shape = *c.input(0).shape;
     if (shape_.is_compatible_with(shape)) return AddNKernel<T>::run(c);
-    return invalid_argument("attr 'shape' is ", shape_.to_string(), ", but input 0 has shape ", shape.to_string());
+    return invalid_argument("attr 'shape' is ", shape_, ", but input 0 has shape ", shape);
   }
 
  private:
@@ -80,7 +80,7 @@ Status infer_accumulate(InferContext& c) {
     Result<Shape> merged = shape.merge(c.shape(i));
     if (!merged.ok()) {
       return invalid_argument("attr 'shape' is ", c.attr<Shape>("shape").to_string(), ", but input ", i, " has shape ",
-                              c.shape(i).to_string());
+                              c.shape(i));
     }
     shape = *merged;
   }
@@ -130,7 +130,8 @@ const OpDef op_Add = {
     .attrs = "T: {bfloat16, half, float, double, uint8, int8, int16, int32, int64, complex64, complex128, string}",
     .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kAdd, AddOf, double, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                  int8_t, int16_t>,
 };
 const OpDef op_AddV2 = {
     .name = "AddV2",
@@ -141,8 +142,8 @@ const OpDef op_AddV2 = {
         "complex128}",
     .traits = kCommutative | kResidualAdd,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<AddOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kAdd, AddOf, double, Half, BFloat16, int32_t, int64_t, uint8_t,
+                                  int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Sub = {
     .name = "Sub",
@@ -152,8 +153,8 @@ const OpDef op_Sub = {
         "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, int64, complex64, complex128, "
         "uint32, uint64}",
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<SubtractOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kSubtract, SubtractOf, double, Half, BFloat16, int32_t, int64_t,
+                                  uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 namespace {

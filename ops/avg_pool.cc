@@ -19,8 +19,7 @@ Result<kernels::Pool2DGeometry> grad_geometry(const WindowAttrs& window, const S
   TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window, input, "orig_input"));
   TARN_ASSIGN_OR_RETURN(Shape pooled, pool_output(window, g));
   if (!dy.is_compatible_with(pooled)) {
-    return invalid_argument("'grad' has shape ", dy.to_string(), ", but pooling ", input.to_string(), " gives ",
-                            pooled.to_string());
+    return invalid_argument("'grad' has shape ", dy, ", but pooling ", input, " gives ", pooled);
   }
   return g;
 }
@@ -40,10 +39,13 @@ Status infer_avg_pool_grad(InferContext& c) {
 }
 
 template <class T>
-class AvgPoolKernel : public Kernel {
+class AvgPoolKernel : public Kernel, public RowKernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
+    if (!c.input(0).shape.is_fully_known()) return {};
+    TARN_ASSIGN_OR_RETURN(geometry_, pool_geometry(window_, c.input(0).shape, "value"));
+    rows_ = tarn::row_window(geometry_, sizeof(T));
     return {};
   }
   Status run(RunContext& c) const override {
@@ -54,9 +56,18 @@ class AvgPoolKernel : public Kernel {
     if (y.count > 0) kernels::average_pool<T>(c.threads(), g, x.as<T>(), y.as<T>());
     return {};
   }
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t) const override { return 0; }
+  void run_rows(const RowBand& band) const override {
+    kernels::average_pool<T>(band.pool, band_geometry(geometry_, rows_, band.first, band.rows),
+                             static_cast<const T*>(band.x), static_cast<T*>(band.y));
+  }
 
  private:
   WindowAttrs window_;
+  kernels::Pool2DGeometry geometry_;
+  RowWindow rows_;
 };
 
 template <class T>

@@ -110,12 +110,18 @@ class BatchMatMulKernel : public Kernel {
     if (std::is_same_v<T, float> && y.has_value() && y.value.element_count() > 0 && !adj_.x) {
       int64_t k = y.shape.dim(adj_.y ? -1 : -2), n = y.shape.dim(adj_.y ? -2 : -1), count = batch_count(y.shape);
       size_t bytes = aligned(kernels::packed_matrix_bytes<T>(k, n));
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes) * count));
+      auto pack = [&](void* to) {
+        for (int64_t i = 0; i < count; ++i) {
+          kernels::pack_matrix<T>(adj_.y, k, n, y.value.flat<T>().data() + i * k * n, y.shape.dim(-1),
+                                  static_cast<char*>(to) + static_cast<size_t>(i) * bytes, kernels::best_isa(),
+                                  [&](const void* data, size_t size) { c.let_go(data, size); });
+        }
+      };
+      TARN_ASSIGN_OR_RETURN(const void* made, c.lay_out(1, kernels::packed_matrix_layout<T>(adj_.y, k, n),
+                                                        bytes * static_cast<size_t>(count), memory_, pack));
       for (int64_t i = 0; i < count; ++i) {
-        packed_.push_back(kernels::pack_matrix<T>(adj_.y, k, n, y.value.flat<T>().data() + i * k * n, y.shape.dim(-1),
-                                                  static_cast<char*>(memory_->data()) + static_cast<size_t>(i) * bytes,
-                                                  kernels::best_isa(),
-                                                  [&](const void* data, size_t size) { c.let_go(data, size); }));
+        const char* at = static_cast<const char*>(made) + static_cast<size_t>(i) * bytes;
+        packed_.push_back({reinterpret_cast<const T*>(at), k, n, kernels::best_isa()});
       }
     }
     if (x.shape.is_fully_known() && y.shape.is_fully_known()) {
@@ -188,7 +194,7 @@ class BatchMatMulKernel : public Kernel {
   };
 
   Transposes adj_;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   std::vector<kernels::PackedMatrix<T>> packed_;
 };
 

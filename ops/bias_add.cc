@@ -17,7 +17,7 @@ Result<int> channel_dim(const Shape& value, bool nchw, std::string_view name) {
   int least = nchw ? 3 : 2;
   if (value.rank() < least) {
     return invalid_argument("'", name, "' must have rank at least ", least, nchw ? " for NCHW" : "", ", has shape ",
-                            value.to_string());
+                            value);
   }
   return nchw ? 1 : value.rank() - 1;
 }
@@ -55,7 +55,7 @@ class BiasAddKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(int dim, channel_dim(*x.shape, nchw_, "value"));
     int64_t channels = x.shape->dim(dim);
     if (bias.shape->rank() != 1 || bias.count != channels) {
-      return invalid_argument("bias ", bias.shape->to_string(), " does not fit value ", x.shape->to_string());
+      return invalid_argument("bias ", *bias.shape, " does not fit value ", *x.shape);
     }
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *x.shape));
     if (y.count == 0) return {};

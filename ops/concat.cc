@@ -36,7 +36,7 @@ Status infer_concat(InferContext& c) {
     if (!c.shape(i).has_rank()) continue;
     if (rank >= 0 && c.shape(i).rank() != rank) {
       return invalid_argument("values must have the same rank: one has ", rank, " dims, values[", i - in.first, "] is ",
-                              c.shape(i).to_string());
+                              c.shape(i));
     }
     rank = c.shape(i).rank();
   }
@@ -62,8 +62,8 @@ Status infer_concat(InferContext& c) {
     shape.set_dim(axis, kUnknownDim);
     Result<Shape> merged = output.merge(shape);
     if (!merged.ok()) {
-      return invalid_argument("values must agree in all dims but ", axis, ": ", c.shape(in.first).to_string(),
-                              " against values[", i - in.first, "] ", c.shape(i).to_string());
+      return invalid_argument("values must agree in all dims but ", axis, ": ", c.shape(in.first), " against values[",
+                              i - in.first, "] ", c.shape(i));
     }
     output = *merged;
   }
@@ -87,8 +87,8 @@ class ConcatKernel : public Kernel {
       bool fits = shape.rank() == first.rank();
       for (int d = 0; d < first.rank() && fits; ++d) fits = d == axis || shape.dim(d) == first.dim(d);
       if (!fits) {
-        return invalid_argument("values must agree in all dims but ", axis, ": ", first.to_string(), " against values[",
-                                i - in.first, "] ", shape.to_string());
+        return invalid_argument("values must agree in all dims but ", axis, ": ", first, " against values[",
+                                i - in.first, "] ", shape);
       }
       along += shape.dim(axis);
     }
@@ -135,8 +135,8 @@ class ConcatOffsetKernel : public Kernel {
       TARN_ASSIGN_OR_RETURN(TensorView y, c.output(i - 1, *c.input(i).shape));
       for (int64_t d = 0; d < shape.size(); ++d) {
         if (d != axis && shape[d] != first[d]) {
-          return invalid_argument("all dims but ", axis, " must match: shape[0] is ", first.to_string(), ", shape[",
-                                  i - 1, "] ", shape.to_string());
+          return invalid_argument("all dims but ", axis, " must match: shape[0] is ", first, ", shape[", i - 1, "] ",
+                                  shape);
         }
         if (!store_int(y, d, d == axis ? offset : 0)) return invalid_argument("offset ", offset, " exceeds int32");
       }

@@ -7,8 +7,7 @@ namespace {
 Status infer_const(InferContext& c) {
   const auto& value = c.attr<Tensor>("value");
   if (value.dtype() != c.attr<DType>("dtype")) {
-    return invalid_argument("attr 'dtype' is ", dtype_name(c.attr<DType>("dtype")), " but the value holds ",
-                            dtype_name(value.dtype()));
+    return invalid_argument("attr 'dtype' is ", c.attr<DType>("dtype"), " but the value holds ", value.dtype());
   }
   c.set_value(0, value);
   return c.set_output(0, value.shape());

@@ -59,46 +59,66 @@ Status infer_to_filter(InferContext& c) {
   return infer_backprop_filter(c, 4, judge_backprop);
 }
 
+kernels::DepthwiseGeometry kernel_geometry(const Depthwise& depthwise) {
+  const kernels::Conv2DGeometry& g = depthwise.window;
+  return {.batch = g.batch,
+          .in_h = g.in_h,
+          .in_w = g.in_w,
+          .in_c = g.in_c,
+          .filter_h = g.filter_h,
+          .filter_w = g.filter_w,
+          .multiplier = depthwise.multiplier,
+          .stride_h = g.stride_h,
+          .stride_w = g.stride_w,
+          .dilation_h = g.dilation_h,
+          .dilation_w = g.dilation_w,
+          .pad_top = g.pad_top,
+          .pad_left = g.pad_left,
+          .out_h = g.out_h,
+          .out_w = g.out_w};
+}
+
 template <class T>
-class DepthwiseKernel : public Kernel {
+class DepthwiseKernel : public Kernel, public RowKernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(window_, WindowAttrs::read(c.attrs()));
     has_bias_ = c.epilogue().has_bias;
     activation_ = kernel_activation(c.epilogue().activation);
+    if (!c.input(0).shape.is_fully_known() || !c.input(1).shape.is_fully_known()) return {};
+    TARN_ASSIGN_OR_RETURN(Depthwise depthwise, depthwise_geometry(window_, c.input(0).shape, c.input(1).shape));
+    geometry_ = kernel_geometry(depthwise);
+    rows_ = tarn::row_window(depthwise.window, sizeof(T));
+    rows_.work = 4 * rows_.work / static_cast<double>(std::max<int64_t>(1, depthwise.window.in_c));
     return {};
   }
   Status run(RunContext& c) const override {
     const TensorView &x = c.input(0), &filter = c.input(1);
     TARN_ASSIGN_OR_RETURN(Depthwise depthwise, depthwise_geometry(window_, *x.shape, *filter.shape));
-    const kernels::Conv2DGeometry& g = depthwise.window;
-    TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, g));
+    TARN_ASSIGN_OR_RETURN(Shape shape, conv_output(window_, depthwise.window));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
     if (y.count == 0) return {};
-    kernels::DepthwiseGeometry geometry{.batch = g.batch,
-                                        .in_h = g.in_h,
-                                        .in_w = g.in_w,
-                                        .in_c = g.in_c,
-                                        .filter_h = g.filter_h,
-                                        .filter_w = g.filter_w,
-                                        .multiplier = depthwise.multiplier,
-                                        .stride_h = g.stride_h,
-                                        .stride_w = g.stride_w,
-                                        .dilation_h = g.dilation_h,
-                                        .dilation_w = g.dilation_w,
-                                        .pad_top = g.pad_top,
-                                        .pad_left = g.pad_left,
-                                        .out_h = g.out_h,
-                                        .out_w = g.out_w};
-    kernels::Epilogue<T> epilogue{.bias = has_bias_ ? c.input(2).as<T>() : nullptr, .activation = activation_};
-    kernels::depthwise_conv2d<T>(c.threads(), geometry, x.as<T>(), filter.as<T>(), y.as<T>(), epilogue);
+    const T* bias = has_bias_ ? c.input(2).as<T>() : nullptr;
+    kernels::depthwise_conv2d<T>(c.threads(), kernel_geometry(depthwise), x.as<T>(), filter.as<T>(), y.as<T>(),
+                                 {.bias = bias, .activation = activation_});
     return {};
+  }
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t) const override { return 0; }
+  void run_rows(const RowBand& band) const override {
+    const T* bias = has_bias_ ? band.inputs[2].as<T>() : nullptr;
+    kernels::depthwise_conv2d<T>(band.pool, band_geometry(geometry_, rows_, band.first, band.rows),
+                                 static_cast<const T*>(band.x), band.inputs[1].as<T>(), static_cast<T*>(band.y),
+                                 {.bias = bias, .activation = activation_});
   }
 
  private:
   WindowAttrs window_;
   bool has_bias_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
+  kernels::DepthwiseGeometry geometry_;  // if the sizes are known
+  RowWindow rows_;
 };
 
 // Row `row` of dx, of all images' rows, in the order of the taps.

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/gradients.h"
 
 namespace tarn {
@@ -193,7 +193,7 @@ const OpDef op_RealDiv = {
         "T: {bfloat16, half, float, double, uint8, int8, uint16, int16, int32, uint32, uint64, int64, complex64, "
         "complex128}",
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<DivideOf, float, double, Half, BFloat16>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kDivide, DivideOf, double, Half, BFloat16>,
 };
 const OpDef op_FloorDiv = {
     .name = "FloorDiv",

@@ -2,7 +2,8 @@
 #include <cmath>
 
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/flat_kernel.h"
+#include "ops/kernels/elementwise.h"
 
 namespace tarn {
 namespace {
@@ -74,7 +75,7 @@ const OpDef op_Exp = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<ExpOf, float, double, Half, BFloat16>,
+    .kernels = kFlatKernels<kernels::exp<float>, kernels::exp<double>, ExpOf>,
 };
 const OpDef op_Expm1 = {
     .name = "Expm1",

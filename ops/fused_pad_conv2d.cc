@@ -190,7 +190,7 @@ class FusedKernel : public Kernel {
       inputs[0].shape = plan.seen;
     }
     const Fact outputs[] = {c.output(0)};
-    PrepareContext inner("Conv2D", c.node_name(), conv, inputs, outputs, {}, c.threads(), c.memory());
+    PrepareContext inner("Conv2D", c.node_name(), conv, inputs, outputs, {}, c.settings());
     TARN_RETURN_IF_ERROR(conv_->prepare(inner));
     c.request_scratch(inner.request().scratch_bytes);
     filter_ = c.input(last).value;  // the kernel may look at it while it runs

@@ -37,7 +37,7 @@ Status infer_matmul(InferContext& c) {
 
 Status judge_ranks(const Shape& a, const Shape& b) {
   if (a.rank() == 2 && b.rank() == 2) return {};
-  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a.to_string(), " and ", b.to_string());
+  return invalid_argument("'a' and 'b' must have rank 2, have shapes ", a, " and ", b);
 }
 
 template <class T>
@@ -53,10 +53,13 @@ class MatMulKernel : public Kernel {
     if (std::is_same_v<T, float> && b.has_value() && b.value.element_count() > 0 && !transpose_a_) {
       int64_t k = b.shape.dim(transpose_b_ ? 1 : 0), n = b.shape.dim(transpose_b_ ? 0 : 1);
       size_t bytes = kernels::packed_matrix_bytes<T>(k, n);
-      TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
-      packed_ =
-          kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), memory_->data(),
-                                  kernels::best_isa(), [&](const void* data, size_t bytes) { c.let_go(data, bytes); });
+      TARN_ASSIGN_OR_RETURN(
+          const void* made,
+          c.lay_out(1, kernels::packed_matrix_layout<T>(transpose_b_, k, n), bytes, memory_, [&](void* to) {
+            kernels::pack_matrix<T>(transpose_b_, k, n, b.value.flat<T>().data(), b.shape.dim(1), to,
+                                    kernels::best_isa(), [&](const void* data, size_t read) { c.let_go(data, read); });
+          }));
+      packed_ = {static_cast<const T*>(made), k, n, kernels::best_isa()};
     }
     if (a.shape.is_fully_known() && b.shape.is_fully_known()) {
       TARN_ASSIGN_OR_RETURN(Sizes sizes, multiply_sizes(a.shape, b.shape, transpose_a_, transpose_b_));
@@ -92,7 +95,7 @@ class MatMulKernel : public Kernel {
 
   bool transpose_a_ = false, transpose_b_ = false, has_bias_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
-  std::shared_ptr<Buffer> memory_;  // of packed_
+  std::shared_ptr<void> memory_;  // of packed_
   kernels::PackedMatrix<T> packed_;
 };
 

@@ -73,7 +73,7 @@ Status infer_max_pool(InferContext& c) {
 
 Status judge_pooled(const Shape& shape, const Shape& pooled, std::string_view name) {
   if (shape.is_compatible_with(pooled)) return {};
-  return invalid_argument("'", name, "' has shape ", shape.to_string(), ", but pooling gives ", pooled.to_string());
+  return invalid_argument("'", name, "' has shape ", shape, ", but pooling gives ", pooled);
 }
 
 Status infer_backward(InferContext& c, const WindowAttrs& window) {
@@ -118,26 +118,45 @@ void pool_plainly(ThreadPool& threads, const kernels::Pool2DGeometry& g, const T
 }
 
 template <class T>
-class MaxPoolKernel : public Kernel {
+class MaxPoolKernel : public Kernel, public RowKernel {
  public:
-  Status prepare(PrepareContext& c) override { return source_.prepare(c); }
+  Status prepare(PrepareContext& c) override {
+    TARN_RETURN_IF_ERROR(source_.prepare(c));
+    if (c.input_count() > 1 || !c.input(0).shape.is_fully_known()) return {};
+    TARN_ASSIGN_OR_RETURN(WindowAttrs window, WindowAttrs::read(c.attrs()));
+    TARN_ASSIGN_OR_RETURN(geometry_, pool_geometry(window, c.input(0).shape, "input"));
+    rows_ = tarn::row_window(geometry_, sizeof(T));
+    return {};
+  }
   Status run(RunContext& c) const override {
     const TensorView& x = c.input(0);
     TARN_ASSIGN_OR_RETURN(WindowAttrs window, source_.get(c));
     TARN_ASSIGN_OR_RETURN(kernels::Pool2DGeometry g, pool_geometry(window, *x.shape, "input"));
     TARN_ASSIGN_OR_RETURN(Shape shape, pool_output(window, g));
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, shape));
-    if (y.count == 0) return {};
-    if constexpr (std::is_floating_point_v<T>) {
-      kernels::max_pool<T>(c.threads(), g, x.as<T>(), y.as<T>());
-    } else {
-      pool_plainly<T>(c.threads(), g, x.as<T>(), y.as<T>());
-    }
+    if (y.count > 0) pool(c.threads(), g, x.as<T>(), y.as<T>());
     return {};
+  }
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t) const override { return 0; }
+  void run_rows(const RowBand& band) const override {
+    pool(band.pool, band_geometry(geometry_, rows_, band.first, band.rows), static_cast<const T*>(band.x),
+         static_cast<T*>(band.y));
   }
 
  private:
+  static void pool(ThreadPool& threads, const kernels::Pool2DGeometry& g, const T* x, T* y) {
+    if constexpr (std::is_floating_point_v<T>) {
+      kernels::max_pool<T>(threads, g, x, y);
+    } else {
+      pool_plainly<T>(threads, g, x, y);
+    }
+  }
+
   WindowSource source_{1};
+  kernels::Pool2DGeometry geometry_;
+  RowWindow rows_;
 };
 
 template <class T>

@@ -1,6 +1,6 @@
 // Maximum and Minimum.
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/gradients.h"
 
 namespace tarn {
@@ -50,8 +50,8 @@ const OpDef op_Maximum = {
     .attrs = "T: {bfloat16, half, float, double, int8, uint8, int16, uint16, int32, uint32, int64, uint64}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<MaximumOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kMaximum, MaximumOf, double, Half, BFloat16, int32_t, int64_t,
+                                  uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_Minimum = {
     .name = "Minimum",
@@ -60,8 +60,8 @@ const OpDef op_Minimum = {
     .attrs = "T: {bfloat16, half, float, double, int8, uint8, int16, uint16, int32, uint32, int64, uint64}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<MinimumOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kMinimum, MinimumOf, double, Half, BFloat16, int32_t, int64_t,
+                                  uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 
 TARN_OP_FILE(maximum, {&op_Maximum, kMaximumDoc, maximum_gradient}, {&op_Minimum, kMinimumDoc, minimum_gradient})

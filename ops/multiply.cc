@@ -1,6 +1,6 @@
 // Mul and SquaredDifference.
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/arithmetic.h"
 #include "ops/gradients.h"
 
 namespace tarn {
@@ -51,8 +51,8 @@ const OpDef op_Mul = {
         "complex128}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<MultiplyOf, float, double, Half, BFloat16, int32_t, int64_t, uint8_t, int8_t, int16_t,
-                              uint16_t, uint32_t, uint64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kMultiply, MultiplyOf, double, Half, BFloat16, int32_t, int64_t,
+                                  uint8_t, int8_t, int16_t, uint16_t, uint32_t, uint64_t>,
 };
 const OpDef op_SquaredDifference = {
     .name = "SquaredDifference",
@@ -61,7 +61,8 @@ const OpDef op_SquaredDifference = {
     .attrs = "T: {bfloat16, half, float, double, int32, int64, complex64, complex128}",
     .traits = kCommutative,
     .infer = infer_broadcast,
-    .kernels = kBinaryKernels<SquaredDifferenceOf, float, double, Half, BFloat16, int32_t, int64_t>,
+    .kernels = kArithmeticKernels<kernels::Arithmetic::kSquaredDifference, SquaredDifferenceOf, double, Half, BFloat16,
+                                  int32_t, int64_t>,
 };
 
 TARN_OP_FILE(multiply, {&op_Mul, kMulDoc, multiply_gradient},

@@ -1,5 +1,9 @@
 // Pad and PadV2.
+#include <cstring>
+
+#include "core/linked_parts.h"
 #include "core/op.h"
+#include "core/row_kernel.h"
 #include "ops/gradients.h"
 #include "ops/support/array.h"
 
@@ -29,8 +33,7 @@ Status infer_pad(InferContext& c) {
   if (paddings.has_rank()) {
     bool fits = paddings.is_compatible_with(Shape{rank, 2}) && paddings.dim(0) <= kMaxRank;
     if (!fits) {
-      return invalid_argument("paddings must have shape [", rank, ",2] for ", shape.to_string(), ", have ",
-                              paddings.to_string());
+      return invalid_argument("paddings must have shape [", rank, ",2] for ", shape, ", have ", paddings);
     }
     if (rank == kUnknownDim) rank = paddings.dim(0);
   }
@@ -47,17 +50,48 @@ Status infer_pad(InferContext& c) {
   return set_output_checked(c, 0, output);
 }
 
-class PadKernel : public Kernel {
+class PadKernel : public Kernel, public RowKernel {
  public:
+  Status prepare(PrepareContext& c) override {
+    if (kHasStreaming && c.input(1).has_value()) prepare_rows(c);
+    return {};
+  }
+  RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
+  const RowWindow& row_window() const override { return rows_; }
+  size_t row_scratch_bytes(int64_t) const override { return 0; }
+  void run_rows(const RowBand& band) const override {
+    const auto fill = [&](std::byte* to, size_t bytes) {
+      const auto count = static_cast<int64_t>(bytes / dtype_size(dtype_));
+      if (band.inputs.size() > 2) {
+        fill_elements(dtype_, to, band.inputs[2].data, count, band.pool);
+      } else {
+        zero_elements(dtype_, to, count);
+      }
+    };
+    auto* to = static_cast<std::byte*>(band.y);
+    const auto* from = static_cast<const std::byte*>(band.x);
+    for (int64_t row = band.first - rows_.pad; row < band.first - rows_.pad + band.rows; ++row) {
+      if (row < 0 || row >= rows_.in_rows) {
+        fill(to, rows_.out_row_bytes);
+      } else {
+        fill(to, left_bytes_);
+        std::memcpy(to + left_bytes_, from, rows_.in_row_bytes);
+        fill(to + left_bytes_ + rows_.in_row_bytes, rows_.out_row_bytes - left_bytes_ - rows_.in_row_bytes);
+        from += rows_.in_row_bytes;
+      }
+      to += rows_.out_row_bytes;
+    }
+  }
+
   Status run(RunContext& c) const override {
     const TensorView& x = c.input(0);
     const Shape& shape = *x.shape;
     IntList paddings = IntList::of(c.input(1));
     if (!(*c.input(1).shape == Shape{shape.rank(), 2})) {
-      return invalid_argument("paddings must have shape [", shape.rank(), ",2], have ", c.input(1).shape->to_string());
+      return invalid_argument("paddings must have shape [", shape.rank(), ",2], have ", *c.input(1).shape);
     }
     if (c.input_count() > 2 && c.input(2).shape->rank() != 0) {
-      return invalid_argument("input 'constant_values' must be a scalar, has ", c.input(2).shape->to_string());
+      return invalid_argument("input 'constant_values' must be a scalar, has ", *c.input(2).shape);
     }
     Shape output = shape;
     for (int d = 0; d < shape.rank(); ++d) {
@@ -83,6 +117,30 @@ class PadKernel : public Kernel {
     copy.run(y.dtype, mutable_element_at(y, offset), x.data, c.threads());
     return {};
   }
+
+ private:
+  // Of images [N, H, W, C] that are padded at their sides alone.
+  void prepare_rows(const PrepareContext& c) {
+    const Shape &shape = c.input(0).shape, &output = c.output(0).shape;
+    dtype_ = c.input(0).dtype;
+    const size_t element = dtype_size(dtype_);
+    if (shape.rank() != 4 || !shape.is_fully_known() || !output.is_fully_known() || output.elements() == 0) return;
+    if (element == 0 || shape.elements() == 0 || c.input(1).value.element_count() != 8) return;
+    if (!(output.dim(0) == shape.dim(0)) || output.dim(3) != shape.dim(3)) return;
+    const IntList paddings = IntList::of(c.input(1).value);
+    rows_.images = shape.dim(0);
+    rows_.in_rows = shape.dim(1);
+    rows_.out_rows = output.dim(1);
+    rows_.in_row_bytes = static_cast<size_t>(shape.dim(2) * shape.dim(3)) * element;
+    rows_.out_row_bytes = static_cast<size_t>(output.dim(2) * output.dim(3)) * element;
+    rows_.pad = paddings[2];
+    rows_.work = static_cast<double>(rows_.out_row_bytes);
+    left_bytes_ = static_cast<size_t>(paddings[4] * shape.dim(3)) * element;
+  }
+
+  DType dtype_ = DType::kInvalid;
+  RowWindow rows_;
+  size_t left_bytes_ = 0;  // of a row's padding in front
 };
 
 constexpr KernelDef kKernels[] = {portable_kernel<PadKernel>()};

@@ -18,7 +18,7 @@ Status infer_with_default(InferContext& c) {
 class PlaceholderKernel : public Kernel {
  public:
   Status run(RunContext& c) const override {
-    return invalid_argument("You must feed a value for placeholder ", quoted(c.node_name()));
+    return invalid_argument("You must feed a value for placeholder ", in_quotes(c.node_name()));
   }
 };
 
@@ -31,7 +31,7 @@ class DefaultKernel : public Kernel {
   Status run(RunContext& c) const override {
     const Shape& shape = *c.input(0).shape;
     if (!shape_.is_compatible_with(shape)) {
-      return invalid_argument("the default has shape ", shape.to_string(), ", attr 'shape' is ", shape_.to_string());
+      return invalid_argument("the default has shape ", shape, ", attr 'shape' is ", shape_);
     }
     return c.forward(0, 0, shape);
   }

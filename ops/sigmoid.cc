@@ -2,7 +2,8 @@
 #include <cmath>
 
 #include "core/op.h"
-#include "ops/elementwise.h"
+#include "ops/flat_kernel.h"
+#include "ops/kernels/sigmoid.h"
 
 namespace tarn {
 namespace {
@@ -62,7 +63,7 @@ const OpDef op_Sigmoid = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<SigmoidOf, float, double, Half, BFloat16>,
+    .kernels = kFlatKernels<kernels::sigmoid<float>, kernels::sigmoid<double>, SigmoidOf>,
 };
 const OpDef op_Tanh = {
     .name = "Tanh",
@@ -70,7 +71,7 @@ const OpDef op_Tanh = {
     .outputs = "y: T",
     .attrs = "T: {bfloat16, half, float, double, complex64, complex128}",
     .infer = infer_unchanged,
-    .kernels = kUnaryKernels<TanhOf, float, double, Half, BFloat16>,
+    .kernels = kFlatKernels<kernels::tanh<float>, kernels::tanh<double>, TanhOf>,
 };
 const OpDef op_SigmoidGrad = {
     .name = "SigmoidGrad",

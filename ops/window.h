@@ -6,7 +6,9 @@
 // Unknown sizes (-1) are fine and give unknown results. Geometry of whole ops: conv_geometry, pool_geometry.
 #pragma once
 
+#include "core/linked_parts.h"
 #include "core/op.h"
+#include "core/row_kernel.h"
 #include "ops/kernels/conv2d.h"
 #include "ops/kernels/pool.h"
 
@@ -58,6 +60,30 @@ Result<Shape> conv_output(const WindowAttrs& window, const kernels::Conv2DGeomet
 // The same for pools.
 Result<kernels::Pool2DGeometry> pool_geometry(const WindowAttrs& window, const Shape& input, std::string_view name);
 Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeometry& geometry);
+
+// How rows of the output follow from the input's; no images where they do not: sizes that are not known, images that are
+// empty, windows that see padding alone.
+RowWindow row_window(const kernels::Conv2DGeometry& g, size_t element_bytes);
+RowWindow row_window(const kernels::Pool2DGeometry& g, size_t element_bytes);
+// So many rows of one image's output as a convolution, or pool, of their own.
+template <class Geometry>
+Geometry band_geometry(Geometry g, const RowWindow& window, int64_t first, int64_t rows) {
+  const int64_t begin = window.input_begin(first);
+  g.pad_top = begin - (first * window.stride - window.pad);
+  g.in_h = window.input_end(first + rows) - begin;
+  g.out_h = rows;
+  g.batch = 1;
+  return g;
+}
+// The largest that `bytes_of` says of the bands of so many rows: at the top, within and at the bottom.
+template <class Geometry, class BytesOf>
+size_t band_bytes(const Geometry& g, const RowWindow& window, int64_t rows, const BytesOf& bytes_of) {
+  rows = std::min(rows, window.out_rows);
+  size_t most = 0;
+  for (int64_t first : {int64_t{0}, (window.out_rows - rows) / 2, window.out_rows - rows})
+    most = std::max<size_t>(most, bytes_of(band_geometry(g, window, first, rows)));
+  return most;
+}
 
 // Ops that go back through a convolution, 2-D or 3-D, have the inputs (input_sizes, filter, dy) or (input,
 // filter_sizes, dy), all of one rank. `judge` tells whether the three shapes belong together, as far as they are known.

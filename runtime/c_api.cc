@@ -10,7 +10,7 @@
 
 namespace {
 
-using tarn::quoted;
+using tarn::in_quotes;
 using tarn::Result;
 using tarn::Status;
 using tarn::c_api::EngineState;
@@ -93,6 +93,9 @@ Result<tarn::EngineOptions> to_options(const tarn_options* given) {
     return tarn::invalid_argument("tarn_options.quantize is ", options.quantize, ", which is no tarn_quantize");
   }
   result.quantize = static_cast<tarn::Quantize>(options.quantize);  // in the same order
+  if (options.max_layer_error != options.max_layer_error)
+    return tarn::invalid_argument("tarn_options.max_layer_error is not a number");
+  if (options.max_layer_error != 0) result.max_layer_error = options.max_layer_error < 0 ? 0 : options.max_layer_error;
   if (options.input_names != nullptr) result.inputs = tarn::str_split(options.input_names, ',', true);
   if (options.output_names != nullptr) result.outputs = tarn::str_split(options.output_names, ',', true);
   TARN_RETURN_IF_ERROR(set_limit("most_nodes", options.most_nodes, result.limits.most_nodes));
@@ -180,7 +183,7 @@ int tarn_model_find_node(const tarn_model* model, const char* name) {
   return look(model, -1, [&](const ModelState& state) {
     int node = state.graph()->find(name);
     if (node < 0)
-      report(tarn::not_found("the model has no node ", quoted(name), tarn::did_you_mean(name, state.texts().names)));
+      report(tarn::not_found("the model has no node ", in_quotes(name), tarn::did_you_mean(name, state.texts().names)));
     return node;
   });
 }

@@ -95,7 +95,7 @@ typedef enum tarn_quantize {
 /* Zero-initialise, then set struct_size and what you need. A limit of 0 is the default. */
 typedef struct tarn_options {
   size_t struct_size;       /* sizeof(tarn_options), so that the struct may grow */
-  int threads;              /* 0 or 1: the calling thread alone; -1: one per core */
+  int threads;              /* 0 or 1: the calling thread alone; -1: one per fast core */
   const char* input_names;  /* comma-separated; NULL: every Placeholder */
   const char* output_names; /* comma-separated; NULL: every node nobody uses */
   /* since version 2 */
@@ -108,6 +108,9 @@ typedef struct tarn_options {
   int custom_op_count;
   /* since version 3 */
   int quantize; /* a tarn_quantize */
+  /* A convolution is computed by a transform (Winograd, Cook-Toom) where that is faster and moves no output by more
+   * than this part of the range of the layer's outputs; 0: the default, 1e-5; negative: by none. */
+  double max_layer_error;
 } tarn_options;
 
 /* "0.1.0" */

@@ -28,23 +28,43 @@ Handle* new_handle(std::shared_ptr<State> state) {
   return reinterpret_cast<Handle*>(handles().add(std::move(state)));
 }
 
+// One function serves all that is called with a model or an engine: `call` is what f is called with beside it.
+// Where there is none, the error is reported.
+void look_at(const tarn_model* model, void (*f)(const void* call, const ModelState& state), const void* call);
+void look_at(const tarn_engine* engine, void (*f)(const void* call, const EngineState& state), const void* call);
+tarn_code work_with(const tarn_engine* engine, Status (*f)(const void* call, EngineState& state), const void* call);
+
 // Calls f with what never changes of a model or engine; `otherwise` where there is none.
-template <class Handle, class R, class F>
-R look(const Handle* handle, R otherwise, const F& f) {
-  auto state = find(handle);
-  return state.ok() ? f(**state) : (report(state.status()), otherwise);
+template <class State, class Handle, class R, class F>
+R look_as(const Handle* handle, R otherwise, const F& f) {
+  struct Call {
+    const F& f;
+    R& result;
+  };
+  const Call call = {f, otherwise};
+  look_at(
+      handle,
+      [](const void* call, const State& state) {
+        const auto* c = static_cast<const Call*>(call);
+        c->result = c->f(state);
+      },
+      &call);
+  return otherwise;
+}
+template <class R, class F>
+R look(const tarn_model* model, R otherwise, const F& f) {
+  return look_as<ModelState>(model, otherwise, f);
+}
+template <class R, class F>
+R look(const tarn_engine* engine, R otherwise, const F& f) {
+  return look_as<EngineState>(engine, otherwise, f);
 }
 
 // Calls f, which returns a Status, with an engine that is this thread's meanwhile.
 template <class F>
 tarn_code work(const tarn_engine* engine, const F& f) {
-  auto state = find(engine);
-  if (!state.ok()) return report(state.status());
-  Status status = (*state)->turn.begin();
-  if (!status.ok()) return report(status);
-  status = f(**state);
-  (*state)->turn.end();
-  return report(status);
+  return work_with(
+      engine, [](const void* call, EngineState& state) -> Status { return (*static_cast<const F*>(call))(state); }, &f);
 }
 
 // The same for functions that give something else.

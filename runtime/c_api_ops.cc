@@ -48,12 +48,12 @@ const AttrValue* find_attr(const tarn_op_context* context, const char* name) {
   if (context == nullptr || name == nullptr)
     return report(null_argument(context == nullptr ? "context" : "name")), nullptr;
   const AttrValue* value = context->attrs.find(name);
-  if (value == nullptr) fail(context, not_found("there is no attr ", quoted(name)));
+  if (value == nullptr) fail(context, not_found("there is no attr ", in_quotes(name)));
   return value;
 }
 
 Status wrong_kind(const char* name, const AttrValue& value, std::string_view wanted) {
-  return invalid_argument("attr ", quoted(name), " is ", value.kind(), ", not ", wanted);
+  return invalid_argument("attr ", in_quotes(name), " is ", value.kind(), ", not ", wanted);
 }
 
 // What a callback's code and the texts given to the context make of it.
@@ -160,7 +160,7 @@ Result<std::vector<std::shared_ptr<const CustomOp>>> make_custom_ops(const tarn_
     made.push_back(std::make_shared<Op>(*ops[i]));  // releases what it has, also where something is wrong
     if (ops[i]->compute == nullptr) problems.add(here(" (", quoted(ops[i]->name), ") has no compute function"));
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return made;
 }
 

@@ -6,7 +6,7 @@
 
 namespace {
 
-using tarn::quoted;
+using tarn::in_quotes;
 using tarn::Result;
 using tarn::Shape;
 using tarn::Status;
@@ -27,7 +27,7 @@ Result<const tarn::EngineTensorInfo*> input_info(const EngineState& state, int i
 
 Result<Shape> input_shape(const tarn::EngineTensorInfo& info, const int64_t* dims, int rank) {
   Result<Shape> shape = tarn::c_api::make_shape(dims, rank);
-  if (!shape.ok()) return shape.status().with_context(tarn::str_cat("input ", quoted(info.name)));
+  if (!shape.ok()) return shape.status().with_context(tarn::str_cat("input ", in_quotes(info.name)));
   return shape;
 }
 
@@ -38,8 +38,7 @@ Status set_input(EngineState& state, int index, int dtype, const int64_t* dims, 
   if (static_cast<int>(info->dtype) != dtype) {
     std::string_view given =
         tarn::dtype_is_known(dtype) ? tarn::dtype_name(static_cast<tarn::DType>(dtype)) : "an unknown dtype";
-    return tarn::invalid_argument("input ", quoted(info->name), ": expects ", tarn::dtype_name(info->dtype), ", got ",
-                                  given);
+    return tarn::invalid_argument("input ", in_quotes(info->name), ": expects ", info->dtype, ", got ", given);
   }
   return state.context.set_input_memory(index, shape, data, bytes);
 }
@@ -50,7 +49,7 @@ Result<void*> input_buffer(EngineState& state, int index, const int64_t* dims, i
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
   TARN_RETURN_IF_ERROR(
       tarn::judge_value_size(info->dtype, shape, state.context.engine().options().limits.most_value_bytes)
-          .with_context(tarn::str_cat("input ", quoted(info->name))));
+          .with_context(tarn::str_cat("input ", in_quotes(info->name))));
   const size_t needed = static_cast<size_t>(count) * tarn::dtype_size(info->dtype);
   std::shared_ptr<tarn::Buffer>& kept = state.buffers[static_cast<size_t>(index)];
   std::shared_ptr<tarn::Buffer> buffer = kept;
@@ -70,19 +69,18 @@ Status set_strings(EngineState& state, int index, const int64_t* dims, int rank,
   TARN_ASSIGN_OR_RETURN(const tarn::EngineTensorInfo* info, input_info(state, index));
   TARN_ASSIGN_OR_RETURN(Shape shape, input_shape(*info, dims, rank));
   if (info->dtype != tarn::DType::kString) {
-    return tarn::invalid_argument("input ", quoted(info->name), ": expects ", tarn::dtype_name(info->dtype),
-                                  ", got strings");
+    return tarn::invalid_argument("input ", in_quotes(info->name), ": expects ", info->dtype, ", got strings");
   }
   TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
   if (strings == nullptr && count > 0) return null_argument("strings");
   TARN_RETURN_IF_ERROR(
       tarn::judge_value_size(info->dtype, shape, state.context.engine().options().limits.most_value_bytes)
-          .with_context(tarn::str_cat("input ", quoted(info->name))));
+          .with_context(tarn::str_cat("input ", in_quotes(info->name))));
   TARN_ASSIGN_OR_RETURN(tarn::Tensor tensor, tarn::Tensor::allocate(tarn::DType::kString, shape));
   std::span<std::string> texts = tensor.mutable_flat<std::string>();
   for (size_t i = 0; i < texts.size(); ++i) {
     if (strings[i] == nullptr && (lengths == nullptr || lengths[i] > 0))
-      return tarn::invalid_argument("input ", quoted(info->name), ": string ", i, " is NULL");
+      return tarn::invalid_argument("input ", in_quotes(info->name), ": string ", i, " is NULL");
     if (strings[i] == nullptr) continue;
     texts[i].assign(strings[i], lengths == nullptr ? std::strlen(strings[i]) : lengths[i]);
   }
@@ -107,7 +105,7 @@ Result<OutputFacts> output_facts(const EngineState& state, int index) {
 }
 
 Status no_plain_memory(const EngineState& state, int index) {
-  return tarn::invalid_argument("output ", quoted(state.context.engine().outputs()[static_cast<size_t>(index)].name),
+  return tarn::invalid_argument("output ", in_quotes(state.context.engine().outputs()[static_cast<size_t>(index)].name),
                                 " is of strings: tarn_output_string() has them one by one");
 }
 
@@ -118,7 +116,7 @@ Status copy_output(const EngineState& state, const char* name, void* data, size_
   if (view->dtype == tarn::DType::kString) return no_plain_memory(state, index);
   size_t size = static_cast<size_t>(view->count) * tarn::dtype_size(view->dtype);
   if (bytes != size)
-    return tarn::invalid_argument("output ", quoted(name), " has ", size, " bytes, the buffer has ", bytes);
+    return tarn::invalid_argument("output ", in_quotes(name), " has ", size, " bytes, the buffer has ", bytes);
   if (size > 0) std::memcpy(data, view->data, size);
   return {};
 }
@@ -235,7 +233,7 @@ const char* tarn_output_string(const tarn_engine* engine, int index, int64_t ele
   return work_for(engine, kNoText, [&](EngineState& state) -> Result<const char*> {
     TARN_ASSIGN_OR_RETURN(const TensorView* view, state.context.output(index));
     if (view->dtype != tarn::DType::kString)
-      return tarn::invalid_argument("output ", index, " is of ", tarn::dtype_name(view->dtype), ", not of strings");
+      return tarn::invalid_argument("output ", index, " is of ", view->dtype, ", not of strings");
     if (element < 0 || element >= view->count)
       return tarn::out_of_range("output ", index, ": string ", element, " of ", view->count);
     const std::string& text = view->as<std::string>()[element];

@@ -1,4 +1,4 @@
-#include "runtime/c_api_state.h"
+#include "runtime/c_api_calls.h"
 
 #include <algorithm>
 
@@ -33,7 +33,7 @@ Status null_argument(const char* what) {
 const ModelState::Texts& ModelState::texts() const {
   std::lock_guard lock(mutex_);
   if (texts_ != nullptr) return *texts_;
-  auto texts = std::make_unique<Texts>();
+  auto texts = std::make_shared<Texts>();
   for (int n = 0; n < graph_->node_count(); ++n) {
     texts->names.emplace_back(graph_->name(n));
     texts->ops.emplace_back(graph_->op(n));
@@ -50,7 +50,7 @@ Result<ModelState::Told*> ModelState::told() const {
   if (told_ != nullptr) return told_.get();
   Result<ModelInfo> info = parse_model_info(graph_->model_info());
   if (!info.ok()) return info.status().with_context(quoted(name_));
-  told_ = std::make_unique<Told>();
+  told_ = std::make_shared<Told>();
   if (info->metadata) told_->metadata = *std::move(info->metadata);
   told_->keys = tarn::metadata_keys(told_->metadata);
   return told_.get();
@@ -97,6 +97,7 @@ void Turn::end() {
 }
 
 void Profile::start(EngineContext& context) {
+  add_run_ = &add_run;
   stats_.reset();
   program_.reset();
   step_nanoseconds_.clear();
@@ -110,16 +111,45 @@ void Profile::start(EngineContext& context) {
       this);
 }
 
-void Profile::end_run(const EngineContext& context, bool ended_well) {
-  if (step_nanoseconds_.empty()) return;
+void Profile::add_run(Profile& profile, const EngineContext& context, bool ended_well) {
+  if (profile.step_nanoseconds_.empty()) return;
   if (ended_well) {
-    if (program_ != context.shared_program()) {
-      program_ = context.shared_program();
-      stats_ = std::make_unique<StepStats>(*program_);
+    if (profile.program_ != context.shared_program()) {
+      profile.program_ = context.shared_program();
+      profile.stats_ = std::make_shared<StepStats>(*profile.program_);
     }
-    stats_->add_run(step_nanoseconds_);
+    profile.stats_->add_run(profile.step_nanoseconds_);
   }
-  step_nanoseconds_.clear();
+  profile.step_nanoseconds_.clear();
+}
+
+namespace {
+template <class State, class Handle>
+void look_at_state(const Handle* handle, void (*f)(const void* call, const State& state), const void* call) {
+  auto state = find(handle);
+  if (state.ok()) {
+    f(call, **state);
+  } else {
+    report(state.status());
+  }
+}
+}  // namespace
+
+void look_at(const tarn_model* model, void (*f)(const void* call, const ModelState& state), const void* call) {
+  look_at_state(model, f, call);
+}
+void look_at(const tarn_engine* engine, void (*f)(const void* call, const EngineState& state), const void* call) {
+  look_at_state(engine, f, call);
+}
+
+tarn_code work_with(const tarn_engine* engine, Status (*f)(const void* call, EngineState& state), const void* call) {
+  auto state = find(engine);
+  if (!state.ok()) return report(state.status());
+  Status status = (*state)->turn.begin();
+  if (!status.ok()) return report(status);
+  status = f(call, **state);
+  (*state)->turn.end();
+  return report(status);
 }
 
 Result<int> engine_threads(int threads) {

@@ -20,7 +20,8 @@ namespace tarn::c_api {
 tarn_code report(const Status& status);
 Status null_argument(const char* what);
 
-// A model's graph, and texts of it that end with 0, made when they are asked for.
+// A model's graph, and texts of it that end with 0, made when they are asked for. What a program never asks for it does
+// not link: who makes it tells how it is freed.
 class ModelState : public Handled {
  public:
   static constexpr Kind kKind = Kind::kModel;
@@ -45,14 +46,14 @@ class ModelState : public Handled {
   std::string name_;
   size_t bytes_;
   mutable std::mutex mutex_;
-  mutable std::unique_ptr<const Texts> texts_;
+  mutable std::shared_ptr<const Texts> texts_;
   struct Told {
     Metadata metadata;
     std::vector<std::string> keys;
     std::map<std::string, std::string, std::less<>> texts;  // that were asked for
   };
   Result<Told*> told() const;  // with the lock held
-  mutable std::unique_ptr<Told> told_;
+  mutable std::shared_ptr<Told> told_;
 };
 
 // Whose turn it is with an engine. Thread-safe.
@@ -90,15 +91,20 @@ class Profile {
   void start(EngineContext& context);
   static void stop(EngineContext& context) { context.observe_steps(nullptr, nullptr); }
   // After a run that ended well, or did not.
-  void end_run(const EngineContext& context, bool ended_well);
+  void end_run(const EngineContext& context, bool ended_well) {
+    if (add_run_ != nullptr) add_run_(*this, context, ended_well);
+  }
   // Null: no run was timed.
   const StepStats* stats() const { return stats_.get(); }
   std::string& text() { return text_; }
 
  private:
+  static void add_run(Profile& profile, const EngineContext& context, bool ended_well);
+
+  void (*add_run_)(Profile& profile, const EngineContext& context, bool ended_well) = nullptr;  // set by start()
   std::vector<int64_t> step_nanoseconds_;
   std::shared_ptr<const Program> program_;
-  std::unique_ptr<StepStats> stats_;
+  std::shared_ptr<StepStats> stats_;
   std::string text_;  // what was asked for last
 };
 

@@ -18,8 +18,7 @@ constexpr size_t kMostShownForFewRuns = size_t{1} << 12;
 using namespace compiling;
 
 Status not_fed(const WorkNode& node) {
-  return invalid_argument("you must feed a value for placeholder ", quoted(node.name), " (", node.facts[0].to_string(),
-                          ")");
+  return invalid_argument("you must feed a value for placeholder ", in_quotes(node.name), " (", node.facts[0], ")");
 }
 
 // What a run may not take the memory for.
@@ -34,6 +33,11 @@ class Lowering {
  public:
   Lowering(State& state, std::vector<int> order)
       : state_(state),
+        settings_{.threads = state.options.threads,
+                  .memory = &state.source,
+                  .max_layer_error = state.options.max_layer_error,
+                  .laid_out = state.options.laid_out != nullptr ? state.options.laid_out : state.source.laid_out(),
+                  .ways = state.options.ways},
         order_(std::move(order)),
         program_(new Program),
         value_of_feed_(state.feed_facts.size(), -1),
@@ -59,16 +63,18 @@ class Lowering {
     for (Wire wire : state_.fetches) program_->fetches.push_back(state_.fact(wire));
     find_copies();
     check_sizes();
-    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
+    TARN_RETURN_IF_ERROR(state_.problems.to_status());
     for (size_t s = 0; s < program_->steps.size(); ++s) {
       if (state_.is_stopped()) return state_.stopped();
       prepare(s);
     }
-    TARN_RETURN_IF_ERROR(state_.problems.to_status(""));
+    TARN_RETURN_IF_ERROR(state_.problems.to_status());
     std::vector<int> kept;
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
     std::vector<char> hands_on(program_->steps.size());
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
+    if (may_reorder()) narrow(hands_on, kept);
+    if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
     plan_values(*program_, hands_on, reuse_, kept);
     TARN_RETURN_IF_ERROR(check_arena());
     finish_stats();
@@ -83,7 +89,7 @@ class Lowering {
                      : value_of_[first_output_[static_cast<size_t>(wire.node)] + static_cast<size_t>(wire.slot)];
     if (index >= 0) return index;
     index = static_cast<int>(program_->values.size());
-    Value value;
+    Value& value = program_->values.emplace_back();
     value.fact = state_.fact(wire);
     if (is_feed(wire)) {
       value.kind = ValueKind::kFeed;
@@ -93,7 +99,6 @@ class Lowering {
       value.kind = ValueKind::kConstant;
       program_->stats.constant_bytes += value.fact.value.byte_size();
     }
-    program_->values.push_back(std::move(value));
     return index;
   }
 
@@ -113,7 +118,7 @@ class Lowering {
 
   // --- steps ------------------------------------------------------------------------------------------------------
   void add_step(int unit) {
-    Step step;
+    Step& step = begin_step(unit);
     if (unit >= kFetchUnit) {
       step.kind = StepKind::kFetch;
       step.fetch = unit - kFetchUnit;
@@ -122,17 +127,17 @@ class Lowering {
       step.node = state_.wire_name(wire);
       step.may_be_dead = !is_feed(wire);
       if (kHasVariables && state_.fact(wire).is_ref) step.ref_inputs = {0};
-      push(std::move(step), unit);
       return;
     }
     if (kHasControlFlow && !is_node_unit(unit)) {
-      add_loop_step(unit);
+      fill_loop_step(step, unit);
       return;
     }
     const WorkNode& node = state_.nodes[static_cast<size_t>(unit)];
     const WorkNode& tail = node.tail >= 0 ? state_.nodes[static_cast<size_t>(node.tail)] : node;
     int tail_index = node.tail >= 0 ? node.tail : unit;
     step.node = tail.name;
+    if (node.tail >= 0) step.head = node.name;
     step.op = node.op_name;
     step.may_be_dead = node.may_be_dead();
     step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;
@@ -185,32 +190,30 @@ class Lowering {
       int frame = state_.frame_of(node.inputs[0]);
       program_->loops[static_cast<size_t>(frame)].leaving.push_back(step.inputs[0]);
     }
-    push(std::move(step), unit);
   }
 
   // --- loops ------------------------------------------------------------------------------------------------------
   int add_value(const Fact& fact, ValueKind kind) {
-    Value value;
+    Value& value = program_->values.emplace_back();
     value.kind = kind;
     value.fact = fact;
     value.fact.value = Tensor();
     value.fact.elements.clear();
-    program_->values.push_back(std::move(value));
     return static_cast<int>(program_->values.size()) - 1;
   }
 
   // A loop begins with nothing carried, and its end carries what NextIteration gives.
-  void add_loop_step(int unit) {
+  void fill_loop_step(Step& step, int unit) {
     bool is_begin = unit < kLoopEndUnit;
     int frame = unit - (is_begin ? kLoopBeginUnit : kLoopEndUnit);
     Loop& loop = program_->loops[static_cast<size_t>(frame)];
-    Step step;
+    const int index = static_cast<int>(program_->steps.size()) - 1;
     step.kind = is_begin ? StepKind::kLoopBegin : StepKind::kLoopEnd;
     step.loop = frame;
     step.node = loop.frame;
     step.op = is_begin ? "LoopBegin" : "LoopEnd";
     if (is_begin) {
-      loop.begin = static_cast<int>(program_->steps.size());
+      loop.begin = index;
       program_->has_branches = true;
       for (int next : state_.frames[static_cast<size_t>(frame)].next_iterations) {
         if (!state_.node(next).live) continue;
@@ -227,10 +230,9 @@ class Lowering {
         loop.carried.push_back(carried);
       }
     } else {
-      loop.end = static_cast<int>(program_->steps.size());
+      loop.end = index;
       for (const Loop::Carried& carried : loop.carried) step.inputs.push_back(carried.from);
     }
-    push(std::move(step), unit);
   }
 
   // --- values that steps make and read ----------------------------------------------------------------------------
@@ -255,10 +257,10 @@ class Lowering {
     return StepKind::kKernel;
   }
 
-  void push(Step step, int unit) {
+  Step& begin_step(int unit) {
     if (is_node_unit(unit)) step_of_[static_cast<size_t>(unit)] = static_cast<int>(program_->steps.size());
     unit_of_step_.push_back(unit);
-    program_->steps.push_back(std::move(step));
+    return program_->steps.emplace_back();
   }
 
   // --- variables --------------------------------------------------------------------------------------------------
@@ -386,11 +388,10 @@ class Lowering {
     }
     for (int out : step.outputs) outputs.push_back(program_->values[static_cast<size_t>(out)].fact);
     auto context = [&] {
-      return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue,
-                            state_.options.threads, &state_.source);
+      return PrepareContext(node.op->def->name, node.name, node.attrs, inputs, outputs, node.epilogue, settings_);
     };
     for (const Backend& backend : state_.options.backends) {
-      if (find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
+      if (!kHasOtherLibraries || find_kernel(*node.op, node.attrs, {&backend, 1}).ok()) break;  // the op's own
       PrepareContext asked = context();
       std::unique_ptr<Kernel> kernel = backend_kernel(node, backend, inputs, asked);
       if (kernel == nullptr) continue;
@@ -443,6 +444,40 @@ class Lowering {
     reuse_.back() = context.request().reuse;
   }
 
+  // Whether nothing but its inputs says when a step may run.
+  bool may_reorder() const {
+    if (state_.options.few_runs || program_->has_branches || !program_->loops.empty() || program_->writes_variables)
+      return false;
+    return std::none_of(state_.nodes.begin(), state_.nodes.end(), [](const WorkNode& node) {
+      return node.live && ((node.traits() & kStateful) != 0 || !node.controls.empty());
+    });
+  }
+
+  void narrow(std::vector<char>& hands_on, const std::vector<int>& kept) {
+    const auto bound = [&] {
+      return lower_bound_bytes(find_lifetimes(*program_, hands_on, reuse_, kept).blocks);
+    };
+    const size_t before = bound();
+    const std::vector<int> order = narrow_order(*program_, hands_on, reuse_, kept);
+    std::vector<int> back(order.size());
+    for (size_t at = 0; at < order.size(); ++at) back[static_cast<size_t>(order[at])] = static_cast<int>(at);
+    if (std::is_sorted(order.begin(), order.end())) return;
+    put_in_order(order, hands_on);
+    if (bound() >= before) put_in_order(back, hands_on);
+  }
+
+  void put_in_order(const std::vector<int>& order, std::vector<char>& hands_on) {
+    const auto moved = [&](auto& all) {
+      std::remove_reference_t<decltype(all)> in_order;
+      for (int s : order) in_order.push_back(std::move(all[static_cast<size_t>(s)]));
+      all = std::move(in_order);
+    };
+    moved(program_->steps);
+    moved(hands_on);
+    moved(reuse_);
+    moved(unit_of_step_);
+  }
+
   void finish_stats() {
     ProgramStats& stats = program_->stats;
     for (const WorkNode& node : state_.nodes) {
@@ -453,6 +488,7 @@ class Lowering {
   }
 
   State& state_;
+  const KernelSettings settings_;
   std::vector<int> order_;
   std::unique_ptr<Program> program_;
   std::vector<size_t> first_output_;    // by node, of all outputs one after another
@@ -464,14 +500,19 @@ class Lowering {
   std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
 };
 
+// Everything that is known without choosing kernels.
+Status analyze(State& state, bool keeps_codes) {
+  TARN_RETURN_IF_ERROR(prune(state));
+  TARN_RETURN_IF_ERROR(find_frames(state));
+  if (keeps_codes) keep_codes(state);
+  infer_and_fold(state);
+  return state.problems.to_status();
+}
+
 Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const CompileRequest& request,
                                                  const CompileOptions& options) {
   State state(source, request, options);
-  TARN_RETURN_IF_ERROR(prune(state));
-  TARN_RETURN_IF_ERROR(find_frames(state));
-  keep_codes(state);
-  infer_and_fold(state);
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(analyze(state, true));
   choose_dynamic8(state);
   mark_live(state);
   fuse_epilogues(state);
@@ -482,10 +523,7 @@ Result<std::unique_ptr<Program>> compile_inlined(const NodeSource& source, const
 Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileRequest& request,
                                         const CompileOptions& options) {
   State state(source, request, options);
-  TARN_RETURN_IF_ERROR(prune(state));
-  TARN_RETURN_IF_ERROR(find_frames(state));
-  infer_and_fold(state);
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(analyze(state, false));
   mark_live(state);
   for (const WorkNode& node : state.nodes) {
     bool is_constant = node.inputs.empty() && node.facts.size() == 1 && node.facts[0].has_value();
@@ -503,7 +541,7 @@ Result<std::vector<Fact>> check_inlined(const NodeSource& source, const CompileR
         state.problems.add(size_problem(state, node.op_name, node.name, fact));
     }
   }
-  TARN_RETURN_IF_ERROR(state.problems.to_status(""));
+  TARN_RETURN_IF_ERROR(state.problems.to_status());
   std::vector<Fact> facts;
   for (Wire wire : state.fetches) facts.push_back(state.fact(wire));
   return facts;

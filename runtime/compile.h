@@ -39,6 +39,11 @@ struct CompileOptions {
   bool few_runs = false;
   bool fold = true;
   bool fuse = true;
+  bool stream = true;         // steps that follow each other run together, by rows, where that saves memory
+  double max_layer_error = kMaxLayerError;
+  // Asked for what kernels lay out of constants, and told of what they made; null: the source's own.
+  LaidOutConstants* laid_out = nullptr;
+  const LayerWays* ways = nullptr;  // null: what the kernels think best
   bool dynamic8 = false;      // MatMul and Conv2D with constant weights in 8 bits (runtime/quantize.h)
   bool keep_fetches = false;  // fetched values stay in the arena until the next run, to be looked at in place
   // A value is folded if it has at most this many bytes, or at most so many times the bytes of the constants it comes

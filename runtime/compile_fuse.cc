@@ -119,7 +119,7 @@ int bias_input(const State& state, const WorkNode& node, Wire head) {
 
 // y = x + residual of the same shape, whichever way round; returns the input that is the residual, or -1.
 int residual_input(const State& state, const WorkNode& node, Wire head) {
-  if ((node.traits() & kResidualAdd) == 0 || node.inputs.size() != 2 || node.facts.empty()) return -1;
+  if (!kHasResiduals || (node.traits() & kResidualAdd) == 0 || node.inputs.size() != 2 || node.facts.empty()) return -1;
   int residual = node.inputs[0] == head ? 1 : 0;
   Wire other = node.inputs[static_cast<size_t>(residual)];
   if (!(node.inputs[static_cast<size_t>(1 - residual)] == head) || other == head) return -1;
@@ -154,7 +154,8 @@ void fuse_epilogues(State& state) {
   // Other libraries' kernels know biases and activations.
   const bool takes_residuals = std::all_of(state.options.backends.begin(), state.options.backends.end(),
                                            [](Backend backend) { return backend == Backend::kPortable; });
-  for (size_t h = 0; h < state.nodes.size(); ++h) {
+  // Of two convolutions that are added the later one takes the sum: what the other reads is done with before.
+  for (size_t h = state.nodes.size(); h-- > 0;) {
     WorkNode& head = state.nodes[h];
     if (!head.live || (head.traits() & kTakesEpilogue) == 0 || (kHasControlFlow && head.uncertain) ||
         head.facts.empty())

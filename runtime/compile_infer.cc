@@ -11,6 +11,8 @@
 
 namespace tarn::compiling {
 
+State::~State() = default;
+
 const Fact& State::fact(Wire wire) const {
   if (is_feed(wire)) return feed_facts[static_cast<size_t>(feed_index(wire))];
   const WorkNode& node = nodes[static_cast<size_t>(wire.node)];
@@ -48,7 +50,7 @@ void report_unsupported(State& state) {
     }
     size_t count = end - begin;
     std::string more = count > 3 ? str_cat(" and ", count - 3, " more") : "";
-    state.problems.add(unimplemented("op ", quoted(op), " is not supported (node", count > 1 ? "s " : " ",
+    state.problems.add(unimplemented("op ", in_quotes(op), " is not supported (node", count > 1 ? "s " : " ",
                                      str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names()),
                                      kLeftOutAdvice));
   }
@@ -104,6 +106,10 @@ void infer_control(State& state, WorkNode& node, const NodeTypes& types, const s
   }
 }
 
+bool needs_service(const WorkNode& node) {
+  return kHasServices && node.op->def->needs != ServiceId::kCount;
+}
+
 bool worth_folding(const State& state, const WorkNode& node) {
   if (node.is_view()) return true;
   size_t in_bytes = 0, out_bytes = 0;
@@ -121,8 +127,8 @@ bool worth_folding(const State& state, const WorkNode& node) {
 void fold(State& state, WorkNode& node) {
   // kNoFold is for passes: here it is known what is fed.
   constexpr uint32_t kKeep = kStateful | kSourceOp | kWritesRef;
-  if (!state.options.fold || (node.traits() & kKeep) != 0 || node.op->def->needs != ServiceId::kCount ||
-      node.may_be_dead() || (kHasControlFlow && node.never_runs) || node.keeps_codes || node.facts.empty()) {
+  if (!state.options.fold || (node.traits() & kKeep) != 0 || needs_service(node) || node.may_be_dead() ||
+      (kHasControlFlow && node.never_runs) || node.keeps_codes || node.facts.empty()) {
     return;
   }
   auto all_known = [](const std::vector<Fact>& facts) {
@@ -235,10 +241,10 @@ Status infer_one(State& state, int index) {
   for (size_t i = 0; i < facts.size(); ++i) {
     std::string problem = judge_handle(node, i, facts[i]);
     if (problem.empty()) continue;
-    return unimplemented(node_label(node.op_name, node.name), ": input ", i, " ", quoted(producers[i]), " ", problem);
+    return unimplemented(node_label(node.op_name, node.name), ": input ", i, " ", in_quotes(producers[i]), " ",
+                         problem);
   }
-  if (node.op->def->needs != ServiceId::kCount &&
-      (state.options.services == nullptr || !state.options.services->has(node.op->def->needs))) {
+  if (needs_service(node) && (state.options.services == nullptr || !state.options.services->has(node.op->def->needs))) {
     return unimplemented(node_label(node.op_name, node.name), ": needs ", service_name(node.op->def->needs),
                          ", which this runtime does not offer");
   }

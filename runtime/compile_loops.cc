@@ -12,7 +12,7 @@ constexpr int kMostNested = 100;  // frames within frames
 
 std::string frame_text(const State& state, int frame) {
   if (frame < 0) return "in no loop";
-  return str_cat("in frame ", quoted(state.frames[static_cast<size_t>(frame)].name));
+  return str_cat("in frame ", in_quotes(state.frames[static_cast<size_t>(frame)].name));
 }
 
 class FrameFinder {
@@ -24,7 +24,7 @@ class FrameFinder {
     if (state_.frames.empty() && state_.problems.empty()) return {};
     for (size_t n = 0; n < state_.nodes.size(); ++n) judge_next_iterations(static_cast<int>(n));
     judge_fetches();
-    return state_.problems.to_status("");
+    return state_.problems.to_status();
   }
 
  private:
@@ -48,8 +48,8 @@ class FrameFinder {
       } else if (from != frame) {
         Wire first = node.inputs[static_cast<size_t>(source)];
         state_.problems.add(invalid_argument(label(n),
-                                             " has inputs from different frames: ", quoted(state_.wire_name(first)),
-                                             " is ", frame_text(state_, frame), ", ", quoted(state_.wire_name(wire)),
+                                             " has inputs from different frames: ", in_quotes(state_.wire_name(first)),
+                                             " is ", frame_text(state_, frame), ", ", in_quotes(state_.wire_name(wire)),
                                              " is ", frame_text(state_, from), fed_text(first), fed_text(wire)));
         node.frame = std::max(frame, from);  // so that those behind it have nothing to say
         return;
@@ -64,7 +64,7 @@ class FrameFinder {
       } else if (from != frame) {
         state_.problems.add(invalid_argument(
             label(n), " has inputs from different frames: it is ", frame_text(state_, frame), ", and waits for ",
-            quoted(state_.node(before).name), ", which is ", frame_text(state_, from)));
+            in_quotes(state_.node(before).name), ", which is ", frame_text(state_, from)));
         node.frame = std::max(frame, from);
         return;
       }
@@ -72,9 +72,9 @@ class FrameFinder {
     node.frame = frame;
     // A fed control input says no frame, it only contradicts one.
     if (frame >= 0 && !node.fed_controls.empty()) {
-      state_.problems.add(invalid_argument(label(n), " has inputs from different frames: it is ",
-                                           frame_text(state_, frame), ", and waits for ",
-                                           quoted(state_.source.name(node.fed_controls[0])), ", which is in no loop"));
+      state_.problems.add(invalid_argument(
+          label(n), " has inputs from different frames: it is ", frame_text(state_, frame), ", and waits for ",
+          in_quotes(state_.source.name(node.fed_controls[0])), ", which is in no loop"));
       return;
     }
     switch (control) {
@@ -125,12 +125,12 @@ class FrameFinder {
 
   void not_in_loop(int n, std::string_view what) {
     Wire wire = state_.node(n).inputs.empty() ? Wire{} : state_.node(n).inputs[0];
-    std::string from = wire.node == -1 ? "" : str_cat(": its input ", quoted(state_.wire_name(wire)), " is in none");
+    std::string from = wire.node == -1 ? "" : str_cat(": its input ", in_quotes(state_.wire_name(wire)), " is in none");
     state_.problems.add(invalid_argument(label(n), " ", what, " no loop", from, wire.node == -1 ? "" : fed_text(wire)));
   }
 
   std::string fed_text(Wire wire) const {
-    return is_feed(wire) ? str_cat("; ", quoted(state_.wire_name(wire)), " is fed, and what is in a loop cannot be")
+    return is_feed(wire) ? str_cat("; ", in_quotes(state_.wire_name(wire)), " is fed, and what is in a loop cannot be")
                          : "";
   }
 
@@ -147,17 +147,17 @@ class FrameFinder {
       frame.parent = node.frame;
       if (node.frame >= 0) frame.depth = state_.frames[static_cast<size_t>(node.frame)].depth + 1;
       if (frame.depth == kMostNested + 1) {
-        state_.problems.add(resource_exhausted(label(n), ": frame ", quoted(name), " is within ", kMostNested,
+        state_.problems.add(resource_exhausted(label(n), ": frame ", in_quotes(name), " is within ", kMostNested,
                                                " others, the most that are allowed"));
       }
       state_.frames.push_back(std::move(frame));
     }
     LoopFrame& frame = state_.frames[static_cast<size_t>(it->second)];
     if (frame.parent != node.frame) {
-      state_.problems.add(invalid_argument(label(n), ": frame ", quoted(name),
-                                           " is entered from two places: ", quoted(state_.node(frame.enters[0]).name),
-                                           " is ", frame_text(state_, frame.parent), ", this one ",
-                                           frame_text(state_, node.frame)));
+      state_.problems.add(
+          invalid_argument(label(n), ": frame ", in_quotes(name),
+                           " is entered from two places: ", in_quotes(state_.node(frame.enters[0]).name), " is ",
+                           frame_text(state_, frame.parent), ", this one ", frame_text(state_, node.frame)));
       return;
     }
     frame.enters.push_back(n);
@@ -169,17 +169,17 @@ class FrameFinder {
     for (Wire wire : node.inputs) {
       if (is_feed(wire) || state_.node(wire.node).control() != Control::kNextIteration) continue;
       if (!is_back_edge(state_, n, wire)) {
-        state_.problems.add(invalid_argument(label(n), ": its input ", quoted(state_.wire_name(wire)),
+        state_.problems.add(invalid_argument(label(n), ": its input ", in_quotes(state_.wire_name(wire)),
                                              " is of another iteration, which only a Merge may take"));
       } else if (state_.frame_of(wire) != node.frame) {
         state_.problems.add(invalid_argument(label(n), " is ", frame_text(state_, node.frame), " but ",
-                                             quoted(state_.wire_name(wire)), ", which comes back to it, is ",
+                                             in_quotes(state_.wire_name(wire)), ", which comes back to it, is ",
                                              frame_text(state_, state_.frame_of(wire))));
       }
     }
     for (int before : node.controls) {
       if (state_.node(before).control() != Control::kNextIteration) continue;
-      state_.problems.add(invalid_argument(label(n), " waits for ", quoted(state_.node(before).name),
+      state_.problems.add(invalid_argument(label(n), " waits for ", in_quotes(state_.node(before).name),
                                            " of another iteration, which only a Merge may take"));
     }
   }
@@ -187,7 +187,7 @@ class FrameFinder {
   void judge_fetches() {
     for (Wire wire : state_.fetches) {
       if (is_feed(wire) || state_.frame_of(wire) < 0) continue;
-      state_.problems.add(invalid_argument("fetch ", quoted(state_.wire_name(wire)), ": it is ",
+      state_.problems.add(invalid_argument("fetch ", in_quotes(state_.wire_name(wire)), ": it is ",
                                            frame_text(state_, state_.frame_of(wire)),
                                            ", with a value an iteration; fetch what an Exit takes out"));
     }

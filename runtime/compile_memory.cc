@@ -40,10 +40,15 @@ class Planner {
           const std::vector<std::vector<std::pair<int, int>>>& reuse)
       : program_(program), loops_(program), hands_on_(hands_on), reuse_(reuse) {}
 
-  void plan(const std::vector<int>& kept) {
+  PlannedLifetimes lifetimes(const std::vector<int>& kept) {
     find_roots();
     find_lifetimes(kept);
     find_groups();
+    return {lifetimes_, group_};
+  }
+
+  void plan(const std::vector<int>& kept) {
+    lifetimes(kept);
     MemoryPlan plan = plan_memory(lifetimes_);
     assert(plan_is_valid(lifetimes_, plan));
     for (size_t v = 0; v < group_.size(); ++v) {
@@ -189,6 +194,12 @@ class Planner {
 void plan_values(Program& program, const std::vector<char>& hands_on,
                  const std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept) {
   Planner(program, hands_on, reuse).plan(kept);
+}
+
+PlannedLifetimes find_lifetimes(Program& program, const std::vector<char>& hands_on,
+                                const std::vector<std::vector<std::pair<int, int>>>& reuse,
+                                const std::vector<int>& kept) {
+  return Planner(program, hands_on, reuse).lifetimes(kept);
 }
 
 }  // namespace tarn::compiling

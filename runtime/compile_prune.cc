@@ -21,7 +21,7 @@ void judge_feed(State& state, int index) {
   std::string name(state.source.name(feed.tensor.node));
   state.feed_facts.push_back({feed.dtype, feed.shape, {}, false});
   if (feed.dtype == DType::kResource) {
-    state.problems.add(str_cat("feed ", quoted(name), ": a resource handle cannot be fed"));
+    state.problems.add(str_cat("feed ", in_quotes(name), ": a resource handle cannot be fed"));
     return;
   }
   const OpRegistry::Op* op = state.options.ops->find(state.source.op(feed.tensor.node));
@@ -35,11 +35,9 @@ void judge_feed(State& state, int index) {
   DType dtype = attrs->get_or<DType>("dtype", feed.dtype);
   Shape shape = attrs->get_or<Shape>("shape", Shape::unknown());
   if (dtype != feed.dtype) {
-    state.problems.add(
-        str_cat("feed ", quoted(name), ": expects ", dtype_name(dtype), ", got ", dtype_name(feed.dtype)));
+    state.problems.add(str_cat("feed ", in_quotes(name), ": expects ", dtype, ", got ", feed.dtype));
   } else if (!shape.is_compatible_with(feed.shape)) {
-    state.problems.add(
-        str_cat("feed ", quoted(name), ": expects shape ", shape.to_string(), ", got ", feed.shape.to_string()));
+    state.problems.add(str_cat("feed ", in_quotes(name), ": expects shape ", shape, ", got ", feed.shape));
   }
 }
 
@@ -129,14 +127,15 @@ Status prune(State& state) {
         path.push_back(next);
         continue;
       }
-      WorkNode node;
+      work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
+      WorkNode& node = state.nodes.emplace_back();
       node.source = frame.node;
       node.name = source.name(frame.node);
       node.op_name = source.op(frame.node);
       node.op = state.options.ops->find(node.op_name);
       for (Wire wire : inputs) {
         if (feed_of(wire) < 0 && is_back(frame.node, wire)) {
-          back_edges.push_back({static_cast<int>(state.nodes.size()), node.inputs.size(), wire});
+          back_edges.push_back({static_cast<int>(state.nodes.size()) - 1, node.inputs.size(), wire});
           node.inputs.emplace_back();
         } else {
           node.inputs.push_back(to_work(wire));
@@ -149,8 +148,6 @@ Status prune(State& state) {
           node.controls.push_back(work_index[static_cast<size_t>(control)]);
         }
       }
-      work_index[static_cast<size_t>(frame.node)] = static_cast<int>(state.nodes.size());
-      state.nodes.push_back(std::move(node));
       state_of[static_cast<size_t>(frame.node)] = kDone;
       stack.pop_back();
       path.pop_back();

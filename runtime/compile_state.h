@@ -97,6 +97,7 @@ struct WorkNode {
 struct State {
   State(const NodeSource& source, const CompileRequest& request, const CompileOptions& options)
       : source(source), request(request), options(options) {}
+  ~State();
 
   const NodeSource& source;
   const CompileRequest& request;
@@ -181,5 +182,23 @@ class LoopNest {
 // memory; reuse, (input, output) pairs that may share memory. The values `kept` stay until the next run.
 void plan_values(Program& program, const std::vector<char>& hands_on,
                  const std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
+// The same before anything has a place: of each block of memory, how large it is and when it is needed.
+struct PlannedLifetimes {
+  std::vector<Lifetime> blocks;
+  std::vector<int> block_of;  // by value; -1: not planned
+};
+PlannedLifetimes find_lifetimes(Program& program, const std::vector<char>& hands_on,
+                                const std::vector<std::vector<std::pair<int, int>>>& reuse,
+                                const std::vector<int>& kept);
+// compile_order.cc: a better order of steps, where some that end the life of large values can run before those that need
+// much memory; by new place, the old one. Nothing but inputs says what a step waits for.
+std::vector<int> narrow_order(Program& program, const std::vector<char>& hands_on,
+                              const std::vector<std::vector<std::pair<int, int>>>& reuse,
+                              const std::vector<int>& kept);
+// compile_stream.cc, or left_out/streaming.cc: makes one step of steps that follow each other, where all of their
+// kernels can make a band of rows at a time (core/row_kernel.h) and that lowers the most memory that is needed at a
+// time. After the kernels are prepared.
+void stream_rows(Program& program, const CompileOptions& options, const std::vector<char>& hands_on,
+                 std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
 
 }  // namespace tarn::compiling

@@ -12,6 +12,7 @@
 #include "runtime/compile.h"
 #include "runtime/engine_ends.h"
 #include "runtime/table_initializers.h"
+#include "runtime/tuning.h"
 #include "runtime/wire.h"
 
 namespace tarn {
@@ -31,7 +32,7 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
   shown.reserve(tensors.size());
   for (const EngineTensorInfo& tensor : tensors) names.push_back(tensor.name);
   for (const std::string& other : names) shown.push_back(quoted(other));
-  return not_found("the model has no ", what, " ", quoted(name), did_you_mean(name, names), " (it has ",
+  return not_found("the model has no ", what, " ", in_quotes(name), did_you_mean(name, names), " (it has ",
                    str_join(shown), ")");
 }
 
@@ -66,8 +67,8 @@ bool overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
 Status judge_output_memory(std::string_view name, const Shape& shape, DType dtype, size_t bytes) {
   auto needed = static_cast<size_t>(shape.elements()) * dtype_size(dtype);
   if (needed == bytes) return {};
-  return invalid_argument("output ", quoted(name), ": ", dtype_name(dtype), shape.to_string(), " has ", needed,
-                          " bytes, its memory ", bytes);
+  return invalid_argument("output ", in_quotes(name), ": ", dtype, shape, " has ", needed, " bytes, its memory ",
+                          bytes);
 }
 
 // Seeds for random ops that have none of their own, other ones in every context: dropout that a model still has runs.
@@ -131,7 +132,7 @@ Status Engine::add_custom_ops() {
   std::vector<const OpDef*> defs;
   for (const std::shared_ptr<const CustomOp>& op : options_.custom_ops) {
     if (options_.ops->find(op->def().name) != nullptr)
-      return already_exists("op ", quoted(op->def().name), " is one that there is already: choose another name");
+      return already_exists("op ", in_quotes(op->def().name), " is one that there is already: choose another name");
     defs.push_back(&op->def());
   }
   own_ops_ = std::make_unique<OpRegistry>(*options_.ops, defs);
@@ -167,7 +168,7 @@ Status Engine::choose_inputs_and_outputs() {
       if (static_cast<size_t>(wire.slot) < types.size()) {
         info.dtype = types[static_cast<size_t>(wire.slot)].dtype;
       } else {
-        problems.add(invalid_argument("input ", quoted(info.name), ": ",
+        problems.add(invalid_argument("input ", in_quotes(info.name), ": ",
                                       node_label(source.op(wire.node), source.name(wire.node)), " has ", types.size(),
                                       types.size() == 1 ? " output" : " outputs"));
       }
@@ -177,7 +178,7 @@ Status Engine::choose_inputs_and_outputs() {
     inputs_.push_back(std::move(info));
   }
   for (Wire wire : output_wires_) outputs_.push_back({label(wire), DType::kInvalid, Shape::unknown()});
-  return problems.to_status("");
+  return problems.to_status();
 }
 
 void Engine::find_table_initializers() {
@@ -245,11 +246,15 @@ CompileOptions Engine::compile_options() const {
   CompileOptions options;
   options.ops = options_.ops;
   options.backends = options_.backends;
-  options.threads = options_.threads > 0 ? options_.threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(options_.threads);
   options.services = &offered_;
   options.limits = options_.limits;
   options.keep_fetches = true;
   options.dynamic8 = dynamic8_;
+  options.stream = options_.streaming;
+  options.max_layer_error = options_.max_layer_error;
+  options.laid_out = options_.laid_out;
+  options.ways = options_.ways;
   return options;
 }
 
@@ -257,7 +262,12 @@ Result<std::shared_ptr<const Program>> Engine::program(std::span<const Shape> in
                                                        const RunLimits& limits, const StopSignal* stop) const {
   constexpr size_t kMostPrograms = 16;
   CompileOptions options = compile_options();
-  options.threads = threads > 0 ? threads : ThreadPool(0).threads();
+  options.threads = ThreadPool::resolve(threads);
+  std::unique_ptr<LayerWays> tuned;
+  if (options.ways == nullptr) {
+    tuned = tuned_ways(model_info(), options.threads);
+    options.ways = tuned.get();
+  }
   options.limits = limits;
   options.stop = stop;
   std::unique_lock lock(mutex_, std::try_to_lock);
@@ -319,7 +329,7 @@ Status EngineContext::prepare() {
     if (is_set_[i] != 0) continue;
     shapes_[i] = engine_->inputs_[i].shape;
     if (!shapes_[i].has_rank()) {
-      return failed_precondition("input ", quoted(engine_->inputs_[i].name),
+      return failed_precondition("input ", in_quotes(engine_->inputs_[i].name),
                                  " has no declared shape: set it before prepare()");
     }
     for (int d = 0; d < shapes_[i].rank(); ++d) {
@@ -341,12 +351,10 @@ Status EngineContext::set_input(int index, const Tensor& tensor) {
   auto i = static_cast<size_t>(index);
   const EngineTensorInfo& info = engine_->inputs_[i];
   if (info.dtype != DType::kInvalid && tensor.dtype() != info.dtype) {
-    return invalid_argument("input ", quoted(info.name), ": expects ", dtype_name(info.dtype), ", got ",
-                            dtype_name(tensor.dtype()));
+    return invalid_argument("input ", in_quotes(info.name), ": expects ", info.dtype, ", got ", tensor.dtype());
   }
   if (!info.shape.is_compatible_with(tensor.shape())) {
-    return invalid_argument("input ", quoted(info.name), ": expects shape ", info.shape.to_string(), ", got ",
-                            tensor.shape().to_string());
+    return invalid_argument("input ", in_quotes(info.name), ": expects shape ", info.shape, ", got ", tensor.shape());
   }
   held_[i] = tensor;
   for (int o = 0; has_run_ && o < static_cast<int>(engine_->outputs_.size()); ++o) {
@@ -375,14 +383,14 @@ Status EngineContext::set_input_memory(int index, const Shape& shape, const void
   const EngineTensorInfo& info = engine_->inputs_[static_cast<size_t>(index)];
   size_t element = dtype_size(info.dtype);
   if (element == 0)
-    return invalid_argument("input ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
+    return invalid_argument("input ", in_quotes(info.name), ": ", info.dtype, " has no plain memory form");
   Result<int64_t> count = shape.element_count();
-  if (!count.ok()) return count.status().with_context(str_cat("input ", quoted(info.name)));
+  if (!count.ok()) return count.status().with_context(str_cat("input ", in_quotes(info.name)));
   if (static_cast<size_t>(*count) > SIZE_MAX / element || static_cast<size_t>(*count) * element != bytes) {
-    return invalid_argument("input ", quoted(info.name), ": ", bytes, " bytes given, but ", dtype_name(info.dtype),
-                            shape.to_string(), " needs ", static_cast<size_t>(*count) * element);
+    return invalid_argument("input ", in_quotes(info.name), ": ", bytes, " bytes given, but ", info.dtype, shape,
+                            " needs ", static_cast<size_t>(*count) * element);
   }
-  if (data == nullptr && bytes > 0) return invalid_argument("input ", quoted(info.name), ": the pointer is null");
+  if (data == nullptr && bytes > 0) return invalid_argument("input ", in_quotes(info.name), ": the pointer is null");
   if (reinterpret_cast<uintptr_t>(data) % element != 0) {
     // Copied once here rather than refused: a byte buffer from another language has no alignment to promise.
     TARN_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(info.dtype, shape));
@@ -412,13 +420,13 @@ Status EngineContext::set_output_memory(int index, void* data, size_t bytes) {
   }
   const EngineTensorInfo& info = engine_->outputs_[static_cast<size_t>(index)];
   if (data != nullptr && dtype_size(info.dtype) == 0)
-    return invalid_argument("output ", quoted(info.name), ": ", dtype_name(info.dtype), " has no plain memory form");
+    return invalid_argument("output ", in_quotes(info.name), ": ", info.dtype, " has no plain memory form");
   output_memory_.resize(engine_->outputs_.size());
   for (size_t o = 0; data != nullptr && o < output_memory_.size(); ++o) {
     const OutputMemory& other = output_memory_[o];
     if (static_cast<int>(o) != index && overlap(data, bytes, other.data, other.bytes)) {
-      return invalid_argument("output ", quoted(info.name), ": its memory overlaps that of output ",
-                              quoted(engine_->outputs_[o].name));
+      return invalid_argument("output ", in_quotes(info.name), ": its memory overlaps that of output ",
+                              in_quotes(engine_->outputs_[o].name));
     }
   }
   output_memory_[static_cast<size_t>(index)] = {data, data == nullptr ? 0 : bytes};
@@ -464,9 +472,9 @@ Status EngineContext::run() {
   has_run_ = false;
   Problems problems;
   for (size_t i = 0; i < feeds_.size(); ++i) {
-    if (is_set_[i] == 0) problems.add(str_cat("input ", quoted(engine_->inputs_[i].name), " is not set"));
+    if (is_set_[i] == 0) problems.add(str_cat("input ", in_quotes(engine_->inputs_[i].name), " is not set"));
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   stop_.begin(limits_.timeout_ms);
   Status status = run_begun();
   stop_.end();
@@ -499,7 +507,7 @@ Result<const TensorView*> EngineContext::output(int index) const {
     return out_of_range("output ", index, ": the model has ", engine_->outputs_.size(), " outputs");
   }
   if (!has_run_)
-    return failed_precondition("output ", quoted(engine_->outputs_[static_cast<size_t>(index)].name),
+    return failed_precondition("output ", in_quotes(engine_->outputs_[static_cast<size_t>(index)].name),
                                ": nothing was run yet");
   return &context_->fetched_view(index);
 }

@@ -27,7 +27,7 @@
 namespace tarn {
 
 struct EngineOptions {
-  int threads = 1;  // of each context's runs; 1 starts none, 0 is one per core
+  int threads = 1;  // of each context's runs; 1 starts none, 0 is one per fast core
   // Tensor names; empty: every Placeholder, and every node nobody uses.
   std::vector<std::string> inputs = {}, outputs = {};
   std::vector<Backend> backends = {Backend::kPortable};
@@ -42,6 +42,15 @@ struct EngineOptions {
   RegexCompiler* regex = nullptr;
   RunLimits limits = {};  // of every run
   Quantize quantize = Quantize::kAsStored;
+  // Convolutions and pools that follow each other run together, some rows at a time, where that saves memory. The bits
+  // are the same either way.
+  bool streaming = true;
+  // Convolutions are computed by a transform only if it moves no output by more than this part of the range of the
+  // layer's outputs; 0: by none.
+  double max_layer_error = kMaxLayerError;
+  // Null: what the file has (optimize_for_mobile --prepack). It must outlive the engine.
+  LaidOutConstants* laid_out = nullptr;
+  const LayerWays* ways = nullptr;  // null: what the file has for this processor (the tool tune); likewise
 };
 
 struct EngineTensorInfo {

@@ -14,7 +14,7 @@ Result<EngineEnds> choose_ends(const NodeSource& source, const std::vector<std::
   auto resolve = [&](std::string_view text, std::string_view what) -> Wire {
     Result<TensorName> name = parse_tensor_name(text);
     if (!name.ok() || name->is_control) {
-      problems.add(name.ok() ? invalid_argument(what, " ", quoted(text), " names a control input, not a tensor")
+      problems.add(name.ok() ? invalid_argument(what, " ", in_quotes(text), " names a control input, not a tensor")
                              : name.status().with_context(what));
       return {};
     }
@@ -22,7 +22,7 @@ Result<EngineEnds> choose_ends(const NodeSource& source, const std::vector<std::
     if (node >= 0) return {node, name->slot};
     std::vector<std::string> names;
     for (int n = 0; n < count; ++n) names.emplace_back(source.name(n));
-    problems.add(not_found(what, " ", quoted(text), " is not in the graph", did_you_mean(name->node, names)));
+    problems.add(not_found(what, " ", in_quotes(text), " is not in the graph", did_you_mean(name->node, names)));
     return {};
   };
   if (inputs.empty()) {
@@ -47,7 +47,7 @@ Result<EngineEnds> choose_ends(const NodeSource& source, const std::vector<std::
   for (const std::string& name : outputs) ends.outputs.push_back(resolve(name, "output"));
   if (problems.empty() && ends.outputs.empty())
     problems.add("the graph has no output: every node is used by another, or is a constant");
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return ends;
 }
 

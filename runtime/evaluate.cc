@@ -140,7 +140,8 @@ Result<std::vector<Tensor>> evaluate_node(const OpRegistry::Op& op, std::string_
   ThreadPool& pool = options.threads != nullptr ? *options.threads : one;
   static const Services kNone;
   const Services& services = options.services != nullptr ? *options.services : kNone;
-  PrepareContext prepare(op.def->name, node, attrs, input_facts, output_facts, options.epilogue, pool.threads());
+  const KernelSettings settings{.threads = pool.threads()};
+  PrepareContext prepare(op.def->name, node, attrs, input_facts, output_facts, options.epilogue, settings);
   Status status = kernel->prepare(prepare);
   if (!status.ok()) return status.with_context(label);
   EvaluateContext context(node, inputs, output_facts, options, pool, services);
@@ -153,7 +154,7 @@ Result<std::vector<Tensor>> evaluate_op(const OpRegistry& registry, std::string_
                                         std::span<const Tensor> inputs, const EvaluateOptions& options) {
   const OpRegistry::Op* found = registry.find(op);
   if (found == nullptr)
-    return unimplemented("op ", quoted(op), " is not supported", did_you_mean_op(op, registry.names()));
+    return unimplemented("op ", in_quotes(op), " is not supported", did_you_mean_op(op, registry.names()));
   std::vector<InputInfo> infos;
   for (size_t i = 0; i < inputs.size(); ++i) {
     bool is_variable = i < options.variables.size() && options.variables[i] != nullptr;

@@ -1,5 +1,6 @@
 #include "runtime/executor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -38,7 +39,7 @@ TensorView view_of(const Tensor& tensor) {
 std::string inputs_text(std::span<const TensorView> inputs) {
   std::vector<std::string> texts;
   for (const TensorView& input : inputs) {
-    if (input.shape != nullptr) texts.push_back(str_cat(dtype_short_name(input.dtype), input.shape->to_string()));
+    if (input.shape != nullptr) texts.push_back(str_cat(dtype_short_name(input.dtype), *input.shape));
   }
   if (texts.empty()) return "";
   return str_cat(texts.size() == 1 ? " (input " : " (inputs ", str_join(texts), ")");
@@ -77,8 +78,7 @@ class Context::StepContext : public RunContext {
     if (owner_.program_->values[static_cast<size_t>(value)].kind == ValueKind::kPlanned) {
       const Shape& planned = owner_.program_->values[static_cast<size_t>(value)].fact.shape;
       if (!(planned == shape)) {
-        return internal_error("output ", i, " was planned as ", planned.to_string(), " but the kernel makes ",
-                              shape.to_string());
+        return internal_error("output ", i, " was planned as ", planned, " but the kernel makes ", shape);
       }
       owner_.place(value);
       return owner_.slot(value).view;
@@ -91,14 +91,12 @@ class Context::StepContext : public RunContext {
     Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     TARN_ASSIGN_OR_RETURN(int64_t count, shape.element_count());
     if (count != from.view.count) {
-      return invalid_argument("a tensor of shape ", from.view.shape->to_string(), " cannot take shape ",
-                              shape.to_string());
+      return invalid_argument("a tensor of shape ", *from.view.shape, " cannot take shape ", shape);
     }
     const Shape& planned =
         owner_.program_->values[static_cast<size_t>(step_->outputs[static_cast<size_t>(output)])].fact.shape;
     if (!planned.is_compatible_with(shape)) {
-      return internal_error("output ", output, " was planned as ", planned.to_string(), " but the kernel makes ",
-                            shape.to_string());
+      return internal_error("output ", output, " was planned as ", planned, " but the kernel makes ", shape);
     }
     to.shape = shape;
     to.view = {from.view.dtype, &to.shape, from.view.data, count};
@@ -141,6 +139,10 @@ class Context::StepContext : public RunContext {
     Slot& to = owner_.slot(step_->outputs[static_cast<size_t>(output)]);
     to.tensor = std::move(tensor);
     to.view = view_of(to.tensor);
+  }
+
+  int64_t* part_nanoseconds() override {
+    return owner_.part_nanoseconds_.empty() ? nullptr : owner_.part_nanoseconds_.data();
   }
 
   Result<void*> scratch(size_t bytes) override {
@@ -239,8 +241,8 @@ Result<std::shared_ptr<Buffer>> Context::take_memory(DType dtype, const Shape& s
   size_t bytes = static_cast<size_t>(count) * (dtype == DType::kString ? sizeof(std::string) : dtype_size(dtype));
   uint64_t held = uint64_t{dynamic_bytes_} + program_->stats.arena_bytes;
   if (held + bytes > static_cast<uint64_t>(limits_.most_bytes)) {
-    return resource_exhausted("an output of ", dtype_short_name(dtype), shape.to_string(), " needs ", bytes,
-                              " bytes; the run has ", held, " already and may have ", limits_.most_bytes);
+    return resource_exhausted("an output of ", dtype_short_name(dtype), shape, " needs ", bytes, " bytes; the run has ",
+                              held, " already and may have ", limits_.most_bytes);
   }
   TARN_ASSIGN_OR_RETURN(std::shared_ptr<Buffer> buffer, Buffer::allocate(dtype, count));
   dynamic_bytes_ += bytes;
@@ -273,8 +275,8 @@ Status Context::refresh_refs(const Step& step, bool uninitialized_ok) {
       const Fact& declared = program_->values[static_cast<size_t>(value)].fact.variable();
       if (any_value || (ref.view.dtype == declared.dtype && declared.shape.is_compatible_with(*ref.view.shape)))
         continue;
-      return invalid_argument("variable ", quoted(ref.variable->name()), " holds ", dtype_short_name(ref.view.dtype),
-                              ref.view.shape->to_string(), ", here it is ", declared.to_string())
+      return invalid_argument("variable ", in_quotes(ref.variable->name()), " holds ", dtype_short_name(ref.view.dtype),
+                              *ref.view.shape, ", here it is ", declared)
           .with_node(step.node);
     }
     if (!any_value) {
@@ -303,7 +305,8 @@ Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
   const Slot& from = slot(step.inputs[0]);
   auto i = static_cast<size_t>(step.fetch);
   if (kHasControlFlow && from.dead) {
-    return invalid_argument("fetch ", quoted(step.node), ": its branch was not taken in this run").with_node(step.node);
+    return invalid_argument("fetch ", in_quotes(step.node), ": its branch was not taken in this run")
+        .with_node(step.node);
   }
   fetch_views_[i] = from.view;
   if (i >= fetched.size()) return {};
@@ -325,8 +328,8 @@ Status Context::run_fetch(const Step& step, std::span<Tensor> fetched) {
 // What comes in may have a shape that only the run knows: it must have the elements that this step was planned for.
 Status Context::check_count(const Step& step, const TensorView& from, const Shape& planned) const {
   if (from.count == planned.elements()) return {};
-  return invalid_argument(node_label(step.op, step.node), ": a tensor of shape ", from.shape->to_string(),
-                          " cannot take shape ", planned.to_string())
+  return invalid_argument(node_label(step.op, step.node), ": a tensor of shape ", *from.shape, " cannot take shape ",
+                          planned)
       .with_node(step.node);
 }
 
@@ -366,7 +369,7 @@ Status Context::run_switch(const Step& step) {
   if (predicate.count != 1) {
     return invalid_argument(node_label(step.op, step.node), ": ",
                             predicate.dtype == DType::kBool ? "pred" : "output_index", " must be a scalar, has shape ",
-                            predicate.shape->to_string());
+                            *predicate.shape);
   }
   auto taken = static_cast<size_t>(branch_taken(predicate.dtype, predicate.data, step.outputs.size()));
   for (size_t branch = 0; branch < step.outputs.size(); ++branch) {
@@ -413,6 +416,7 @@ Status Context::run_step(const Step& step, int index, std::span<Tensor> fetched,
       return {};
     case StepKind::kFetch: return run_fetch(step, fetched);
     case StepKind::kNothing:
+    case StepKind::kPart:
     case StepKind::kLoopBegin:  // run() does what these say
     case StepKind::kLoopEnd: return {};
   }
@@ -448,7 +452,7 @@ Result<bool> Context::next_iteration(int index) {
   for (const Loop::Carried& carried : loop.carried) goes_on = goes_on || !slot(carried.from).dead;
   if (!goes_on) return false;
   auto here = [&](const Status& status) {
-    return status.with_context(str_cat("the loop of frame ", quoted(loop.frame))).with_node(loop.frame);
+    return status.with_context(str_cat("the loop of frame ", in_quotes(loop.frame))).with_node(loop.frame);
   };
   for (int value : loop.leaving) {
     if (!slot(value).dead)
@@ -483,8 +487,8 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
     const TensorView& given = feeds[static_cast<size_t>(feed)];
     const Fact& expected = program_->feeds[static_cast<size_t>(feed)];
     if (given.dtype != expected.dtype || !(*given.shape == expected.shape)) {
-      return invalid_argument("feed ", feed, ": compiled for ", expected.to_string(), ", got ",
-                              dtype_short_name(given.dtype), given.shape->to_string());
+      return invalid_argument("feed ", feed, ": compiled for ", expected, ", got ", dtype_short_name(given.dtype),
+                              *given.shape);
     }
     slots_[v].view = given;
   }
@@ -493,6 +497,13 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   [[maybe_unused]] FlushDenormals flush;  // nothing where a processor can not
   StepContext context(*this, environment);
   const std::vector<Step>& steps = program_->steps;
+  if (kHasStreaming) {
+    part_nanoseconds_.clear();
+    for (const Step& step : environment.on_step == nullptr ? std::span<const Step>() : steps) {
+      if (step.parts >= static_cast<int>(part_nanoseconds_.size()) && step.parts > 0)
+        part_nanoseconds_.assign(static_cast<size_t>(step.parts) + 1, 0);
+    }
+  }
   limits_ = environment.limits;
   StopSignal own;
   const StopSignal* stop = environment.stop;
@@ -507,6 +518,7 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
   };
   for (size_t s = 0; s < steps.size(); ++s) {
     const Step& step = steps[s];
+    if (kHasStreaming && step.kind == StepKind::kPart) continue;
     if (stop != nullptr && stop->is_stopped()) return stopped(step);
     if (kHasControlFlow && step.kind == StepKind::kLoopBegin) {
       begin_loop(step.loop);
@@ -519,11 +531,28 @@ Status Context::run(std::span<const TensorView> feeds, std::span<Tensor> fetched
       if (stop != nullptr && stop->state() >= StopSignal::State::kCancelled) return stopped(step);
       TARN_RETURN_IF_ERROR(status);
       if (environment.on_step == nullptr) continue;
-      auto time = Clock::now() - begin;
-      environment.on_step(environment.user, static_cast<int>(s), std::chrono::nanoseconds(time).count());
+      int64_t time = std::chrono::nanoseconds(Clock::now() - begin).count();
+      if (kHasStreaming && step.parts > 0) time = tell_parts(static_cast<int>(s), time, environment);
+      environment.on_step(environment.user, static_cast<int>(s), time);
     }
   }
   return {};
+}
+
+// Each part has its share of the time, and the step that does them all what is left, which is returned.
+int64_t Context::tell_parts(int index, int64_t time, const RunEnvironment& environment) {
+  const int parts = program_->steps[static_cast<size_t>(index)].parts;
+  double all = 0;
+  for (int part = 0; part <= parts; ++part) all += static_cast<double>(part_nanoseconds_[static_cast<size_t>(part)]);
+  int64_t left = time;
+  for (int part = 0; part < parts; ++part) {
+    const auto own = static_cast<double>(part_nanoseconds_[static_cast<size_t>(part)]);
+    const auto share = static_cast<int64_t>(all > 0 ? static_cast<double>(time) * own / all : 0);
+    environment.on_step(environment.user, index - parts + part, share);
+    left -= share;
+  }
+  std::fill(part_nanoseconds_.begin(), part_nanoseconds_.end(), 0);
+  return left;
 }
 
 }  // namespace tarn

@@ -72,6 +72,7 @@ class Context {
   };
 
   Status run_step(const Step& step, int index, std::span<Tensor> fetched, StepContext& context);
+  int64_t tell_parts(int index, int64_t time, const RunEnvironment& environment);
   Status run_fetch(const Step& step, std::span<Tensor> fetched);
   Status run_view(const Step& step);
   Status run_copy(const Step& step);
@@ -104,6 +105,7 @@ class Context {
   int64_t iterations_in_all_ = 0;    // of the run
   RunLimits limits_;                 // of the run that is under way
   size_t dynamic_bytes_ = 0;         // beside the arena
+  std::vector<int64_t> part_nanoseconds_;  // of the running step's parts; empty where nobody asks
 };
 
 }  // namespace tarn

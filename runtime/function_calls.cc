@@ -25,22 +25,22 @@ Status judge_returns(const Function& function) {
   std::set<std::string_view> names;
   for (const FunctionLibrary::Node& node : function.nodes) {
     if (!names.insert(node.name).second)
-      return invalid_argument("function ", quoted(function.name), ": two nodes are called ", quoted(node.name));
+      return invalid_argument("function ", in_quotes(function.name), ": two nodes are called ", in_quotes(node.name));
   }
   for (const ArgSpec& arg : function.inputs) names.insert(arg.name);
   for (const ArgSpec& output : function.outputs) {
     auto given = function.returns.find(output.name);
     if (given == function.returns.end()) {
-      return invalid_argument("function ", quoted(function.name), ": nothing is returned as output ",
-                              quoted(output.name));
+      return invalid_argument("function ", in_quotes(function.name), ": nothing is returned as output ",
+                              in_quotes(output.name));
     }
     if (names.contains(given->second.substr(0, given->second.find(':')))) continue;
-    return invalid_argument("function ", quoted(function.name), ": output ", quoted(output.name), " returns ",
-                            quoted(given->second), ", which is no node or argument of it");
+    return invalid_argument("function ", in_quotes(function.name), ": output ", in_quotes(output.name), " returns ",
+                            in_quotes(given->second), ", which is no node or argument of it");
   }
   for (std::string_view control : function.control_returns) {
     if (!names.contains(control)) {
-      return invalid_argument("function ", quoted(function.name), ": it waits for ", quoted(control),
+      return invalid_argument("function ", in_quotes(function.name), ": it waits for ", in_quotes(control),
                               ", which is no node of it");
     }
   }
@@ -73,7 +73,7 @@ Result<std::vector<FunctionAttr>> functions_of(Call call, std::string_view op, c
   for (std::string_view name : function_attrs(call)) {
     const AttrValue* value = attrs.find(name);
     if (value == nullptr || !value->is<FunctionAttr>())
-      return invalid_argument("attr ", quoted(name), " names no function");
+      return invalid_argument("attr ", in_quotes(name), " names no function");
     functions.push_back(value->as<FunctionAttr>());
   }
   return functions;
@@ -85,13 +85,13 @@ Result<int64_t> arg_count(const ArgSpec& arg, const AttrMap& attrs) {
     if (number != nullptr && number->is<int64_t>() && number->as<int64_t>() >= 0 &&
         number->as<int64_t>() <= kMostTensorsOfArg)
       return number->as<int64_t>();
-    return invalid_argument("attr ", quoted(arg.number_attr), " gives no number");
+    return invalid_argument("attr ", in_quotes(arg.number_attr), " gives no number");
   }
   if (!arg.type_list_attr.empty()) {
     const AttrValue* types = attrs.find(arg.type_list_attr);
     if (types != nullptr && types->is<std::vector<DType>>()) return std::ssize(types->as<std::vector<DType>>());
     if (types != nullptr && types->is<AttrValue::EmptyList>()) return 0;
-    return invalid_argument("attr ", quoted(arg.type_list_attr), " gives no types");
+    return invalid_argument("attr ", in_quotes(arg.type_list_attr), " gives no types");
   }
   return 1;
 }
@@ -118,7 +118,7 @@ Status LibraryJudge::open(std::string_view name, std::vector<Place>& stack) cons
   }
   if (std::ssize(stack) >= limits_.max_depth) {
     return resource_exhausted("functions call each other more than ", limits_.max_depth, " deep, from ",
-                              quoted(stack[0].function->name), " to ", quoted(function->name));
+                              in_quotes(stack[0].function->name), " to ", in_quotes(function->name));
   }
   TARN_RETURN_IF_ERROR(judge_returns(*function));
   TARN_ASSIGN_OR_RETURN(std::vector<const Function*> calls, calls_of(*function));
@@ -151,12 +151,12 @@ Result<int64_t> LibraryJudge::judge(std::string_view name) {
       size.depth = std::max(size.depth, of_callee.depth + 1);
     }
     if (size.nodes > limits_.max_nodes) {
-      return resource_exhausted("function ", quoted(place.function->name), " makes more than ", limits_.max_nodes,
+      return resource_exhausted("function ", in_quotes(place.function->name), " makes more than ", limits_.max_nodes,
                                 " nodes with all that it calls");
     }
     if (size.depth > limits_.max_depth) {
       return resource_exhausted("functions call each other more than ", limits_.max_depth, " deep, from ",
-                                quoted(place.function->name));
+                                in_quotes(place.function->name));
     }
     size_of_.emplace(place.function->name, size);
     stack.pop_back();
@@ -171,7 +171,7 @@ bool LibraryJudge::has_effect(std::string_view function) const {
 
 Result<const Function*> LibraryJudge::find(std::string_view name) const {
   if (const Function* function = library_.find(name)) return function;
-  return not_found("function ", quoted(name), " is not in the file's library", did_you_mean(name, library_.names()));
+  return not_found("function ", in_quotes(name), " is not in the file's library", did_you_mean(name, library_.names()));
 }
 
 Result<std::vector<const Function*>> LibraryJudge::calls_of(const Function& function) const {
@@ -181,7 +181,7 @@ Result<std::vector<const Function*>> LibraryJudge::calls_of(const Function& func
     if (call == Call::kNone) continue;
     TARN_ASSIGN_OR_RETURN(AttrMap attrs, library_.attrs(function, node));
     auto here = [&](const Status& status) {
-      return status.with_context(str_cat("function ", quoted(function.name), ": ", node_label(node.op, node.name)));
+      return status.with_context(str_cat("function ", in_quotes(function.name), ": ", node_label(node.op, node.name)));
     };
     Result<std::vector<FunctionAttr>> named = functions_of(call, node.op, attrs);
     if (!named.ok()) return here(named.status());

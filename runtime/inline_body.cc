@@ -28,7 +28,7 @@ Result<AttrValue> bind(const AttrValue& value, const AttrMap& given) {
   if (value.is<AttrValue::Placeholder>()) {
     const std::string& name = value.as<AttrValue::Placeholder>().name;
     if (const AttrValue* bound = given.find(name)) return *bound;
-    return invalid_argument("it is the function's ", quoted(name), ", which the call does not give");
+    return invalid_argument("it is the function's ", in_quotes(name), ", which the call does not give");
   }
   if (!value.is<FunctionAttr>() || value.as<FunctionAttr>().attrs == nullptr) return value;
   FunctionAttr function = value.as<FunctionAttr>();
@@ -50,9 +50,9 @@ bool has_placeholder(const AttrValue& value) {
 
 Result<int64_t> index_from(std::string_view text) {
   int64_t value = 0;
-  if (text.empty() || text.size() > 9) return invalid_argument(quoted(text), " is no index");
+  if (text.empty() || text.size() > 9) return invalid_argument(in_quotes(text), " is no index");
   for (char c : text) {
-    if (c < '0' || c > '9') return invalid_argument(quoted(text), " is no index");
+    if (c < '0' || c > '9') return invalid_argument(in_quotes(text), " is no index");
     value = value * 10 + (c - '0');
   }
   return value;
@@ -98,8 +98,8 @@ Result<int64_t> Inliner::slot_of_unknown(const Function& function, std::string_v
   }
   // Who needs it is told so when it is compiled; a file would be wrong.
   if (it->second[producer].size() < 2 || !options_.as_file) return 0;
-  return unimplemented("the op of ", quoted(producer), " is not supported; which of its outputs is ", quoted(output),
-                       " is not known");
+  return unimplemented("the op of ", in_quotes(producer), " is not supported; which of its outputs is ",
+                       in_quotes(output), " is not known");
 }
 
 // The first slot of output `name` of a body's node.
@@ -120,7 +120,7 @@ Result<int64_t> Inliner::first_slot(const Function& function, int producer, std:
     names.emplace_back(output.name);
     first += count;
   }
-  return not_found(node_label(node.op, node.name), " has no output ", quoted(name), did_you_mean(name, names));
+  return not_found(node_label(node.op, node.name), " has no output ", in_quotes(name), did_you_mean(name, names));
 }
 
 // "x" or "x:1" of an argument, "node:output:0" of a node; `further` on in a list.
@@ -136,11 +136,11 @@ Result<Wire> Inliner::find_wire(const Function& function, std::string_view text,
     }
     index += further;
     auto [begin, count] = argument->second;
-    if (index >= count) return invalid_argument(quoted(text), ": the argument is ", count, " tensors");
+    if (index >= count) return invalid_argument(in_quotes(text), ": the argument is ", count, " tensors");
     return arguments[begin + static_cast<size_t>(index)];
   }
   auto found = names.nodes.find(name);
-  if (found == names.nodes.end()) return not_found(quoted(text), " is no node or argument of the function");
+  if (found == names.nodes.end()) return not_found(in_quotes(text), " is no node or argument of the function");
   int producer = first + static_cast<int>(found->second);
   if (rest.empty()) return Wire{producer, static_cast<int>(further)};
   size_t second = rest.find(':');
@@ -149,7 +149,7 @@ Result<Wire> Inliner::find_wire(const Function& function, std::string_view text,
   if (second == std::string_view::npos) return Wire{producer, static_cast<int>(index)};
   int64_t count = 0;
   TARN_ASSIGN_OR_RETURN(int64_t slot, first_slot(function, producer, name, rest.substr(0, second), count));
-  if (index >= count) return invalid_argument(quoted(text), ": that output is ", count, " tensors");
+  if (index >= count) return invalid_argument(in_quotes(text), ": that output is ", count, " tensors");
   return Wire{producer, static_cast<int>(slot + index)};
 }
 
@@ -159,7 +159,7 @@ Result<Inliner::Body> Inliner::write_body(const FunctionAttr& called, const std:
   const Function& function = *library_.find(called.name);
   Result<Body> body =
       write_function(function, called.attrs != nullptr ? *called.attrs : kNone, arguments, prefix, controls);
-  if (!body.ok()) return body.status().with_context(str_cat("function ", quoted(function.name)));
+  if (!body.ok()) return body.status().with_context(str_cat("function ", in_quotes(function.name)));
   return body;
 }
 
@@ -188,7 +188,7 @@ Result<Inliner::Body> Inliner::write_function(const Function& function, const At
       for (const auto& [name, value] : *written.attrs) {
         Result<AttrValue> bound = bind(value, given);
         if (!bound.ok())
-          return bound.status().with_context(str_cat(node_label(from.op, from.name), ": attr ", quoted(name)));
+          return bound.status().with_context(str_cat(node_label(from.op, from.name), ": attr ", in_quotes(name)));
         attrs.set(name, *std::move(bound));
       }
       written.attrs = std::make_shared<const AttrMap>(std::move(attrs));
@@ -202,7 +202,7 @@ Result<Inliner::Body> Inliner::write_function(const Function& function, const At
     TARN_RETURN_IF_ERROR(spend(count / kWiresOfANode));
     for (int64_t i = 0; i < count; ++i) {
       Result<Wire> wire = find_wire(function, function.returns.at(output.name), names, arguments, body.first, i);
-      if (!wire.ok()) return wire.status().with_context(str_cat("output ", quoted(output.name)));
+      if (!wire.ok()) return wire.status().with_context(str_cat("output ", in_quotes(output.name)));
       body.outputs.push_back(*wire);
       body.dtypes.push_back(dtype_of(output, given, i));
     }
@@ -247,7 +247,7 @@ Status Inliner::link_body(const Function& function, const Names& names, const st
           auto [begin, size] = argument->second;
           for (int64_t k = 0; k < size; ++k) to.controls.push_back(after(arguments[begin + static_cast<size_t>(k)]));
         } else {
-          return not_found(label(), ": input ", quoted(text), " is no node of the function");
+          return not_found(label(), ": input ", in_quotes(text), " is no node of the function");
         }
         continue;
       }

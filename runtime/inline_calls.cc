@@ -353,9 +353,8 @@ Result<std::unique_ptr<InlinedGraph>> inline_calls(const NodeSource& source, con
     if (call_of(op) != Call::kNone || (!bytes.empty() && ops.find(op) == nullptr)) may_call.push_back(n);
   }
   if (!options.only.empty()) {
-    std::erase_if(may_call, [&](int n) {
-      return std::find(options.only.begin(), options.only.end(), n) == options.only.end();
-    });
+    std::erase_if(may_call,
+                  [&](int n) { return std::find(options.only.begin(), options.only.end(), n) == options.only.end(); });
   }
   if (may_call.empty()) return std::unique_ptr<InlinedGraph>();
   std::vector<char> needed = needed_nodes(source, request);

@@ -7,7 +7,7 @@ namespace tarn {
 
 Status Inliner::judge_count(const FunctionAttr& function, size_t has, size_t expected) {
   if (has == expected) return {};
-  return invalid_argument("function ", quoted(function.name), " gives ", has, " outputs, the node has ", expected);
+  return invalid_argument("function ", in_quotes(function.name), " gives ", has, " outputs, the node has ", expected);
 }
 
 // A call's condition as a bool: numbers are true unless they are 0.

@@ -115,20 +115,6 @@ size_t steps_of(const std::vector<Lifetime>& values) {
   return static_cast<size_t>(steps);
 }
 
-size_t lower_bound(const std::vector<Lifetime>& values) {
-  std::vector<int64_t> change(steps_of(values) + 1, 0);
-  for (const Lifetime& value : values) {
-    change[static_cast<size_t>(value.first)] += static_cast<int64_t>(rounded(value.bytes));
-    change[static_cast<size_t>(value.last) + 1] -= static_cast<int64_t>(rounded(value.bytes));
-  }
-  int64_t alive = 0, most = 0;
-  for (int64_t bytes : change) {
-    alive += bytes;
-    most = std::max(most, alive);
-  }
-  return static_cast<size_t>(most);
-}
-
 // `sizes`: largest first, as sort_by() has it. Largest first within the step that has most alive, then the next such
 // step: Pisarchyk & Lee's greedy by breadth.
 std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::vector<size_t>& sizes) {
@@ -158,11 +144,26 @@ std::vector<int> breadth_order(const std::vector<Lifetime>& values, const std::v
 
 }  // namespace
 
+size_t lower_bound_bytes(const std::vector<Lifetime>& values) {
+  std::vector<int64_t> change(steps_of(values) + 1, 0);
+  for (const Lifetime& value : values) {
+    change[static_cast<size_t>(value.first)] += static_cast<int64_t>(rounded(value.bytes));
+    change[static_cast<size_t>(value.last) + 1] -= static_cast<int64_t>(rounded(value.bytes));
+  }
+  int64_t alive = 0, most = 0;
+  for (int64_t bytes : change) {
+    alive += bytes;
+    most = std::max(most, alive);
+  }
+  return static_cast<size_t>(most);
+}
+
 MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
-  constexpr size_t kQuadraticLimit = 4000;
+  constexpr size_t kQuadraticLimit = 4000, kMostToImprove = 500;
+  constexpr int kMostTries = 50;
   MemoryPlan plan;
   plan.offsets.assign(values.size(), 0);
-  plan.lower_bound_bytes = lower_bound(values);
+  plan.lower_bound_bytes = lower_bound_bytes(values);
   std::vector<size_t> starts, sizes;
   for (const Lifetime& value : values) {
     starts.push_back(static_cast<size_t>(value.first));
@@ -173,15 +174,30 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& values) {
   plan.arena_bytes = place_by_time(values, order, plan.offsets);
   if (values.size() > kQuadraticLimit) return plan;
 
+  std::vector<size_t> lengths;  // what lives long has more to get along with
+  for (const Lifetime& value : values) lengths.push_back(largest_first(static_cast<size_t>(value.last - value.first)));
   std::vector<int> by_size = order;
   sort_by(by_size, sizes);
-  for (const std::vector<int>& candidate : {by_size, breadth_order(values, sizes)}) {
-    std::vector<size_t> offsets(values.size(), 0);
-    size_t arena = place_in_order(values, candidate, offsets);
-    if (arena < plan.arena_bytes) {
-      plan.arena_bytes = arena;
-      plan.offsets = std::move(offsets);
-    }
+  std::vector<size_t> offsets(values.size(), 0);
+  auto try_order = [&](const std::vector<int>& candidate) {
+    const size_t arena = place_in_order(values, candidate, offsets);
+    if (arena >= plan.arena_bytes) return;
+    plan.arena_bytes = arena;
+    plan.offsets = offsets;
+  };
+  for (const std::vector<int>& candidate :
+       {by_size, breadth_order(values, sizes), breadth_order(values, lengths)}) {
+    order = candidate;
+    try_order(order);
+    if (plan.arena_bytes == plan.lower_bound_bytes) return plan;
+  }
+  // What ends at the top was placed too late to find a gap: it comes first next time.
+  for (int tries = values.size() <= kMostToImprove ? kMostTries : 0; tries > 0; --tries) {
+    auto end = [&](int v) { return offsets[static_cast<size_t>(v)] + rounded(values[static_cast<size_t>(v)].bytes); };
+    auto top = std::max_element(order.begin(), order.end(), [&](int a, int b) { return end(a) < end(b); });
+    std::rotate(order.begin(), top, top + 1);
+    try_order(order);
+    if (plan.arena_bytes == plan.lower_bound_bytes) break;
   }
   return plan;
 }

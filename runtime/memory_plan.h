@@ -24,8 +24,10 @@ struct MemoryPlan {
   size_t lower_bound_bytes = 0;  // the largest sum of values alive at one step: no plan can be smaller
 };
 
-// The smaller of two greedy plans, by size and by breadth (Pisarchyk & Lee 2020, "Efficient memory management for deep
-// neural net inference"). Values of 0 bytes get offset 0.
+// MemoryPlan::lower_bound_bytes alone.
+size_t lower_bound_bytes(const std::vector<Lifetime>& values);
+// The smallest of greedy plans, by size and by breadth (Pisarchyk & Lee 2020, "Efficient memory management for deep
+// neural net inference"), and of some more where these are above the lower bound. Values of 0 bytes get offset 0.
 MemoryPlan plan_memory(const std::vector<Lifetime>& values);
 // Whether no two values that live at the same step overlap: for assertions and tests.
 bool plan_is_valid(const std::vector<Lifetime>& values, const MemoryPlan& plan);

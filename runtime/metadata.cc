@@ -130,10 +130,11 @@ void append_json(std::string& out, std::string_view of, const std::vector<Record
 
 Status check_text(const MetadataField& field, std::string_view text, bool is_line) {
   if (size_t bad = first_bad_utf8(text); bad != std::string_view::npos)
-    return invalid_argument(field.name, ": ", quoted(text), " is no UTF-8 (byte ", bad, ")");
-  if (text.find('\0') != std::string_view::npos) return invalid_argument(field.name, ": ", quoted(text), " has a NUL");
+    return invalid_argument(field.name, ": ", in_quotes(text), " is no UTF-8 (byte ", bad, ")");
+  if (text.find('\0') != std::string_view::npos)
+    return invalid_argument(field.name, ": ", in_quotes(text), " has a NUL");
   if (is_line && text.find('\n') != std::string_view::npos)
-    return invalid_argument(field.name, ": ", quoted(text), " has a line break");
+    return invalid_argument(field.name, ": ", in_quotes(text), " has a line break");
   return {};
 }
 
@@ -169,13 +170,13 @@ Status check_records(std::string_view of, const std::vector<Record>& records) {
   sort_values(names);
   if (!names.empty() && names[0].empty()) return invalid_argument(of, ": one has no name");
   if (auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end())
-    return invalid_argument(of, ": ", quoted(*twice), " is there twice");
+    return invalid_argument(of, ": ", in_quotes(*twice), " is there twice");
   for (const Record& record : records) {
     Status status = check_fields(fields_of(record));
     if constexpr (std::is_same_v<Record, Metadata::Input>) {
       if (status.ok()) status = check_input(record);
     }
-    if (!status.ok()) return status.with_context(str_cat(of, " ", quoted(record.name)));
+    if (!status.ok()) return status.with_context(str_cat(of, " ", in_quotes(record.name)));
   }
   return {};
 }
@@ -256,7 +257,7 @@ Result<MetadataKey> parse_metadata_key(std::string_view key) {
   }
   std::vector<std::string> names;
   for (const MetadataField& field : metadata_fields(model)) names.emplace_back(field.name);
-  return not_found("there is no metadata ", quoted(key), "; there are ", str_join(names), ", inputs/NAME/… with ",
+  return not_found("there is no metadata ", in_quotes(key), "; there are ", str_join(names), ", inputs/NAME/… with ",
                    str_join(of_inputs), ", and outputs/NAME/… with ", str_join(of_outputs));
 }
 
@@ -294,7 +295,7 @@ Result<std::string> metadata_text(const Metadata& metadata, std::string_view key
   }
   if (field != nullptr) return field->value();
   std::vector<std::string> keys = metadata_keys(metadata);
-  return not_found("the model does not tell its ", quoted(key), "; it tells ",
+  return not_found("the model does not tell its ", in_quotes(key), "; it tells ",
                    keys.empty() ? "nothing" : str_join(keys));
 }
 

@@ -14,6 +14,7 @@
 #include "core/shape.h"
 #include "core/status.h"
 #include "runtime/metadata.h"
+#include "runtime/tuning.h"
 
 namespace tarn {
 
@@ -42,6 +43,7 @@ struct SelfTest {
 struct ModelInfo {
   std::optional<SelfTest> self_test = {};
   std::optional<Metadata> metadata = {};
+  std::vector<Tuning> tunings = {};  // a processor, instruction set and number of threads each
 };
 
 // DataLoss says what is wrong with the bytes; metadata passed check_metadata(). Nothing: an empty ModelInfo.

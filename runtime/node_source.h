@@ -28,6 +28,8 @@ class NodeSource : public ConstantMemory {
   virtual int producer() const { return 0; }
   // A serialized ModelInfo (runtime/model_info.h), or nothing.
   virtual std::string_view model_info() const { return {}; }
+  // What its file has ready of its constants; null: nothing. Lives as this does.
+  virtual LaidOutConstants* laid_out() const { return nullptr; }
 };
 
 }  // namespace tarn

@@ -18,6 +18,7 @@ enum class ValueKind : uint8_t {
   kPlanned,    // at a fixed place of the arena
   kDynamic,    // shape depends on data (or strings): memory of the context's own
   kForwarded,  // some other value's memory: a view, a branch, a merge, a variable
+  kBand,       // some rows of it at a time, in the scratch memory of the step that its reader is a part of
 };
 
 struct Value {
@@ -38,6 +39,7 @@ enum class StepKind : uint8_t {
   kFetch,      // input 0 goes to the caller
   kLoopBegin,  // the first iteration of Program::loops[loop]
   kLoopEnd,    // on to the next iteration, if there is one
+  kPart,       // done by a later step, together with the steps between: Step::parts
 };
 
 struct Step {
@@ -53,7 +55,9 @@ struct Step {
   size_t scratch_offset = 0, scratch_bytes = 0;
   int fetch = -1;
   int loop = -1;         // of kLoopBegin and kLoopEnd
+  int parts = 0;         // how many steps before this one are parts of it; then its inputs are followed by theirs
   std::string node, op;  // for messages and profiles; a fused step carries the last node's name
+  std::string head;      // of a fused step: the node whose kernel it is
 };
 
 // A while loop: steps begin + 1 … end - 1 run once an iteration. A value that goes on to the next one is copied at the
@@ -77,6 +81,8 @@ struct ProgramStats {
   int nodes = 0;  // nodes that the fetches and targets need
   int folded_nodes = 0;
   int fused_nodes = 0;  // nodes that became part of another's step
+  int streamed_steps = 0;         // steps that run together with others, by rows
+  size_t streamed_kept_bytes = 0;  // what their kernels made of constants, beside what they make without
 };
 
 struct Program {

@@ -6,6 +6,7 @@
 #include "runtime/engine_ends.h"
 #include "runtime/function_calls.h"
 #include "runtime/inline_calls.h"
+#include "runtime/model_info.h"
 #include "runtime/quantize.h"
 #include "runtime/table_initializers.h"
 
@@ -82,6 +83,9 @@ class RequiredOpsFinder {
       return unimplemented("the engine has no op ", str_join(names));
     }
     TARN_ASSIGN_OR_RETURN(found_.wants_dynamic8_, tarn::wants_dynamic8(Quantize::kAsStored, source_.model_info()));
+    found_.has_laid_out_ = source_.laid_out() != nullptr;
+    Result<ModelInfo> info = parse_model_info(source_.model_info());
+    found_.is_tuned_ = info.ok() && !info->tunings.empty();
     return std::move(found_);
   }
 
@@ -172,6 +176,8 @@ void RequiredOps::add(const RequiredOps& other) {
   has_control_flow_ = has_control_flow_ || other.has_control_flow_;
   has_channels_first_ = has_channels_first_ || other.has_channels_first_;
   wants_dynamic8_ = wants_dynamic8_ || other.wants_dynamic8_;
+  has_laid_out_ = has_laid_out_ || other.has_laid_out_;
+  is_tuned_ = is_tuned_ || other.is_tuned_;
   for (const RequiredOp& op : other.ops_) {
     auto at = std::lower_bound(ops_.begin(), ops_.end(), op.op,
                                [](const RequiredOp& a, const std::string& name) { return a.op < name; });
@@ -199,6 +205,8 @@ std::string list_text(const RequiredOps& ops) {
   if (ops.calls_functions() || ops.has_control_flow()) text += "@control_flow\n";  // which calls may become
   if (ops.has_channels_first()) text += "@channels_first\n";
   if (ops.wants_dynamic8()) text += "@dynamic8\n";
+  if (ops.has_laid_out()) text += "@laid_out\n";
+  if (ops.is_tuned()) text += "@tuning\n";
   for (const RequiredOp& op : ops.ops()) {
     text += op.op;
     for (const RequiredOp::Types& types : op.types) {

@@ -39,12 +39,17 @@ class RequiredOps {
   bool has_channels_first() const { return has_channels_first_; }
   // Products in 8 bits, which the model asks for.
   bool wants_dynamic8() const { return wants_dynamic8_; }
+  // Constants laid out in its file (optimize_for_mobile --prepack).
+  bool has_laid_out() const { return has_laid_out_; }
+  // Ways of computing its layers that were measured (the tool tune).
+  bool is_tuned() const { return is_tuned_; }
 
  private:
   friend class RequiredOpsFinder;
   RequiredOp& entry(const OpRegistry::Op& op);
   std::vector<RequiredOp> ops_;
-  bool calls_functions_ = false, has_control_flow_ = false, has_channels_first_ = false, wants_dynamic8_ = false;
+  bool calls_functions_ = false, has_control_flow_ = false, has_channels_first_ = false, wants_dynamic8_ = false,
+       has_laid_out_ = false, is_tuned_ = false;
 };
 
 struct RequiredOpsOptions {
@@ -56,7 +61,8 @@ Result<RequiredOps> required_ops(const NodeSource& source, const OpRegistry& ops
                                  const RequiredOpsOptions& options = {});
 
 // A line an op: its name, then each type attr and the types.  "Cast SrcT=uint8 DstT=float,int32". Before those a line
-// for each part that is needed: "@functions", "@control_flow", "@channels_first", "@dynamic8".
+// for each part that is needed: "@functions", "@control_flow", "@channels_first", "@dynamic8",
+// "@laid_out", "@tuning".
 std::string list_text(const RequiredOps& ops);
 
 }  // namespace tarn

@@ -44,8 +44,8 @@ inline Status judge_value_size(DType dtype, const Shape& shape, int64_t most) {
   Result<int64_t> count = shape.element_count();
   if (element == 0 || (count.ok() && *count <= most / element)) return {};
   std::string needs = count.ok() && *count <= INT64_MAX / element ? str_cat(*count * element) : "more than 2^63";
-  return resource_exhausted("an output of ", dtype_short_name(dtype), shape.to_string(), " needs ", needs,
-                            " bytes, more than the ", most, " that a value may have");
+  return resource_exhausted("an output of ", dtype_short_name(dtype), shape, " needs ", needs, " bytes, more than the ",
+                            most, " that a value may have");
 }
 
 }  // namespace tarn

@@ -130,7 +130,7 @@ Status feed(EngineContext& context, const SelfTest& test) {
     is_fed[static_cast<size_t>(*index)] = true;
   }
   for (size_t i = 0; i < infos.size(); ++i) {
-    if (!is_fed[i]) return failed_precondition("it has no values for the input ", quoted(infos[i].name));
+    if (!is_fed[i]) return failed_precondition("it has no values for the input ", in_quotes(infos[i].name));
   }
   return {};
 }
@@ -152,10 +152,11 @@ Result<SelfTestReport> run(const std::shared_ptr<const Engine>& engine, const Se
       problems.add(failed_precondition("the engine was opened for other outputs: ", view.status().message()));
       continue;
     }
-    problems.add(compare(output, **view, test.tolerance, report).with_context(str_cat("output ", quoted(output.name))));
+    problems.add(
+        compare(output, **view, test.tolerance, report).with_context(str_cat("output ", in_quotes(output.name))));
     ++report.outputs;
   }
-  TARN_RETURN_IF_ERROR(problems.to_status(""));
+  TARN_RETURN_IF_ERROR(problems.to_status());
   return report;
 }
 

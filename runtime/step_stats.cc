@@ -152,8 +152,8 @@ std::string StepStats::table_by_type() const {
 }
 
 std::string StepStats::summary() const {
-  return str_cat("Timings (microseconds): ", run_time_.to_string(), "\nMemory (bytes): ", memory_.to_string(), "\n",
-                 details_.size(), " nodes observed\n\n");
+  return str_cat("Timings (microseconds): ", run_time_, "\nMemory (bytes): ", memory_, "\n", details_.size(),
+                 " nodes observed\n\n");
 }
 
 std::string StepStats::text() const {

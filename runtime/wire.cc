@@ -1,13 +1,13 @@
 #include "runtime/wire.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
 #include "core/graph_version.h"
 #include "core/op_schema.h"
 #include "core/proto_reader.h"
 #include "core/resident.h"
+#include "core/search.h"
 #include "core/sorting.h"
 #include "core/tensor_name.h"
 #include "core/utf8.h"
@@ -59,7 +59,7 @@ Result<std::unique_ptr<WireGraph>> WireGraph::parse(std::string_view bytes, std:
   graph->bytes_ = bytes;
   graph->owner_ = std::move(owner);
   graph->limits_ = limits;
-  if (bytes.empty()) return invalid_argument(quoted(graph->file_), ": empty model file");
+  if (bytes.empty()) return invalid_argument(in_quotes(graph->file_), ": empty model file");
   Status status = graph->read_fields();
   if (status.ok()) status = graph->link();
   if (status.ok()) status = graph->check_acyclic();
@@ -78,9 +78,10 @@ Status WireGraph::read_fields() {
   int old_version = 0;  // what files of before `versions` have
   std::optional<Versions> versions;
   for (; file.next(); field_start = file.at()) {
-    bool right = file.field() == kVersion                                   ? file.is_varint()
-                 : file.field() <= kDebugInfo || file.field() == kModelInfo ? file.is_bytes()
-                                                                            : true;
+    const bool is_own = file.field() == kModelInfo || file.field() == kLaidOutFieldOfGraph;
+    bool right = file.field() == kVersion               ? file.is_varint()
+                 : file.field() <= kDebugInfo || is_own ? file.is_bytes()
+                                                        : true;
     if (!right)
       return data_loss("not a GraphDef: field ", file.field(), " at byte ", offset(), " has the wrong wire type");
     switch (file.field()) {
@@ -93,6 +94,11 @@ Status WireGraph::read_fields() {
       }
       case kLibrary: add_library(file.bytes()); break;
       case kModelInfo: model_info_ = file.bytes(); break;
+      case kLaidOutFieldOfGraph: {
+        Status status = add_laid_out(laid_out_, file.bytes());
+        if (!status.ok()) return damaged(status.message());
+        break;
+      }
       case kNode: {
         std::string_view damage;
         TARN_RETURN_IF_ERROR(add_node(file.bytes(), offset(), damage));
@@ -137,15 +143,15 @@ Status WireGraph::add_node(std::string_view message, int64_t offset, std::string
   // Names and inputs are judged by link(), which lets less than UTF-8 pass.
   for (std::string_view text : {record.op, device}) {
     if (first_bad_utf8(text) != std::string_view::npos) {
-      return invalid_argument("node ", nodes_.size(), " ", quoted(record.name), " at byte ", offset, ": op or device ",
-                              quoted(text), " is not UTF-8");
+      return invalid_argument("node ", nodes_.size(), " ", in_quotes(record.name), " at byte ", offset,
+                              ": op or device ", in_quotes(text), " is not UTF-8");
     }
   }
   record.attrs_end = attrs_.size();
   record.input_names_end = input_names_.size();
   auto inputs = static_cast<int64_t>(record.input_names_end - record.input_names_begin);
   if (inputs > limits_.max_inputs_per_node) {
-    return resource_exhausted("node ", quoted(record.name), " has ", inputs, " inputs; the limit is ",
+    return resource_exhausted("node ", in_quotes(record.name), " has ", inputs, " inputs; the limit is ",
                               limits_.max_inputs_per_node);
   }
   nodes_.push_back(record);
@@ -166,19 +172,17 @@ void WireGraph::add_library(std::string_view part) {
 
 Status WireGraph::link() {
   Problems problems;
-  by_name_.resize(nodes_.size());
-  std::iota(by_name_.begin(), by_name_.end(), 0);
-  sort_indices(by_name_, [&](int a, int b) { return name(a) < name(b); });
+  by_name_ = sorted_order(nodes_.size(), [&](int a, int b) { return name(a) < name(b); });
   for (size_t n = 0; n < nodes_.size(); ++n) {
     const NodeRecord& record = nodes_[n];
     Status status = check_node_name(record.name);
     std::string place = str_cat("node ", n);
-    if (record.name.empty()) str_append(place, ": op ", quoted(record.op));
+    if (record.name.empty()) str_append(place, ": op ", in_quotes(record.op));
     if (!status.ok()) problems.add(status.with_context(place));
     int first = find(record.name);
     if (first != static_cast<int>(n))
-      problems.add(str_cat(place, ": node name ", quoted(record.name), " is taken by node ", first));
-    if (record.op.empty()) problems.add(str_cat(place, ": node ", quoted(record.name), " has no op"));
+      problems.add(str_cat(place, ": node name ", in_quotes(record.name), " is taken by node ", first));
+    if (record.op.empty()) problems.add(str_cat(place, ": node ", in_quotes(record.name), " has no op"));
   }
   std::vector<std::string> known;  // for did_you_mean, made only when needed
   for (NodeRecord& record : nodes_) {
@@ -197,15 +201,15 @@ Status WireGraph::link() {
       int producer = find(name->node);
       if (producer < 0) {
         if (known.empty()) known = names();
-        problems.add(not_found(place(i), ": ", quoted(input_names_[i]), name->is_control ? " (control)" : "",
-                               ": no node ", quoted(name->node), " in the graph", did_you_mean(name->node, known)));
+        problems.add(not_found(place(i), ": ", in_quotes(input_names_[i]), name->is_control ? " (control)" : "",
+                               ": no node ", in_quotes(name->node), " in the graph", did_you_mean(name->node, known)));
         continue;
       }
       if (name->is_control) {
         controls_.push_back(producer);
       } else if (controls_.size() > record.controls_begin) {
-        problems.add(
-            str_cat(place(i), ": ", quoted(input_names_[i]), " comes after a control input; data inputs come first"));
+        problems.add(str_cat(place(i), ": ", in_quotes(input_names_[i]),
+                             " comes after a control input; data inputs come first"));
       } else {
         inputs_.push_back({producer, name->slot});
       }
@@ -213,62 +217,53 @@ Status WireGraph::link() {
     record.inputs_end = inputs_.size();
     record.controls_end = controls_.size();
   }
-  return problems.to_status("");
+  return problems.to_status();
 }
 
-// Whoever runs the graph walks it from its outputs; this finds cycles wherever they are. Back edges of loops, which all
-// leave a NextIteration, are none.
+// The i-th node that `node` waits for, inputs before controls: -1 if that is none, kNoMore behind the last. Back edges
+// of loops, which all leave a NextIteration, are nothing to wait for.
+int WireGraph::producer(int node, int i) const {
+  std::span<const Wire> wires = inputs(node);
+  auto at = static_cast<size_t>(i);
+  if (at >= wires.size() + controls(node).size()) return kNoMore;
+  int before = at < wires.size() ? wires[at].node : controls(node)[at - wires.size()];
+  return op(before).ends_with("NextIteration") ? -1 : before;
+}
+
+// Whoever runs the graph walks it from its outputs; this finds cycles wherever they are.
 Status WireGraph::check_acyclic() const {
-  auto is_back = [&](int producer) { return op(producer).ends_with("NextIteration"); };
-  auto for_each_producer = [&](int node, auto&& visit) {
-    for (Wire wire : inputs(node)) {
-      if (!is_back(wire.node)) visit(wire.node);
-    }
-    for (int control : controls(node)) {
-      if (!is_back(control)) visit(control);
-    }
-  };
-  // consumers of n: users[begin[n]] … users[begin[n + 1] - 1]
+  // Depth first. A node waits for ever if it waits for one that is open, or for one that does.
+  enum : char { kNew, kOpen, kDone };
   auto count = nodes_.size();
-  std::vector<size_t> begin(count + 1, 0);
-  std::vector<int> waiting(count, 0);
+  std::vector<char> states(count, kNew), waits(count, 0);
+  std::vector<int> stack, next(count, 0);
   for (size_t n = 0; n < count; ++n) {
-    for_each_producer(static_cast<int>(n), [&](int producer) {
-      ++begin[static_cast<size_t>(producer) + 1];
-      ++waiting[n];
-    });
-  }
-  for (size_t n = 0; n < count; ++n) begin[n + 1] += begin[n];
-  std::vector<int> users(begin[count]);
-  std::vector<size_t> next(begin.begin(), begin.end() - 1);
-  for (size_t n = 0; n < count; ++n) {
-    for_each_producer(static_cast<int>(n),
-                      [&](int producer) { users[next[static_cast<size_t>(producer)]++] = static_cast<int>(n); });
-  }
-  std::vector<int> ready;
-  for (size_t n = 0; n < count; ++n) {
-    if (waiting[n] == 0) ready.push_back(static_cast<int>(n));
-  }
-  size_t done = 0;
-  for (; !ready.empty(); ++done) {
-    auto n = static_cast<size_t>(ready.back());
-    ready.pop_back();
-    for (size_t u = begin[n]; u < begin[n + 1]; ++u) {
-      if (--waiting[static_cast<size_t>(users[u])] == 0) ready.push_back(users[u]);
+    if (states[n] == kNew) stack.push_back(static_cast<int>(n));
+    while (!stack.empty()) {
+      auto node = static_cast<size_t>(stack.back());
+      states[node] = kOpen;
+      int before = producer(stack.back(), next[node]++);
+      if (before == kNoMore) {
+        states[node] = kDone;
+        stack.pop_back();
+        if (!stack.empty() && waits[node] != 0) waits[static_cast<size_t>(stack.back())] = 1;
+      } else if (before >= 0) {
+        auto b = static_cast<size_t>(before);
+        if (states[b] == kNew) stack.push_back(before);
+        if (states[b] == kOpen || waits[b] != 0) waits[node] = 1;
+      }
     }
   }
-  if (done == count) return {};
-  // Each node left waits for another that is left: going from one to the next comes back to where it was.
+  auto first = first_equal(waits, 1);
+  if (first == waits.end()) return {};
+  // Going from one that waits for ever to the next comes back to where it was.
   std::vector<int> place(count, -1), path;
-  int at = 0;
-  while (waiting[static_cast<size_t>(at)] == 0) ++at;
+  int at = static_cast<int>(first - waits.begin());
   while (place[static_cast<size_t>(at)] < 0) {
     place[static_cast<size_t>(at)] = static_cast<int>(path.size());
     path.push_back(at);
     int before = -1;
-    for_each_producer(at, [&](int producer) {
-      if (before < 0 && waiting[static_cast<size_t>(producer)] > 0) before = producer;
-    });
+    for (int i = 0; before < 0 || waits[static_cast<size_t>(before)] == 0; ++i) before = producer(at, i);
     at = before;
   }
   constexpr size_t kMostShown = 12;
@@ -320,21 +315,22 @@ Result<AttrMap> WireGraph::attrs(int node) const {
   Problems problems;
   for (size_t i = record.attrs_begin; i < record.attrs_end; ++i) {
     std::string_view key;
-    Result<AttrValue> value = decode_attr_entry(attrs_[i], owner_, limits_, 0, key);
-    if (value.ok()) {
+    AttrValue value;
+    Status status = decode_attr_entry(attrs_[i], owner_, limits_, key, value);
+    if (status.ok()) {
       // A content that does not lie aligned was copied.
       bool is_large = is_mapped_ && attrs_[i].size() >= kWorthLettingGo;
-      if (is_large && value->is<Tensor>() && !is_within(value->as<Tensor>().data(), attrs_[i]))
+      if (is_large && value.is<Tensor>() && !is_within(value.as<Tensor>().data(), attrs_[i]))
         let_go_of_mapped(attrs_[i].data(), attrs_[i].size());
-      attrs.set(key, *std::move(value));
+      attrs.set(key, std::move(value));
     } else {
-      Status status = value.status().with_context(str_cat(label, ": attr ", quoted(key)));
-      bool is_damage = status.code() == Code::kDataLoss;
-      problems.add(is_damage ? data_loss(status.message(), " (at byte ", attrs_[i].data() - bytes_.data(), ")")
-                             : std::move(status));
+      status = status.with_context(str_cat(label, ": attr ", in_quotes(key)));
+      if (status.code() == Code::kDataLoss)
+        status = data_loss(status.message(), " (at byte ", attrs_[i].data() - bytes_.data(), ")");
+      problems.add(status);
     }
   }
-  TARN_RETURN_IF_ERROR(problems.to_status("").with_node(record.name));
+  TARN_RETURN_IF_ERROR(problems.to_status().with_node(record.name));
   if (producer_ <= kLastProducerWithVagueShapes && record.op == "Placeholder") {
     const AttrValue* shape = attrs.find("shape");
     if (shape != nullptr && shape->is<Shape>() && shape->as<Shape>().is_scalar()) attrs.set("shape", Shape::unknown());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/node_source.h"
+#include "runtime/wire_laid_out.h"
 
 namespace tarn {
 
@@ -40,6 +41,7 @@ class WireGraph : public NodeSource {
   std::shared_ptr<const void> function_library_owner() const override { return library_owner_; }
   int producer() const override { return producer_; }
   std::string_view model_info() const override { return model_info_; }
+  LaidOutConstants* laid_out() const override { return laid_out_.get(); }
   void let_go(const void* data, size_t bytes) const override;
 
   // The bytes are of a MappedFile: pages of constants that were read leave memory.
@@ -62,6 +64,8 @@ class WireGraph : public NodeSource {
   void add_library(std::string_view part);
   Status link();
   Status check_acyclic() const;
+  static constexpr int kNoMore = -2;
+  int producer(int node, int i) const;
 
   std::string file_;
   std::string_view bytes_;
@@ -69,6 +73,7 @@ class WireGraph : public NodeSource {
   WireLimits limits_;
   std::string_view library_, model_info_;
   std::shared_ptr<const void> library_owner_;
+  std::unique_ptr<LaidOutConstants> laid_out_;
   bool is_mapped_ = false;
   int producer_ = 0;  // of `versions`; 0: unknown
   std::vector<NodeRecord> nodes_;

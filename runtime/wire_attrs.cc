@@ -76,7 +76,7 @@ Status read_scalars(const ProtoReader& reader, std::string_view what, Scalars& s
 // Protobuf's strings are UTF-8 (its bytes need not be).
 Status check_text(std::string_view what, std::string_view text) {
   if (first_bad_utf8(text) == std::string_view::npos) return {};
-  return invalid_argument(what, " ", quoted(text), " is not UTF-8");
+  return invalid_argument(what, " ", in_quotes(text), " is not UTF-8");
 }
 
 Result<int64_t> read_dim(std::string_view message) {
@@ -140,12 +140,30 @@ Scalars stored_as(TensorField field) {
   }
 }
 
-Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<const void>& owner,
-                             const WireLimits& limits) {
+// An attr's value, and what is in it.
+class Decoder {
+ public:
+  Decoder(const std::shared_ptr<const void>& owner, const WireLimits& limits) : owner_(owner), limits_(limits) {}
+
+  Status entry(std::string_view message, std::string_view& key, AttrValue& result);
+
+ private:
+  Status value(std::string_view message, AttrValue& result);
+  Status list(std::string_view message, AttrValue& result);
+  Status member(uint32_t field, const ProtoReader& reader, AttrValue& result);
+  Status function(std::string_view message, AttrValue& result);
+  Result<Tensor> tensor(std::string_view message) const;
+
+  const std::shared_ptr<const void>& owner_;
+  const WireLimits& limits_;
+  int depth_ = 0;
+};
+
+Result<Tensor> Decoder::tensor(std::string_view message) const {
   enum : uint32_t { kDType = 1, kTensorShape = 2, kVersionNumber = 3, kContent = 4 };
   constexpr std::string_view kWhat = "TensorProto";
   TensorFields fields;
-  fields.content_owner = owner;
+  fields.content_owner = owner_;
   // Of one field: a tensor with values in two is refused for that.
   Scalars scalars;
   ProtoReader reader(message);
@@ -176,7 +194,7 @@ Result<Tensor> decode_tensor(std::string_view message, const std::shared_ptr<con
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
-  return tensor_from_fields(fields, limits.max_tensor_bytes);
+  return tensor_from_fields(fields, limits_.max_tensor_bytes);
 }
 
 // DT_INVALID passes: whether it may stand there is the op's business.
@@ -186,8 +204,7 @@ Result<DType> decode_dtype(int number) {
 }
 
 // NameAttrList
-Result<FunctionAttr> decode_function(std::string_view message, const std::shared_ptr<const void>& owner,
-                                     const WireLimits& limits, int depth) {
+Status Decoder::function(std::string_view message, AttrValue& result) {
   enum : uint32_t { kName = 1, kAttr = 2 };
   FunctionAttr function;
   AttrMap attrs;
@@ -199,44 +216,51 @@ Result<FunctionAttr> decode_function(std::string_view message, const std::shared
       TARN_RETURN_IF_ERROR(check_text("function name", function.name));
     } else if (reader.field() == kAttr) {
       std::string_view key;
-      Result<AttrValue> value = decode_attr_entry(reader.bytes(), owner, limits, depth, key);
-      if (!value.ok()) return value.status().with_context(str_cat("attr ", quoted(key)));
-      attrs.set(key, *std::move(value));
+      AttrValue attr;
+      ++depth_;
+      Status status = entry(reader.bytes(), key, attr);
+      --depth_;
+      if (!status.ok()) return status.with_context(str_cat("attr ", in_quotes(key)));
+      attrs.set(key, std::move(attr));
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
   if (!attrs.empty()) function.attrs = std::make_shared<const AttrMap>(std::move(attrs));
-  return function;
-}
-
-template <class T>
-Result<AttrValue> to_attr(Result<T> value) {
-  if (!value.ok()) return std::move(value).status();
-  return AttrValue(*std::move(value));
+  result = std::move(function);
+  return {};
 }
 
 // What field `field` of an AttrValue holds that is no list; of another field: a value of no kind.
-Result<AttrValue> decode_member(uint32_t field, const ProtoReader& reader, const std::shared_ptr<const void>& owner,
-                                const WireLimits& limits, int depth) {
+Status Decoder::member(uint32_t field, const ProtoReader& reader, AttrValue& result) {
   switch (field) {
-    case kS: return AttrValue(reader.bytes());
-    case kI: return AttrValue(static_cast<int64_t>(reader.varint()));
-    case kF: return AttrValue(reader.as_float());
-    case kB: return AttrValue(reader.varint() != 0);
-    case kType: return to_attr(decode_dtype(reader.as_int32()));
-    case kShape: return to_attr(decode_shape(reader.bytes()));
-    case kTensor: return to_attr(decode_tensor(reader.bytes(), owner, limits));
-    case kFunc: return to_attr(decode_function(reader.bytes(), owner, limits, depth + 1));
+    case kS: result = reader.bytes(); break;
+    case kI: result = static_cast<int64_t>(reader.varint()); break;
+    case kF: result = reader.as_float(); break;
+    case kB: result = reader.varint() != 0; break;
+    case kType: {
+      TARN_ASSIGN_OR_RETURN(result, decode_dtype(reader.as_int32()));
+      break;
+    }
+    case kShape: {
+      TARN_ASSIGN_OR_RETURN(result, decode_shape(reader.bytes()));
+      break;
+    }
+    case kTensor: {
+      TARN_ASSIGN_OR_RETURN(result, tensor(reader.bytes()));
+      break;
+    }
+    case kFunc: return function(reader.bytes(), result);
     case kPlaceholder:
       TARN_RETURN_IF_ERROR(check_text("placeholder", reader.bytes()));
-      return AttrValue(AttrValue::Placeholder{std::string(reader.bytes())});
-    default: return AttrValue();
+      result = AttrValue::Placeholder{std::string(reader.bytes())};
+      break;
+    default: result = AttrValue();
   }
+  return {};
 }
 
 // A list's elements; more than one kind in one list is refused, none at all is an EmptyList.
-Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<const void>& owner,
-                              const WireLimits& limits, int depth) {
+Status Decoder::list(std::string_view message, AttrValue& result) {
   constexpr std::string_view kWhat = "list";
   // Elements of one kind, or of several, which is refused. Numbers are gathered first: they may be packed.
   std::vector<AttrValue> values;
@@ -251,9 +275,7 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
       case kTensor:
       case kListFunc: {
         if (!reader.is_bytes()) return wrong_wire_type(kWhat, field);
-        TARN_ASSIGN_OR_RETURN(AttrValue value,
-                              decode_member(field == kListFunc ? kFunc : field, reader, owner, limits, depth));
-        values.push_back(std::move(value));
+        TARN_RETURN_IF_ERROR(member(field == kListFunc ? kFunc : field, reader, values.emplace_back()));
         kinds |= 1u << field;
         break;
       }
@@ -291,14 +313,13 @@ Result<AttrValue> decode_list(std::string_view message, const std::shared_ptr<co
   using Type = AttrValue::Type;
   constexpr Type kLists[] = {Type::kEmptyList, Type::kEmptyList, Type::kStrings, Type::kInts,    Type::kFloats,
                              Type::kBools,     Type::kTypes,     Type::kShapes,  Type::kTensors, Type::kFunctions};
-  return AttrValue::list_of(kLists[kinds == 0 ? 0 : std::countr_zero(kinds)], values);
+  result = AttrValue::list_of(kLists[kinds == 0 ? 0 : std::countr_zero(kinds)], values);
+  return {};
 }
 
-Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_ptr<const void>& owner,
-                                    const WireLimits& limits, int depth) {
-  if (depth > limits.max_attr_depth)
-    return resource_exhausted("attrs are nested more than ", limits.max_attr_depth, " deep");
-  AttrValue result;  // of an empty message: a value of no kind, which no op takes
+Status Decoder::value(std::string_view message, AttrValue& result) {
+  if (depth_ > limits_.max_attr_depth)
+    return resource_exhausted("attrs are nested more than ", limits_.max_attr_depth, " deep");
   ProtoReader reader(message);
   while (reader.next()) {  // the last member of the oneof counts
     uint32_t field = reader.field();
@@ -307,20 +328,15 @@ Result<AttrValue> decode_attr_value(std::string_view message, const std::shared_
                  : field == kF                                ? reader.is_fixed32()
                                                               : reader.is_bytes();
     if (!right) return wrong_wire_type("AttrValue", field);
-    TARN_ASSIGN_OR_RETURN(result, field == kList ? decode_list(reader.bytes(), owner, limits, depth)
-                                                 : decode_member(field, reader, owner, limits, depth));
+    TARN_RETURN_IF_ERROR(field == kList ? list(reader.bytes(), result) : member(field, reader, result));
   }
-  TARN_RETURN_IF_ERROR(reader.status());
-  return result;
+  return reader.status();
 }
 
-}  // namespace
-
-Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
-                                    const WireLimits& limits, int depth, std::string_view& key) {
+Status Decoder::entry(std::string_view message, std::string_view& key, AttrValue& result) {
   enum : uint32_t { kKey = 1, kValue = 2 };
   std::string_view value;
-  ProtoReader reader(entry);
+  ProtoReader reader(message);
   while (reader.next()) {
     if (reader.field() <= kValue && !reader.is_bytes()) return wrong_wire_type("attr entry", reader.field());
     if (reader.field() == kKey) {
@@ -331,7 +347,14 @@ Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_pt
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
-  return decode_attr_value(value, owner, limits, depth);
+  return this->value(value, result);
+}
+
+}  // namespace
+
+Status decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner, const WireLimits& limits,
+                         std::string_view& key, AttrValue& result) {
+  return Decoder(owner, limits).entry(entry, key, result);
 }
 
 }  // namespace tarn

@@ -10,7 +10,7 @@
 namespace tarn {
 
 // Decodes an entry of a map<string, AttrValue>; `key` is set as soon as it is known. DataLoss: the bytes are damaged.
-Result<AttrValue> decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner,
-                                    const WireLimits& limits, int depth, std::string_view& key);
+Status decode_attr_entry(std::string_view entry, const std::shared_ptr<const void>& owner, const WireLimits& limits,
+                         std::string_view& key, AttrValue& result);
 
 }  // namespace tarn

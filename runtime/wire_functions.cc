@@ -115,14 +115,14 @@ Result<FunctionLibrary> FunctionLibrary::parse(std::string_view bytes, std::shar
     Function& function = *read;
     for (const Node& node : function.nodes) {
       if (node.name.empty() || node.op.empty()) {
-        return invalid_argument("function ", quoted(function.name), ": a node has no ",
+        return invalid_argument("function ", in_quotes(function.name), ": a node has no ",
                                 node.name.empty() ? "name" : "op");
       }
     }
     std::string_view name = function.name;
     if (name.empty()) return invalid_argument("a function of the library has no name");
     if (!library.functions_.emplace(name, std::move(function)).second)
-      return invalid_argument("two functions of the library are called ", quoted(name));
+      return invalid_argument("two functions of the library are called ", in_quotes(name));
   }
   if (!reader.ok()) return damaged(reader.problem());
   return library;
@@ -141,12 +141,13 @@ std::vector<std::string> FunctionLibrary::names() const {
 
 Result<AttrMap> FunctionLibrary::attrs(const Function& function, const Node& node) const {
   AttrMap attrs;
-  auto label = [&] { return str_cat("function ", quoted(function.name), ": ", node_label(node.op, node.name)); };
+  auto label = [&] { return str_cat("function ", in_quotes(function.name), ": ", node_label(node.op, node.name)); };
   for (std::string_view entry : node.attrs) {
     std::string_view key;
-    Result<AttrValue> value = decode_attr_entry(entry, owner_, WireLimits(), 0, key);
-    if (!value.ok()) return value.status().with_context(str_cat(label(), ": attr ", quoted(key)));
-    attrs.set(key, *std::move(value));
+    AttrValue value;
+    Status status = decode_attr_entry(entry, owner_, WireLimits(), key, value);
+    if (!status.ok()) return status.with_context(str_cat(label(), ": attr ", in_quotes(key)));
+    attrs.set(key, std::move(value));
   }
   return attrs;
 }

@@ -9,7 +9,7 @@ namespace {
 
 // Field numbers of ModelInfo, SelfTest, its Input and Output, TensorShapeProto. Those of Metadata are
 // metadata_fields()'.
-enum InfoField : uint32_t { kSelfTest = 1, kMetadata = 2 };
+enum InfoField : uint32_t { kSelfTest = 1, kMetadata = 2, kTuning = 3 };
 enum MetadataTensorsField : uint32_t { kInputs = 6, kOutputs = 7 };
 enum TestField : uint32_t { kInput = 1, kOutput = 2, kTolerance = 3, kConstantsCrc32c = 4 };
 enum TensorField : uint32_t { kName = 1, kDType = 2, kShape = 3, kSeedOrStep = 4, kValues = 5, kRange = 6 };
@@ -55,7 +55,7 @@ Status read_tensor(std::string_view message, T& tensor, const ReadOther& read_ot
     }
   }
   TARN_RETURN_IF_ERROR(damage_of(reader));
-  if (tensor.dtype == DType::kInvalid) return data_loss(quoted(tensor.name), " has no dtype known here");
+  if (tensor.dtype == DType::kInvalid) return data_loss(in_quotes(tensor.name), " has no dtype known here");
   return {};
 }
 
@@ -79,7 +79,7 @@ Result<SelfTest> read_self_test(std::string_view message) {
           output.range = field.as_double();
         }
       }));
-      if (output.step < 1) return data_loss(quoted(output.name), " has a step of ", output.step);
+      if (output.step < 1) return data_loss(in_quotes(output.name), " has a step of ", output.step);
     } else if (reader.field() == kTolerance && reader.is_fixed64()) {
       test.tolerance = reader.as_double();
     } else if (reader.field() == kConstantsCrc32c && reader.is_fixed32()) {
@@ -152,6 +152,9 @@ Result<ModelInfo> read_model_info(std::string_view bytes) {
       TARN_ASSIGN_OR_RETURN(info.self_test, read_self_test(reader.bytes()));
     } else if (reader.field() == kMetadata && reader.is_bytes()) {
       TARN_ASSIGN_OR_RETURN(info.metadata, read_metadata(reader.bytes()));
+    } else if (reader.field() == kTuning && reader.is_bytes()) {
+      TARN_ASSIGN_OR_RETURN(Tuning tuning, read_tuning(reader.bytes()));
+      info.tunings.push_back(std::move(tuning));
     }
   }
   TARN_RETURN_IF_ERROR(damage_of(reader));

@@ -38,6 +38,10 @@ DEFINE_double(run_delay, -1, "Another name of --inference_delay");
 DEFINE_double(inter_benchmark_delay, -1, "Seconds to wait between runs without and with a profile");
 DEFINE_string(quantize, "",
               "none, or dynamic8: products with constant weights in 8 bits; by default as the model's metadata asks");
+DEFINE_bool(streaming, true, "Steps that follow each other run together, by rows, where that saves memory");
+DEFINE_double(max_layer_error, tarn::kMaxLayerError,
+              "Transforms of convolutions may move an output by this part of the range of a layer's outputs; 0: none "
+              "are used (--executor=engine)");
 DEFINE_int32(num_threads, -1, "Threads; -1 or 0: one per core");
 DEFINE_string(benchmark_name, "", "Name of the model in --json; by default the file's");
 DEFINE_string(variant, "fp32", "What --json says of how the model computes: fp32, weights8, int8, …");
@@ -94,7 +98,9 @@ tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   tarn::BenchmarkOptions options;
   TARN_ASSIGN_OR_RETURN(options.executor, tarn::executor_kind_from_name(FLAGS_executor));
   options.threads = std::max(FLAGS_num_threads, 0);
+  options.streaming = FLAGS_streaming;
   TARN_ASSIGN_OR_RETURN(options.quantize, tarn::quantize_from_name(FLAGS_quantize, options.executor));
+  options.max_layer_error = FLAGS_max_layer_error;
   TARN_ASSIGN_OR_RETURN(options.inputs, inputs_of_flags());
   TARN_ASSIGN_OR_RETURN(options.outputs, tarn::list_flag("output_layer", FLAGS_output_layer));
   TARN_ASSIGN_OR_RETURN(options.initializers, tarn::list_flag("init_ops", FLAGS_init_ops));
@@ -241,6 +247,7 @@ int main(int argc, char** argv) {
                   {"run_delay", -1, 3600},
                   {"inter_benchmark_delay", -1, 3600},
                   {"num_threads", -1, 1024},
+                  {"max_layer_error", 0, 1},
                   {"run_order_limit", 0, 1e9},
                   {"time_limit", 0, 1e9},
                   {"memory_limit", 0, 1e9},

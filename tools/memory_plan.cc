@@ -20,6 +20,7 @@ DEFINE_string(
 DEFINE_string(input_layer_type, "", "Their types, comma-separated, as float,int32; by default the graph's");
 DEFINE_string(output_layer, "", "Outputs to compute, comma-separated; by default what nothing uses");
 DEFINE_int32(num_threads, 1, "Threads of the runs: each has scratch memory of its own; 0: one per core");
+DEFINE_bool(streaming, true, "Steps that follow each other run together, by rows, where that saves memory");
 DEFINE_int32(limit, 20, "Buffers in the table; 0: all");
 DEFINE_string(svg, "", "Draw the plan into this file: steps to the right, addresses upwards");
 
@@ -28,6 +29,7 @@ namespace {
 tarn::Result<tarn::BenchmarkOptions> options_of_flags() {
   tarn::BenchmarkOptions options;
   options.threads = FLAGS_num_threads;
+  options.streaming = FLAGS_streaming;
   tarn::BenchmarkInputTexts texts{.names = FLAGS_input_layer, .types = FLAGS_input_layer_type};
   if (tarn::flag_was_given("input_layer_shape")) texts.shapes = FLAGS_input_layer_shape;
   TARN_ASSIGN_OR_RETURN(options.inputs, tarn::parse_benchmark_inputs(texts));
@@ -57,7 +59,7 @@ void print_fullest(const tarn::Program& program) {
     const tarn::PlannedBuffer& buffer = alive[i];
     tarn::print(tarn::right(tarn::str_cat(buffer.bytes), 12), tarn::right(tarn::str_cat(buffer.offset), 12),
                 tarn::right(tarn::str_cat(buffer.first, "-", buffer.last), 12), "  ", buffer.op, " ",
-                tarn::quoted(buffer.node), buffer.is_scratch ? ", scratch" : "", "\n");
+                tarn::quoted(buffer.node), tarn::kind_text(buffer), "\n");
   }
   if (shown < alive.size()) tarn::print(tarn::right("", 12), "and ", alive.size() - shown, " more (--limit=0)\n");
 }
@@ -76,6 +78,12 @@ tarn::Status run() {
               " bytes (", tarn::fixed_text(over, 2), " % above it), constants ", stats.constant_bytes, " bytes\n");
   for (const tarn::NamedFeed& feed : runner.feeds())
     tarn::print("input ", feed.first, ": ", feed.second.shape().to_string(), "\n");
+  if (stats.streamed_steps > 0) {
+    tarn::print(stats.streamed_steps, " steps run together with others, by rows");
+    if (stats.streamed_kept_bytes > 0)
+      tarn::print("; their filters are kept transformed, ", stats.streamed_kept_bytes, " bytes beside the arena");
+    tarn::print("\n");
+  }
   print_fullest(program);
   if (FLAGS_svg.empty()) return {};
   TARN_RETURN_IF_ERROR(tarn::write_file_atomically(FLAGS_svg, tarn::memory_svg_file(program)));

@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "graph/image_metadata.h"
+#include "graph/laid_out_file.h"
 #include "graph/model_info.h"
 #include "passes/support/mobile.h"
 #include "passes/support/modes.h"
@@ -38,6 +39,9 @@ DEFINE_string(verify_feed, "", "Inputs for --verify, NAME=FILE.npy,…; by defau
 DEFINE_bool(print_passes, false, "Print the pipeline and each change of each pass");
 DEFINE_bool(self_test, true,
             "Store with the model what it gives for made-up inputs, for model_info --self_test and for apps");
+DEFINE_string(prepack, "",
+              "avx512,avx2,portable,neon: what an engine of these would make of weights when it loads is made now and "
+              "goes into the file behind the graph, which takes as much again for each, but neon and portable as one");
 DEFINE_string(labels, "", "Text file with a label a line, in the order of the scores, to tell with the model");
 DEFINE_string(mean, "", "To tell with the model: value fed = (pixel - mean) / std of pixels from 0 to 255…");
 DEFINE_string(std, "", "…numbers a channel, comma-separated, or one for all");
@@ -118,6 +122,16 @@ tarn::Status tell_metadata(tarn::Graph& graph, const tarn::MetadataChanges& chan
   return {};
 }
 
+// Before anything is done.
+tarn::Status check_prepack(const std::vector<std::string>& isas) {
+  if (isas.empty()) return {};
+  if (tarn::graph_format_of(FLAGS_output) != tarn::GraphFormat::kBinary)
+    return tarn::invalid_argument("--output: text has no place for packed weights; name a .pb file");
+  if (FLAGS_for_runtime != "tarn")
+    return tarn::invalid_argument("--prepack: packed weights are for Tarn's engine, not for ", FLAGS_for_runtime);
+  return tarn::LaidOutFile::check_isas(isas).with_context("--prepack");
+}
+
 void print_tensor(std::string_view what, const tarn::Graph& graph, const std::string& name) {
   tarn::Result<tarn::Wire> wire = graph.find_wire(name);
   if (!wire.ok()) return;
@@ -135,6 +149,8 @@ void print_ends(const tarn::Graph& graph, const tarn::MobileOptions& options) {
 tarn::Status run() {
   TARN_ASSIGN_OR_RETURN(tarn::MobileOptions options, options_of_flags());
   TARN_ASSIGN_OR_RETURN(tarn::MetadataChanges changes, metadata_of_flags());
+  TARN_ASSIGN_OR_RETURN(std::vector<std::string> isas, tarn::list_flag("prepack", FLAGS_prepack));
+  TARN_RETURN_IF_ERROR(check_prepack(isas));
   tarn::PassFiles files{.tool = kTool,
                         .in_path = FLAGS_input,
                         .out_path = FLAGS_output,
@@ -176,6 +192,16 @@ tarn::Status run() {
                               ? tarn::failed_precondition("text for TensorFlow has no place for it")
                               : tarn::store_self_test(graph, options);
     tarn::print("self-test: ", stored.ok() ? "stored" : tarn::str_cat("none, ", stored.message()), "\n");
+  }
+  if (!isas.empty()) {
+    files.append = [&](tarn::AtomicFile& file) -> tarn::Status {
+      TARN_ASSIGN_OR_RETURN(
+          tarn::LaidOutFile made,
+          tarn::LaidOutFile::make(graph, {.isas = isas, .inputs = options.inputs, .outputs = options.outputs}));
+      TARN_RETURN_IF_ERROR(made.append_to(file));
+      tarn::print("prepacked: ", made.pieces().size(), " constants, ", made.bytes(), " bytes\n");
+      return {};
+    };
   }
   TARN_ASSIGN_OR_RETURN(uint64_t bytes, tarn::write_after_passes(graph, before, files));
   if (FLAGS_report.empty()) return {};

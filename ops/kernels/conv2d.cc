@@ -164,11 +164,43 @@ void backward_input_block(const ThreadPool& pool, const Conv2DGeometry& g, const
   }
 }
 
+// A 1x1 convolution that leaves pixels out: a plain matrix product of those it reads, once they are side by side. In
+// place they are so far apart that a tile's rows share few cache sets.
+bool leaves_pixels_out(const Conv2DGeometry& g) {
+  return kForSpeed && g.filter_h == 1 && g.filter_w == 1 && g.pad_top == 0 && g.pad_left == 0 &&
+         (g.stride_h > 1 || g.stride_w > 1) && (g.out_h - 1) * g.stride_h < g.in_h &&
+         (g.out_w - 1) * g.stride_w < g.in_w;
+}
+
+template <class T>
+void gather_pixels(ThreadPool& pool, const Conv2DGeometry& g, const T* x, T* out) {
+  const int64_t rows = g.batch * g.out_h, row_elements = g.out_w * g.in_c;
+  pool.parallel_for(rows, min_range(rows, rows * row_elements), [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const T* from = x + (row / g.out_h * g.in_h + row % g.out_h * g.stride_h) * g.in_w * g.in_c;
+      T* to = out + row * row_elements;
+      for (int64_t j = 0; j < g.out_w; ++j) {
+        std::memcpy(to + j * g.in_c, from + j * g.stride_w * g.in_c, static_cast<size_t>(g.in_c) * sizeof(T));
+      }
+    }
+  });
+}
+
 }  // namespace
+
+bool conv2d_is_one_pass(const Conv2DGeometry& g) {
+  const MatrixForm matrix{g};
+  return !matrix || gemm_is_one_pass(matrix.depth);
+}
 
 template <class T>
 size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads) {
   if (const MatrixForm matrix{g}) return gemm_packed_scratch_bytes<T>(matrix.rows, g.out_c, matrix.depth, threads);
+  if (leaves_pixels_out(g)) {
+    const int64_t rows = g.batch * g.out_h * g.out_w;
+    return static_cast<size_t>(ScratchCarver<T>::bytes(rows * g.in_c)) +
+           gemm_packed_scratch_bytes<T>(rows, g.out_c, g.in_c, threads);
+  }
   return static_cast<size_t>(ForwardPlan<T>(g).scratch_bytes(threads));
 }
 
@@ -189,9 +221,16 @@ void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x
     gemm_packed<T>(pool, matrix.rows, filter, x, matrix.depth, false, y, g.out_c, epilogue, scratch);
     return;
   }
+  ScratchCarver<T> carver(scratch);
+  if (leaves_pixels_out(g)) {
+    const int64_t rows = g.batch * g.out_h * g.out_w;
+    T* pixels = carver.take(rows * g.in_c);
+    gather_pixels(pool, g, x, pixels);
+    gemm_packed<T>(pool, rows, filter, pixels, g.in_c, false, y, g.out_c, epilogue, carver.take(0));
+    return;
+  }
   const ForwardPlan<T> plan(g);
   const TileKernels<T>& kernels = tile_kernels<T>(filter.isa);
-  ScratchCarver<T> carver(scratch);
   int64_t* offsets = carver.template take<int64_t>(plan.window.runs);
   T* strips = carver.take(plan.strip_elements * pool.threads());
   for (int64_t run = 0; run < plan.window.runs; ++run) offsets[run] = plan.window.run_offset(g, run);

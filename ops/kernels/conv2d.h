@@ -50,6 +50,7 @@ inline constexpr double kMaxLayerErrorTrained = 5e-6;
 struct ConvChoice {
   ConvAlgorithm algorithm = ConvAlgorithm::kAuto;
   double max_layer_error = kMaxLayerErrorTrained;
+  int64_t block_h = 0, block_w = 0;  // of kWinograd; 0: the fastest
 
   ConvChoice() = default;
   ConvChoice(ConvAlgorithm algorithm,  // NOLINT(google-explicit-constructor)
@@ -74,6 +75,9 @@ size_t conv2d_forward_packed_scratch_bytes(const Conv2DGeometry& g, int threads)
 template <class T>
 void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const PackedMatrix<T>& filter, T* y,
                            const Epilogue<T>& epilogue, void* scratch);
+
+// Whether the direct path lets an epilogue's residual be the output itself.
+bool conv2d_is_one_pass(const Conv2DGeometry& g);
 
 template <class T>
 size_t conv2d_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads,

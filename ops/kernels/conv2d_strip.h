@@ -109,6 +109,7 @@ void multiply_windows(const ThreadPool& pool, const TileKernels<T>& kernels, con
   tile.segment_length = block.run_length;
   tile.ldc = block.c_pixel;
   tile.activation = block.epilogue.activation;
+  tile.c_is_far = is_far(block.runs * block.run_length, block.rows * block.c_row * int64_t{sizeof(T)});
   const int64_t tiles = ceil_div(block.pixels, kernels.tile_rows);
   // Stopping is asked about after some ten microseconds' work: rows may be of any width.
   const int64_t tile_work = kernels.tile_rows * kernels.panel_width * block.runs * block.run_length;

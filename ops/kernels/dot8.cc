@@ -98,14 +98,21 @@ static bool is_within(Dot8Isa isa, Isa most) {
   return false;
 }
 
-Dot8Isa best_dot8_isa() {
-  static const Dot8Isa best = [] {
-    Dot8Isa found = Dot8Isa::kPortable;
-    for (Dot8Isa isa : kDot8Isas) {
-      if (dot8_isa_available(isa) && is_within(isa, best_isa())) found = isa;
-    }
+// Asking the processor is slow in a virtual machine.
+static bool is_available(Dot8Isa isa) {
+  static const auto available = [] {
+    std::array<bool, std::size(kDot8Isas)> found{};
+    for (Dot8Isa each : kDot8Isas) found[static_cast<size_t>(each)] = dot8_isa_available(each);
     return found;
   }();
+  return available[static_cast<size_t>(isa)];
+}
+
+Dot8Isa best_dot8_isa() {
+  Dot8Isa best = Dot8Isa::kPortable;
+  for (Dot8Isa isa : kDot8Isas) {
+    if (is_within(isa, best_isa()) && is_available(isa)) best = isa;
+  }
   return best;
 }
 

@@ -33,7 +33,7 @@ inline constexpr Dot8Isa kDot8Isas[] = {Dot8Isa::kPortable, Dot8Isa::kAvx2, Dot8
                                         Dot8Isa::kNeonDot};
 
 bool dot8_isa_available(Dot8Isa isa);  // ignores TARN_ISA
-Dot8Isa best_dot8_isa();               // of those within best_isa(); read once
+Dot8Isa best_dot8_isa();               // of those within best_isa()
 const char* dot8_isa_name(Dot8Isa isa);
 
 inline constexpr int64_t kMostTerms8 = 65'536;  // 255 * 128 * 65,536 < 2^31

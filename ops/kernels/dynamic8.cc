@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/crc32c.h"
+#include "core/strings.h"
 #include "ops/kernels/conv2d_strip.h"
 
 namespace tarn::kernels {
@@ -329,6 +331,24 @@ size_t weights8_bytes(int64_t runs, int64_t run_length, int64_t n) {
                              columns * int64_t{sizeof(float) + sizeof(int32_t)});
 }
 
+std::string weights8_layout(const Weights8Source& source, int64_t runs, int64_t run_length, int64_t n, Dot8Isa isa) {
+  std::string layout = str_cat("8 bits ", runs, "x", run_length, "x", n, "/", dot8_kernels(isa).panel_width, " ",
+                               source.k_step, " ", source.n_step);
+  if (source.codes != nullptr)
+    str_append(layout, " ", crc32c({reinterpret_cast<const char*>(source.value_of_code), 256 * sizeof(float)}));
+  return layout;
+}
+
+Weights8 weights8_at(const void* memory, int64_t runs, int64_t run_length, int64_t n, Dot8Isa isa) {
+  const int64_t columns = round_up(n, kWidestPanel);
+  ScratchCarver<int8_t> carver(const_cast<void*>(memory));  // NOLINT: carves, and writes nothing
+  Weights8 weights{.runs = runs, .run_length = run_length, .n = n, .isa = isa};
+  weights.codes = carver.take<int8_t>(columns * runs * quads_of(run_length) * 4);
+  weights.scales = carver.take<float>(columns);
+  weights.sums = carver.take<int32_t>(columns);
+  return weights;
+}
+
 Weights8 pack_weights8(const Weights8Source& source, int64_t runs, int64_t run_length, int64_t n, void* memory,
                        Dot8Isa isa) {
   const Dot8Kernels& kernels = dot8_kernels(isa);
@@ -367,6 +387,11 @@ Weights8 pack_weights8(const Weights8Source& source, int64_t runs, int64_t run_l
 size_t filter8_bytes(const Conv2DGeometry& g) {
   const WindowPlan window(g);
   return weights8_bytes(window.runs, window.run_length, g.out_c);
+}
+
+Filter8Runs filter8_runs(const Conv2DGeometry& g) {
+  const WindowPlan window(g);
+  return {window.runs, window.run_length};
 }
 
 Weights8 pack_filter8(const Conv2DGeometry& g, const Weights8Source& source, void* memory, Dot8Isa isa) {

@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "core/thread_pool.h"
 #include "ops/kernels/conv2d.h"
@@ -51,6 +52,17 @@ size_t weights8_bytes(int64_t runs, int64_t run_length, int64_t n);
 Weights8 pack_weights8(const Weights8Source& source, int64_t runs, int64_t run_length, int64_t n, void* memory,
                        Dot8Isa isa = best_dot8_isa());
 
+// What packed bytes depend on beside values or codes: "9x64x128/32 1 128 1a2b3c4d".
+std::string weights8_layout(const Weights8Source& source, int64_t runs, int64_t run_length, int64_t n,
+                            Dot8Isa isa = best_dot8_isa());
+// A view of what pack_weights8 wrote.
+Weights8 weights8_at(const void* memory, int64_t runs, int64_t run_length, int64_t n, Dot8Isa isa = best_dot8_isa());
+
+// The runs of a filter, and the terms of each.
+struct Filter8Runs {
+  int64_t runs, run_length;
+};
+Filter8Runs filter8_runs(const Conv2DGeometry& g);
 size_t filter8_bytes(const Conv2DGeometry& g);
 Weights8 pack_filter8(const Conv2DGeometry& g, const Weights8Source& source, void* memory,
                       Dot8Isa isa = best_dot8_isa());

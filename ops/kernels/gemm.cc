@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/strings.h"
 #include "ops/kernels/tile.h"
 
 namespace tarn::kernels {
@@ -15,6 +16,12 @@ constexpr int64_t kColumnBlock = 128;
 constexpr int64_t kRowBlock = 112;       // rows of A packed at a time
 constexpr int64_t kRowsPerBPack = 1024;  // rows of A that share one packing of B
 constexpr int64_t kPad = 16;             // keeps packed rows of A off one cache set
+
+// Of packed B, which is read in place. What is used again and again stays in L2: all of B where it is small, so that A
+// and C pass once, rows first; else so many rows of A, while the panels of B pass.
+constexpr int64_t kPackedDepthBlock = 2048;
+constexpr int64_t kPackedBytes = 256 << 10;
+constexpr int64_t kPackedRowBytes = 448 << 10;
 
 template <class T>
 struct Problem {
@@ -30,6 +37,12 @@ struct Problem {
   int64_t ldc;
   Epilogue<T> epilogue;
 };
+
+template <class T>
+int64_t packed_row_block(int64_t m, int64_t k) {
+  const int64_t row_bytes = std::max<int64_t>(1, std::min(k, kPackedDepthBlock)) * int64_t{sizeof(T)};
+  return std::min(m, std::clamp<int64_t>(kPackedRowBytes / row_bytes, kMaxTileRows, 112));
+}
 
 template <class T>
 int64_t a_block_elements(int64_t m, int64_t k) {
@@ -54,11 +67,35 @@ class Worker {
       : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
+    if (kForSpeed && packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
     return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
   }
 
   // C[m0:m1, n0:n1]; n0 is the start of a panel.
   void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    if (kForSpeed && p_.packed) {
+      run_packed(m0, m1, n0, n1);
+    } else {
+      run_by_columns(m0, m1, n0, n1);
+    }
+  }
+
+ private:
+  void run_packed(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+    const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kPackedDepthBlock));
+    const int64_t blocks = ceil_div(m1 - m0, packed_row_block<T>(p_.m, p_.k));
+    for (int64_t depth_block = 0; depth_block < depth_blocks; ++depth_block) {
+      const int64_t k = p_.k * depth_block / depth_blocks;
+      const int64_t depth = p_.k * (depth_block + 1) / depth_blocks - k;
+      for (int64_t block = 0; block < blocks; ++block) {
+        if (pool_.is_stopped()) return;
+        const int64_t m = m0 + (m1 - m0) * block / blocks;
+        multiply_rows(m, m0 + (m1 - m0) * (block + 1) / blocks - m, n0, n1 - n0, k, depth);
+      }
+    }
+  }
+
+  void run_by_columns(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
     const int64_t depth_blocks = std::max<int64_t>(1, ceil_div(p_.k, kDepthBlock));
     for (int64_t n = n0; n < n1; n += kColumnBlock) {
       const int64_t columns = std::min(kColumnBlock, n1 - n);
@@ -75,7 +112,6 @@ class Worker {
     }
   }
 
- private:
   int64_t a_offset() const { return round_up(a_block_elements<T>(p_.m, p_.k), 64); }
 
   void pack_b(int64_t k, int64_t depth, int64_t n, int64_t columns) {
@@ -104,6 +140,7 @@ class Worker {
     tile.accumulate = p_.accumulate || k > 0;
     const bool last = k + depth == p_.k;
     tile.activation = last ? p_.epilogue.activation : Activation::kNone;
+    tile.c_is_far = is_far(depth, p_.m * p_.ldc * int64_t{sizeof(T)});
 
     const T* a = p_.transpose_a ? p_.a + k * p_.lda + m : p_.a + m * p_.lda + k;
     tile.a_stride = p_.lda;
@@ -121,23 +158,53 @@ class Worker {
       a = a_block_;
     }
 
-    const int64_t tiles = ceil_div(rows, kernels_.tile_rows);
-    for (int64_t column = 0; column < columns; column += width) {
+    const T* residual = last ? p_.epilogue.residual : nullptr;
+    const T* bias = last ? p_.epilogue.bias : nullptr;
+    const int64_t tiles = ceil_div(rows, kernels_.tile_rows), panels = ceil_div(columns, width);
+    const bool rows_first =
+        kForSpeed && p_.packed && panels > 1 && depth >= 32 && depth * columns * int64_t{sizeof(T)} <= kPackedBytes;
+    // What one tile asks for ahead of its use: of the next panel, or of the rows after its own.
+    const int64_t asked = depth / 2 * (64 / int64_t{sizeof(T)});
+    const auto at_panel = [&](int64_t column) {
       tile.columns = std::min(width, columns - column);
       tile.b = p_.packed ? packed_b(n + column, k) : b_block_ + column * depth;
-      tile.bias = last && p_.epilogue.bias != nullptr ? p_.epilogue.bias + n + column : nullptr;
-      const T* residual = last ? p_.epilogue.residual : nullptr;
+      tile.bias = bias == nullptr ? nullptr : bias + n + column;
+    };
+    const auto multiply_tile = [&](int64_t row, int64_t next_row, int64_t column) {
+      const int64_t at = (m + row) * p_.ldc + n + column;
+      tile.c = p_.c + at;
+      tile.residual = residual == nullptr ? nullptr : residual + at;
+      if (p_.transpose_a) {
+        tile.a = a + row;
+        kernels_.columns_tile(tile, next_row - row);
+      } else {
+        tile.a = a + row * tile.a_stride;
+        kernels_.rows_tile(tile, next_row - row);
+      }
+    };
+    const auto first_row = [&](int64_t t) { return rows * t / tiles; };
+    if (rows_first) {
       for (int64_t t = 0; t < tiles; ++t) {
-        const int64_t row = rows * t / tiles;
-        const int64_t tile_rows = rows * (t + 1) / tiles - row;
-        tile.c = p_.c + (m + row) * p_.ldc + n + column;
-        tile.residual = residual == nullptr ? nullptr : residual + (m + row) * p_.ldc + n + column;
-        if (p_.transpose_a) {
-          tile.a = a + row;
-          kernels_.columns_tile(tile, tile_rows);
-        } else {
-          tile.a = a + row * tile.a_stride;
-          kernels_.rows_tile(tile, tile_rows);
+        const int64_t row = first_row(t), next_row = first_row(t + 1);
+        const T* next = a + next_row * p_.lda;
+        const int64_t next_elements = copy_rows ? 0 : std::min(next_row - row, p_.m - m - next_row) * p_.lda;
+        for (int64_t panel = 0; panel < panels; ++panel) {
+          at_panel(panel * width);
+          tile.ahead = panel * asked < next_elements ? next + panel * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+        }
+      }
+    } else {
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        at_panel(panel * width);
+        const T* next = tile.b + width * depth;
+        const int64_t next_elements = panel + 1 < panels ? width * depth : 0;
+        int64_t row = 0;
+        for (int64_t t = 0; t < tiles; ++t) {
+          const int64_t next_row = first_row(t + 1);
+          tile.ahead = t * asked < next_elements ? next + t * asked : nullptr;
+          multiply_tile(row, next_row, panel * width);
+          row = next_row;
         }
       }
     }
@@ -181,6 +248,10 @@ void run_problem(ThreadPool& pool, const TileKernels<T>& kernels, const Problem<
 }
 
 }  // namespace
+
+bool gemm_is_one_pass(int64_t k) {
+  return k <= kDepthBlock;
+}
 
 template <class T>
 size_t gemm_scratch_bytes(int64_t m, int64_t n, int64_t k, int threads) {
@@ -247,6 +318,11 @@ PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, 
 }
 
 template <class T>
+std::string packed_matrix_layout(bool transpose_b, int64_t k, int64_t n, Isa isa) {
+  return str_cat(transpose_b ? "transposed " : "", k, "x", n, "/", tile_kernels<T>(isa).panel_width);
+}
+
+template <class T>
 void gemm_packed(ThreadPool& pool, int64_t m, const PackedMatrix<T>& b, const T* a, int64_t lda, bool accumulate, T* c,
                  int64_t ldc, const Epilogue<T>& epilogue, void* scratch) {
   const Problem<T> problem{.transpose_a = false,
@@ -271,6 +347,7 @@ void gemm_packed(ThreadPool& pool, int64_t m, const PackedMatrix<T>& b, const T*
   template size_t gemm_packed_scratch_bytes<T>(int64_t, int64_t, int64_t, int);                                    \
   template void gemm<T>(ThreadPool&, bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,  \
                         bool, T*, int64_t, const Epilogue<T>&, void*, Isa);                                        \
+  template std::string packed_matrix_layout<T>(bool, int64_t, int64_t, Isa);                                       \
   template size_t packed_matrix_bytes<T>(int64_t, int64_t);                                                        \
   template PackedMatrix<T> pack_matrix<T>(bool, int64_t, int64_t, const T*, int64_t, void*, Isa, const HaveRead&); \
   template void gemm_packed<T>(ThreadPool&, int64_t, const PackedMatrix<T>&, const T*, int64_t, bool, T*, int64_t, \

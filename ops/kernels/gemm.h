@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/thread_pool.h"
 #include "ops/kernels/isa.h"
@@ -29,7 +30,7 @@ template <class T>
 struct Epilogue {
   const T* bias = nullptr;  // [n], or null
   Activation activation = Activation::kNone;
-  const T* residual = nullptr;  // laid out as the output, which it does not overlap; or null
+  const T* residual = nullptr;  // laid out as the output; or null. May be the output itself: gemm_is_one_pass()
 };
 
 template <class T>
@@ -59,6 +60,14 @@ using HaveRead = std::function<void(const void* data, size_t bytes)>;
 template <class T>
 PackedMatrix<T> pack_matrix(bool transpose_b, int64_t k, int64_t n, const T* b, int64_t ldb, void* memory,
                             Isa isa = best_isa(), const HaveRead& have_read = nullptr);
+
+// What packed bytes depend on beside the matrix' elements: "1024x10/32". Instruction sets of equal vectors pack alike.
+template <class T>
+std::string packed_matrix_layout(bool transpose_b, int64_t k, int64_t n, Isa isa = best_isa());
+
+// Whether products of this depth are made in one go. Then each element of a residual is read just before that of the
+// output is written, and the two may be one matrix.
+bool gemm_is_one_pass(int64_t k);
 
 template <class T>
 size_t gemm_packed_scratch_bytes(int64_t m, int64_t n, int64_t k, int threads);

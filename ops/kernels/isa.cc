@@ -1,5 +1,6 @@
 #include "ops/kernels/isa.h"
 
+#include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -57,6 +58,8 @@ Isa best_isa() {
   return Isa::kPortable;
 }
 
+void choose_isa(Isa) {}
+
 #else
 
 static Isa detect() {
@@ -77,9 +80,17 @@ static Isa detect() {
   return Isa::kPortable;
 }
 
-Isa best_isa() {
-  static const Isa isa = detect();
+static std::atomic<Isa>& chosen() {
+  static std::atomic<Isa> isa = detect();
   return isa;
+}
+
+Isa best_isa() {
+  return chosen().load(std::memory_order_relaxed);
+}
+
+void choose_isa(Isa isa) {
+  chosen().store(isa, std::memory_order_relaxed);
 }
 
 #endif

@@ -13,8 +13,11 @@ enum class Isa { kPortable, kAvx2, kAvx512 };  // ordered: a later one is wider
 // True if this machine (and this build's architecture) can run `isa`. Ignores TARN_ISA.
 bool isa_available(Isa isa);
 
-// The widest available one that TARN_ISA allows; read once. A value it does not know is warned of on standard error.
+// The widest available one that TARN_ISA allows, read once, unless another was chosen. A value of TARN_ISA that is not
+// known is warned of on standard error.
 Isa best_isa();
+// What was laid out before is for the one before: programs made then keep it.
+void choose_isa(Isa isa);
 
 const char* isa_name(Isa isa);  // "portable", "avx2", "avx512"
 

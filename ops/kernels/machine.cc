@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
+#include <cstring>
+#include <string_view>
 
+#include "core/file.h"
 #include "core/strings.h"
 #include "core/thread_pool.h"
 #include "ops/kernels/isa.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -70,12 +73,30 @@ std::string widest_isa() {
   return kernels::isa_name(kernels::best_isa());
 }
 
+std::string cpu_name() {
+#if defined(__x86_64__)
+  constexpr uint32_t kFirst = 0x80000002, kLeaves = 3;
+  char brand[kLeaves * 16 + 1] = {};
+  for (uint32_t leaf = 0; leaf < kLeaves; ++leaf) {
+    uint32_t words[4] = {};
+    if (__get_cpuid(kFirst + leaf, &words[0], &words[1], &words[2], &words[3]) == 0) return "x86-64";
+    std::memcpy(brand + leaf * 16, words, sizeof words);
+  }
+  const std::string_view name = brand;  // padded, in front or behind
+  const size_t begin = std::min(name.find_first_not_of(' '), name.size());
+  return std::string(name.substr(begin, name.find_last_not_of(' ') + 1 - begin));
+#else
+  Result<std::string> number = read_file("/sys/devices/system/cpu/cpu0/regs/identification/midr_el1");
+  return number.ok() ? number->substr(0, number->find_last_not_of('\n') + 1) : "unknown";
+#endif
+}
+
 Status limit_isa(const std::string& name) {
   for (kernels::Isa isa : kIsas) {
     if (name != kernels::isa_name(isa)) continue;
     if (!kernels::isa_available(isa))
       return invalid_argument("this machine has no ", name, "; its widest is ", widest_isa());
-    setenv("TARN_ISA", name.c_str(), 1);  // kernels ask for it when they first run
+    kernels::choose_isa(isa);
     return {};
   }
   return invalid_argument("there is no ", quoted(name), did_you_mean(name, known_isas()), "; there are ",

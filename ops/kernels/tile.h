@@ -14,6 +14,7 @@
 
 #include <cstdint>
 
+#include "core/linked_parts.h"
 #include "ops/kernels/gemm.h"
 #include "ops/kernels/isa.h"
 
@@ -34,7 +35,16 @@ struct Tile {
   const T* bias;      // of these columns, or null
   const T* residual;  // added after the bias, at c's place of something laid out as C; or null
   Activation activation;
+  bool c_is_far = false;     // in no near cache: c and residual are asked for at the start
+  const T* ahead = nullptr;  // read soon after: asked for on the way, a cache line every two steps of k; or null
 };
+
+// A build for size leaves out what only orders the same work better.
+#ifdef __OPTIMIZE_SIZE__
+inline constexpr bool kForSpeed = false;
+#else
+inline constexpr bool kForSpeed = true;
+#endif
 
 inline constexpr int kMaxTileRows = 14;
 inline constexpr int kMaxPanelWidth = 32;
@@ -76,6 +86,11 @@ struct TileKernels {
   }
 #endif
 };
+
+// Asking for C costs as much as a step or two of k: worth it where there are many, or where C surely lies far.
+constexpr bool is_far(int64_t depth, int64_t c_bytes) {
+  return depth >= 128 || (depth >= 32 && c_bytes > (1 << 20));
+}
 
 template <class T>
 const TileKernels<T>& tile_kernels(Isa isa);

@@ -25,11 +25,18 @@ TARN_INLINE void finish_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
     }
   }
   if (tile.activation != Activation::kNone) {
-    const V ceiling = set1(tile.activation == Activation::kRelu6 ? T{6} : T(__builtin_inff()));
     TARN_UNROLL
     for (int i = 0; i < kRows; ++i) {
       TARN_UNROLL
-      for (int v = 0; v < kVectors; ++v) acc[i][v] = min(ceiling, max(zero(), acc[i][v]));
+      for (int v = 0; v < kVectors; ++v) acc[i][v] = max(zero(), acc[i][v]);
+    }
+  }
+  if (tile.activation == Activation::kRelu6) {
+    const V ceiling = set1(T{6});
+    TARN_UNROLL
+    for (int i = 0; i < kRows; ++i) {
+      TARN_UNROLL
+      for (int v = 0; v < kVectors; ++v) acc[i][v] = min(ceiling, acc[i][v]);
     }
   }
   T* c = tile.c;
@@ -72,13 +79,34 @@ TARN_INLINE void start_tile(const Tile<T>& tile, V (&acc)[kRows][kVectors]) {
   }
 }
 
+inline constexpr int kLine = 64 / sizeof(T);  // elements
+
+// Rows of C, and of what is added to it: asked for now, needed after all of k.
+template <int kRows, int kVectors>
+TARN_INLINE void fetch_rows(const T* rows, int64_t stride) {
+  TARN_UNROLL
+  for (int i = 0; i < kRows; ++i) {
+    TARN_UNROLL
+    for (int at = 0; at < kVectors * kWidth; at += kLine) __builtin_prefetch(rows + at, 1);
+    rows += stride;
+  }
+}
+
+// So few rows take less time than a step's B takes to come: it is asked for so many steps before.
+inline constexpr int kFewRows = 2, kStepsAhead = 24;
+
 template <int kRows, int kVectors>
 TARN_TARGET void rows_tile(const Tile<T>& tile) {
   constexpr int kBases = (kRows + 2) / 3;
   constexpr int kBRow = kVectors * kWidth;
   V acc[kRows][kVectors];
   start_tile<kRows, kVectors>(tile, acc);
+  if (tile.c_is_far) {
+    fetch_rows<kRows, kVectors>(tile.c, tile.ldc);
+    if (tile.residual != nullptr) fetch_rows<kRows, kVectors>(tile.residual, tile.ldc);
+  }
   const T* b = tile.b;
+  const T* ahead = tile.ahead != nullptr ? tile.ahead : b;
   const int64_t stride = tile.a_stride;
   const int64_t length = tile.segment_length;
   for (int64_t s = 0; s < tile.segments; ++s) {
@@ -89,6 +117,13 @@ TARN_TARGET void rows_tile(const Tile<T>& tile) {
     for (; k + 2 <= length; k += 2) {
       rows_step<kRows, kVectors>(base, stride, 0, b, acc);
       rows_step<kRows, kVectors>(base, stride, 1, b + kBRow, acc);
+      if constexpr (kRows <= kFewRows) {
+        TARN_UNROLL
+        for (int at = 0; at < 2 * kBRow; at += kLine) __builtin_prefetch(b + kStepsAhead * kBRow + at);
+      } else {
+        __builtin_prefetch(ahead, 0, 2);
+        ahead += kLine;
+      }
       b += 2 * kBRow;
       TARN_UNROLL
       for (int j = 0; j < kBases; ++j) base[j] += 2;

@@ -21,7 +21,7 @@ TARN_TARGET __attribute__((noinline)) void finish_sums(const Tile<T>& tile, int6
       const int64_t left = tile.columns - column;
       V sum = *sums++;
       if (tile.bias != nullptr) sum = sum + load_n(tile.bias + column, left);
-      if (tile.residual != nullptr) sum = sum + load_n(tile.residual + i * tile.ldc + column, left);
+      if (kHasResiduals && tile.residual != nullptr) sum = sum + load_n(tile.residual + i * tile.ldc + column, left);
       if (tile.activation != Activation::kNone) sum = min(ceiling, max(zero(), sum));
       store_n(tile.c + i * tile.ldc + column, sum, left);
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "core/strings.h"
 #include "ops/kernels/winograd_tiling.h"
 #include "ops/kernels/winograd_transform.h"
 
@@ -318,6 +319,11 @@ WinogradFilter<T> winograd_pack_filter(const Conv2DGeometry& g, WinogradBlock bl
 }
 
 template <class T>
+std::string winograd_filter_layout(const Conv2DGeometry& g, WinogradBlock block, Isa isa) {
+  return str_cat(winograd_block_name(g, block), " ", packed_matrix_layout<T>(false, g.in_c, g.out_c, isa));
+}
+
+template <class T>
 size_t winograd_backward_input_scratch_bytes(const Conv2DGeometry& g, int threads) {
   const ForwardPlan<T> plan(turned_around(g), winograd_gradient_block(g), threads);
   // One after another: the rows before transposing, the tiles, the corners.
@@ -341,6 +347,7 @@ void winograd_backward_input(ThreadPool& pool, const Conv2DGeometry& g, const T*
 #define TARN_INSTANTIATE(T)                                                                                            \
   template size_t winograd_forward_scratch_bytes<T>(const Conv2DGeometry&, WinogradBlock, int);                        \
   template size_t winograd_forward_packed_scratch_bytes<T>(const Conv2DGeometry&, WinogradBlock, int);                 \
+  template std::string winograd_filter_layout<T>(const Conv2DGeometry&, WinogradBlock, Isa);                           \
   template size_t winograd_filter_bytes<T>(const Conv2DGeometry&, WinogradBlock);                                      \
   template size_t winograd_backward_input_scratch_bytes<T>(const Conv2DGeometry&, int);                                \
   template void winograd_forward<T>(ThreadPool&, const Conv2DGeometry&, WinogradBlock, const T*, const T*, T*,         \

@@ -16,7 +16,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "ops/kernels/conv2d.h"
 
@@ -67,9 +69,15 @@ WinogradBlock winograd_forward_block(const Conv2DGeometry& g, FilterUse use, dou
 // faster.
 WinogradBlock winograd_fastest_block(const Conv2DGeometry& g, double max_layer_error = kMaxLayerError);
 
+// All that apply.
+std::vector<WinogradBlock> winograd_blocks(const Conv2DGeometry& g, double max_layer_error = kMaxLayerError);
+// "F(4x4, 3x3)".
+std::string winograd_block_name(const Conv2DGeometry& g, WinogradBlock block);
+
 // The choice that conv2d.h makes.
 template <class T>
 WinogradBlock forward_block(const ConvChoice& choice, const Conv2DGeometry& g, FilterUse use) {
+  if (choice.algorithm == ConvAlgorithm::kWinograd && choice.block_h > 0) return {choice.block_h, choice.block_w};
   if (choice.algorithm == ConvAlgorithm::kWinograd) return winograd_fastest_block(g, choice.max_layer_error);
   if (choice.algorithm == ConvAlgorithm::kDirect || !std::is_same_v<T, float>) return {};
   return winograd_forward_block(g, use, choice.max_layer_error);
@@ -98,6 +106,10 @@ size_t winograd_filter_bytes(const Conv2DGeometry& g, WinogradBlock block);
 template <class T>
 WinogradFilter<T> winograd_pack_filter(const Conv2DGeometry& g, WinogradBlock block, const T* filter, void* memory,
                                        Isa isa = best_isa(), const HaveRead& have_read = nullptr);
+
+// What its bytes depend on beside the filter's elements: "F(4x4, 3x3) 64x64/32".
+template <class T>
+std::string winograd_filter_layout(const Conv2DGeometry& g, WinogradBlock block, Isa isa = best_isa());
 
 template <class T>
 size_t winograd_forward_packed_scratch_bytes(const Conv2DGeometry& g, WinogradBlock block, int threads);

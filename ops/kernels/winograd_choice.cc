@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/strings.h"
 #include "ops/kernels/winograd.h"
 #include "ops/kernels/winograd_tiling.h"
 
@@ -83,6 +84,12 @@ bool filter_is_within_bounds(const Conv2DGeometry& g, WinogradBlock block) {
   return WinogradTiling(g, block).points * g.in_c * g.out_c <= kMaxFilterElements;
 }
 
+WinogradBlock block_that_applies(const WinogradForm& form, const Conv2DGeometry& g, double max_layer_error) {
+  if (form.layer_error > max_layer_error || !is_within_bounds(g)) return {};
+  const WinogradBlock block = form.block_of(g);
+  return block && filter_is_within_bounds(g, block) ? block : WinogradBlock();
+}
+
 }  // namespace
 
 std::span<const WinogradForm> winograd_forms() {
@@ -96,13 +103,24 @@ WinogradBlock WinogradForm::block_of(const Conv2DGeometry& g) const {
   return {};
 }
 
+std::vector<WinogradBlock> winograd_blocks(const Conv2DGeometry& g, double max_layer_error) {
+  std::vector<WinogradBlock> blocks;
+  for (const WinogradForm& form : kForms) {
+    if (const WinogradBlock block = block_that_applies(form, g, max_layer_error)) blocks.push_back(block);
+  }
+  return blocks;
+}
+
+std::string winograd_block_name(const Conv2DGeometry& g, WinogradBlock block) {
+  return str_cat("F(", block.h, "x", block.w, ", ", g.filter_h, "x", g.filter_w, ")");
+}
+
 WinogradBlock winograd_fastest_block(const Conv2DGeometry& g, double max_layer_error) {
   WinogradBlock fastest;
-  if (!is_within_bounds(g)) return fastest;
   double most = 0;  // that the next form may cost
   for (const WinogradForm& form : kForms) {
-    const WinogradBlock block = form.block_of(g);
-    if (!block || form.layer_error > max_layer_error || !filter_is_within_bounds(g, block)) continue;
+    const WinogradBlock block = block_that_applies(form, g, max_layer_error);
+    if (!block) continue;
     const double cost = transform_cost(g, block);
     if (fastest && cost >= most) continue;
     fastest = block;

@@ -17,6 +17,7 @@ class ChannelsLastKernel : public Kernel {
     return unimplemented("data_format ", format->as<std::string>(), kLeftOutAdvice);
   }
   Status run(RunContext& c) const override { return kernel_->run(c); }
+  RowKernel* by_rows() override { return kernel_->by_rows(); }
 
  private:
   std::unique_ptr<Kernel> kernel_;

@@ -106,7 +106,7 @@ Result<Tensor> adapted_input(RunContext& c, const Adaptation& how, int i) {
     std::vector<int64_t> dims;
     for (int64_t k = 0; k < sizes.size(); ++k) dims.push_back(sizes[k]);
     std::optional<Tensor> last = int_tensor(x.dtype, shape, to_channels_last(std::span<const int64_t>(dims)));
-    if (!last) return invalid_argument("a size of ", sizes.to_string(), " does not fit ", dtype_name(x.dtype));
+    if (!last) return invalid_argument("a size of ", sizes, " does not fit ", x.dtype);
     return *std::move(last);
   }
   if (!how.converts(x.dtype)) return moved;
@@ -213,7 +213,7 @@ class AdaptedKernel : public Kernel {
     for (int i = 0; i < c.input_count(); ++i) inputs.push_back(seen_fact(c.input(i), how_.input(i)));
     for (int i = 0; i < c.output_count(); ++i) outputs.push_back(seen_fact(c.output(i), how_.output(i)));
     for (Fact& fact : inputs) TARN_RETURN_IF_ERROR(widen_value(fact));
-    PrepareContext inner(c.op_name(), c.node_name(), attrs_, inputs, outputs, c.epilogue(), c.threads(), c.memory());
+    PrepareContext inner(c.op_name(), c.node_name(), attrs_, inputs, outputs, c.epilogue(), c.settings());
     TARN_RETURN_IF_ERROR(kernel_->prepare(inner));
     values_.clear();
     for (const Fact& fact : inputs) values_.push_back(fact.value);  // kernels may look at them while they run
@@ -228,6 +228,7 @@ class AdaptedKernel : public Kernel {
     TARN_RETURN_IF_ERROR(kernel_->run(inner));
     return inner.write_outputs();
   }
+  RowKernel* by_rows() override { return adapts_ ? nullptr : kernel_->by_rows(); }
 
  private:
   void adapt_attrs(const AttrMap& attrs) {

@@ -89,7 +89,7 @@ Status expect_single(const InferContext& c, int input, std::string_view name) {
   const Shape& shape = c.shape(input);
   if (!shape.has_rank() || shape.rank() == 0) return {};
   if (shape.rank() == 1 && (shape.dim(0) == 1 || shape.dim(0) == kUnknownDim)) return {};
-  return invalid_argument("input '", name, "' must be a scalar, has shape ", shape.to_string());
+  return invalid_argument("input '", name, "' must be a scalar, has shape ", shape);
 }
 
 Result<Shape> shape_from(const IntList& dims, std::string_view name) {

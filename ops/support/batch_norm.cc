@@ -16,7 +16,7 @@ Result<BatchNormSizes> batch_norm_sizes(const AttrMap& attrs, const Shape& x) {
   int rank = static_cast<int>(attrs.get<std::string>("data_format").size());
   if (x.rank() != rank) {
     return invalid_argument("input 'x' must have rank ", rank, " for ", attrs.get<std::string>("data_format"),
-                            ", has shape ", x.to_string());
+                            ", has shape ", x);
   }
   int channel_dim = batch_norm_channel_dim(attrs, x);
   sizes.channels = x.dim(channel_dim);
@@ -37,8 +37,7 @@ Status expect_batch_norm_kernel(const AttrMap& attrs) {
   if (format.starts_with("NC")) return unimplemented("data_format ", format, " has no kernel; N...C has");
   const AttrValue* parameters = attrs.find("U");
   if (parameters != nullptr && parameters->as<DType>() != attrs.get<DType>("T")) {
-    return unimplemented("there is no kernel for T = ", dtype_name(attrs.get<DType>("T")),
-                         " with U = ", dtype_name(parameters->as<DType>()));
+    return unimplemented("there is no kernel for T = ", attrs.get<DType>("T"), " with U = ", parameters->as<DType>());
   }
   return {};
 }
@@ -46,7 +45,7 @@ Status expect_batch_norm_kernel(const AttrMap& attrs) {
 Status expect_channels(const Shape& vector, int64_t channels, std::string_view name, bool may_be_empty) {
   if (!vector.has_rank()) return {};
   if (vector.rank() != 1) {
-    return invalid_argument("input '", name, "' must have rank 1, has shape ", vector.to_string());
+    return invalid_argument("input '", name, "' must have rank 1, has shape ", vector);
   }
   int64_t length = vector.dim(0);
   if (length == kUnknownDim || channels == kUnknownDim || length == channels || (may_be_empty && length == 0)) {

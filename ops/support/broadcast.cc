@@ -27,8 +27,7 @@ Result<BroadcastPlan> BroadcastPlan::make(const Shape& a, const Shape& b) {
       continue;
     }
     if (count == kMostDims) {
-      return unimplemented("broadcasting ", a.to_string(), " with ", b.to_string(), " needs more than ", kMostDims,
-                           " dims");
+      return unimplemented("broadcasting ", a, " with ", b, " needs more than ", kMostDims, " dims");
     }
     merged[count++] = {size, a_stride, b_stride};
   }

@@ -22,15 +22,20 @@ class Dynamic8Kernel : public Kernel {
     return source;
   }
 
-  Status take_memory(const PrepareContext& c, size_t bytes) {
+  // weights_ of `runs` times `run_length` terms for n columns.
+  Status take_weights(const PrepareContext& c, const kernels::Weights8Source& source, int64_t runs, int64_t run_length,
+                      int64_t n) {
     has_bias_ = c.epilogue().has_bias;
     has_residual_ = c.epilogue().has_residual;
     activation_ = kernel_activation(c.epilogue().activation);
     output_ = c.output(0).shape;
-    TARN_ASSIGN_OR_RETURN(memory_, Buffer::allocate(DType::kUInt8, static_cast<int64_t>(bytes)));
+    TARN_ASSIGN_OR_RETURN(const void* made,
+                          c.lay_out(1, kernels::weights8_layout(source, runs, run_length, n),
+                                    kernels::weights8_bytes(runs, run_length, n), memory_,
+                                    [&](void* to) { kernels::pack_weights8(source, runs, run_length, n, to); }));
+    weights_ = kernels::weights8_at(made, runs, run_length, n);
     return {};
   }
-  void* memory() const { return memory_->data(); }
 
   kernels::Epilogue<float> epilogue(RunContext& c) const {
     return {.bias = has_bias_ ? c.input(2).as<float>() : nullptr,
@@ -38,12 +43,12 @@ class Dynamic8Kernel : public Kernel {
             .residual = has_residual_ ? c.input(has_bias_ ? 3 : 2).as<float>() : nullptr};
   }
 
-  kernels::Weights8 weights_;  // in memory_
+  kernels::Weights8 weights_;
   Shape output_;
   size_t scratch_bytes_ = 0;
 
  private:
-  std::shared_ptr<Buffer> memory_;
+  std::shared_ptr<void> memory_;
   bool has_bias_ = false, has_residual_ = false;
   kernels::Activation activation_ = kernels::Activation::kNone;
 };
@@ -54,8 +59,7 @@ class Dynamic8MatMul : public Dynamic8Kernel {
     const Shape& weights = c.input(1).shape;
     const bool transposed = c.attr<bool>("transpose_b");
     const int64_t k = weights.dim(transposed ? 1 : 0), n = weights.dim(transposed ? 0 : 1);
-    TARN_RETURN_IF_ERROR(take_memory(c, kernels::weights8_bytes(1, k, n)));
-    weights_ = kernels::pack_weights8(source_of(c, transposed ? 1 : n, transposed ? k : 1), 1, k, n, memory());
+    TARN_RETURN_IF_ERROR(take_weights(c, source_of(c, transposed ? 1 : n, transposed ? k : 1), 1, k, n));
     scratch_bytes_ = kernels::dynamic8_matmul_scratch_bytes(output_.dim(0), weights_);
     c.request_scratch(scratch_bytes_);
     return {};
@@ -78,8 +82,8 @@ class Dynamic8Conv2D : public Dynamic8Kernel {
  public:
   Status prepare(PrepareContext& c) override {
     TARN_ASSIGN_OR_RETURN(geometry_, geometry_of(c.attrs(), c.input(0).shape, c.input(1).shape));
-    TARN_RETURN_IF_ERROR(take_memory(c, kernels::filter8_bytes(geometry_)));
-    weights_ = kernels::pack_filter8(geometry_, source_of(c, geometry_.out_c, 1), memory());
+    const auto [runs, run_length] = kernels::filter8_runs(geometry_);
+    TARN_RETURN_IF_ERROR(take_weights(c, source_of(c, geometry_.out_c, 1), runs, run_length, geometry_.out_c));
     scratch_bytes_ = kernels::dynamic8_conv2d_scratch_bytes(geometry_, weights_);
     c.request_scratch(scratch_bytes_);
     return {};

@@ -66,7 +66,7 @@ Result<ReductionPlan> ReductionPlan::make(const Shape& input, std::span<const in
       continue;
     }
     if (count == 2 * kMostDims) {
-      return unimplemented("reducing ", input.to_string(), " along more than ", kMostDims, " separate groups of dims");
+      return unimplemented("reducing ", input, " along more than ", kMostDims, " separate groups of dims");
     }
     sizes[count] = input.dim(i);
     reduced[count++] = mark;
@@ -87,7 +87,7 @@ Result<ReductionPlan> ReductionPlan::make(const Shape& input, std::span<const in
 Status infer_reduction(InferContext& c) {
   TARN_RETURN_IF_ERROR(
       c.shape(1).has_rank() && c.shape(1).rank() > 1
-          ? invalid_argument("'reduction_indices' must be a scalar or a vector, has shape ", c.shape(1).to_string())
+          ? invalid_argument("'reduction_indices' must be a scalar or a vector, has shape ", c.shape(1))
           : Status());
   const Shape& input = c.shape(0);
   bool keep_dims = c.attr<bool>("keep_dims");

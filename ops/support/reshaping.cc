@@ -37,8 +37,7 @@ Result<Shape> reshaped(const Shape& input, const IntList& sizes) {
   }
   Result<int64_t> made = output.element_count();
   if (!made.ok() || *made != count) {
-    return invalid_argument("cannot reshape a tensor of shape ", input.to_string(), " (", count, " elements) to ",
-                            sizes.to_string());
+    return invalid_argument("cannot reshape a tensor of shape ", input, " (", count, " elements) to ", sizes);
   }
   return output;
 }

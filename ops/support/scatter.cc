@@ -4,7 +4,7 @@ namespace tarn::scatter {
 
 Status Rows::judge_updates(const Shape& variable, const Shape& indices, const Shape& updates) {
   if (variable.rank() < 1) {
-    return invalid_argument("the variable must be at least a vector, has shape ", variable.to_string());
+    return invalid_argument("the variable must be at least a vector, has shape ", variable);
   }
   if (updates.is_scalar()) return {};
   Shape wanted = indices;
@@ -13,8 +13,8 @@ Status Rows::judge_updates(const Shape& variable, const Shape& indices, const Sh
   }
   for (int d = 1; d < variable.rank(); ++d) wanted.add_dim(variable.dim(d));
   if (wanted.is_compatible_with(updates)) return {};
-  return invalid_argument("updates must have the shape ", wanted.to_string(), " (of indices ", indices.to_string(),
-                          " and the variable's rows) or be a scalar, have shape ", updates.to_string());
+  return invalid_argument("updates must have the shape ", wanted, " (of indices ", indices,
+                          " and the variable's rows) or be a scalar, have shape ", updates);
 }
 
 Status Rows::judge() const {

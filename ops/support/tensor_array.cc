@@ -89,7 +89,7 @@ Status TensorArray::begin(const Options& options, int64_t size) {
 
 Status TensorArray::judge_open() const {
   if (!is_closed_) return {};
-  return invalid_argument("TensorArray ", quoted(options_.name), " has already been closed");
+  return invalid_argument("TensorArray ", in_quotes(options_.name), " has already been closed");
 }
 
 Result<int64_t> TensorArray::size() const {
@@ -115,11 +115,11 @@ Status TensorArray::make_room(int64_t size) {
   TARN_RETURN_IF_ERROR(judge_open());
   if (size <= size_) return {};
   if (!options_.is_dynamic) {
-    return invalid_argument("TensorArray ", quoted(options_.name), ": index ", size - 1,
+    return invalid_argument("TensorArray ", in_quotes(options_.name), ": index ", size - 1,
                             " is beyond its end: the array is not resizeable and its size is ", size_);
   }
   if (size > kMostElements) {
-    return resource_exhausted("TensorArray ", quoted(options_.name), ": index ", size - 1, " needs more than ",
+    return resource_exhausted("TensorArray ", in_quotes(options_.name), ": index ", size - 1, " needs more than ",
                               kMostElements, " elements, the most that is allowed");
   }
   size_ = size;
@@ -128,15 +128,15 @@ Status TensorArray::make_room(int64_t size) {
 
 Status TensorArray::write(int64_t index, const TensorView& value) {
   if (value.dtype != options_.dtype) {
-    return invalid_argument("TensorArray ", quoted(options_.name), " holds ", dtype_name(options_.dtype),
-                            ", a value to be written is ", dtype_name(value.dtype));
+    return invalid_argument("TensorArray ", in_quotes(options_.name), " holds ", options_.dtype,
+                            ", a value to be written is ", value.dtype);
   }
   return write(index, *value.shape, value.data);
 }
 
 Status TensorArray::write(int64_t index, const Shape& shape, const void* data) {
   auto refused = [&](const auto&... why) {
-    return invalid_argument("TensorArray ", quoted(options_.name), ": could not write to index ", index, " because ",
+    return invalid_argument("TensorArray ", in_quotes(options_.name), ": could not write to index ", index, " because ",
                             why...);
   };
   if (index < 0) return refused("it is negative");
@@ -172,7 +172,7 @@ Status TensorArray::write(int64_t index, const Shape& shape, const void* data) {
 Status TensorArray::add(Element& element, const void* data, int64_t count) const {
   AddElements add_to = adder_of(options_.dtype);
   if (add_to == nullptr) {
-    return invalid_argument("TensorArray ", quoted(options_.name), ": values of ", dtype_name(options_.dtype),
+    return invalid_argument("TensorArray ", in_quotes(options_.name), ": values of ", options_.dtype,
                             " cannot be added");
   }
   add_to(element.buffer->data(), data, count);
@@ -182,19 +182,19 @@ Status TensorArray::add(Element& element, const void* data, int64_t count) const
 Result<Shape> TensorArray::shape_to_read(int64_t index) const {
   TARN_RETURN_IF_ERROR(judge_open());
   if (index < 0 || index >= size_) {
-    return invalid_argument("TensorArray ", quoted(options_.name), ": tried to read from index ", index,
+    return invalid_argument("TensorArray ", in_quotes(options_.name), ": tried to read from index ", index,
                             " but the array's size is ", size_);
   }
   const Element* at = find(index);
   if (at != nullptr && at->is_cleared) {
-    return invalid_argument("TensorArray ", quoted(options_.name), ": could not read index ", index,
+    return invalid_argument("TensorArray ", in_quotes(options_.name), ": could not read index ", index,
                             " twice because it was cleared after a previous read (clear_after_read = false keeps it)");
   }
   if (at != nullptr && at->is_written) return at->shape;
   if (options_.element_shape.is_fully_known()) return options_.element_shape;
-  return invalid_argument("TensorArray ", quoted(options_.name), ": could not read from index ", index,
-                          " because it was never written, and the shape of an element, ",
-                          options_.element_shape.to_string(), ", is not fully known to make zeros of");
+  return invalid_argument("TensorArray ", in_quotes(options_.name), ": could not read from index ", index,
+                          " because it was never written, and the shape of an element, ", options_.element_shape,
+                          ", is not fully known to make zeros of");
 }
 
 void TensorArray::read(int64_t index, void* to) {
@@ -212,7 +212,7 @@ void TensorArray::read(int64_t index, void* to) {
 Result<std::shared_ptr<TensorArray>> TensorArray::gradient(std::string_view source, const Shape& prefix) {
   TARN_RETURN_IF_ERROR(judge_open());
   if (was_added_to_) {
-    return invalid_argument("TensorArray ", quoted(options_.name),
+    return invalid_argument("TensorArray ", in_quotes(options_.name),
                             " has no gradient: several values were written to one index and added");
   }
   options_.is_dynamic = false;  // gradients go back to the elements that there are

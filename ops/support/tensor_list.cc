@@ -12,11 +12,10 @@ Result<std::shared_ptr<const Tensor>> sum_of(const std::shared_ptr<const Tensor>
                                              const std::shared_ptr<const Tensor>& b) {
   if (a == nullptr || b == nullptr) return a == nullptr ? b : a;
   if (!(a->shape() == b->shape())) {
-    return invalid_argument("elements of shapes ", a->shape().to_string(), " and ", b->shape().to_string(),
-                            " cannot be added");
+    return invalid_argument("elements of shapes ", a->shape(), " and ", b->shape(), " cannot be added");
   }
   AddElements add = adder_of(a->dtype());
-  if (add == nullptr) return invalid_argument("elements of ", dtype_name(a->dtype()), " cannot be added");
+  if (add == nullptr) return invalid_argument("elements of ", a->dtype(), " cannot be added");
   TARN_ASSIGN_OR_RETURN(Tensor sum, Tensor::allocate(a->dtype(), a->shape()));
   copy_elements(a->dtype(), sum.mutable_data(), a->data(), a->element_count());
   add(sum.mutable_data(), b->data(), a->element_count());
@@ -53,7 +52,7 @@ Shape stacked(int64_t count, const Shape& element) {
 
 Result<int64_t> single(RunContext& c, int input, std::string_view name) {
   if (c.input(input).count == 1) return IntList::of(c.input(input))[0];
-  return invalid_argument("'", name, "' must be a scalar, has shape ", c.input(input).shape->to_string());
+  return invalid_argument("'", name, "' must be a scalar, has shape ", *c.input(input).shape);
 }
 
 Status judge_size(int64_t size) {
@@ -72,8 +71,7 @@ Status judge_index(const TensorList& list, int64_t index) {
 Result<Shape> common_element_shape(const TensorList& list, const Shape& declared) {
   Result<Shape> merged = list.element_shape.merge(declared);
   if (merged.ok()) return merged;
-  return invalid_argument("the list has elements of ", list.element_shape.to_string(), ", element_shape says ",
-                          declared.to_string());
+  return invalid_argument("the list has elements of ", list.element_shape, ", element_shape says ", declared);
 }
 
 Result<std::shared_ptr<const Tensor>> copy_of(const TensorView& value) {
@@ -91,8 +89,7 @@ void write_element(const Tensor* element, DType dtype, const Shape& shape, void*
 }
 
 Status no_shape(const Shape& shape) {
-  return invalid_argument("an element was never set, and its shape, ", shape.to_string(),
-                          ", is not fully known to make zeros of");
+  return invalid_argument("an element was never set, and its shape, ", shape, ", is not fully known to make zeros of");
 }
 
 Status add_lists(RunContext& c) {

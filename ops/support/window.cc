@@ -66,7 +66,7 @@ Status judge_product(const Shape& shape) {
 
 Status expect_rank_4(const Shape& shape, std::string_view name) {
   if (!shape.has_rank() || shape.rank() == 4) return {};
-  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape.to_string());
+  return invalid_argument("input '", name, "' must have rank 4, has shape ", shape);
 }
 
 int64_t dim_or_unknown(const Shape& shape, int i) {
@@ -156,8 +156,7 @@ Result<kernels::Conv2DGeometry> conv_geometry(const WindowAttrs& window, const S
   g.out_c = dim_or_unknown(filter, 3);
   int64_t filter_channels = dim_or_unknown(filter, 2);
   if (g.filter_h == 0 || g.filter_w == 0 || filter_channels == 0) {
-    return invalid_argument("filter must have height, width and input channels of at least 1, has ",
-                            filter.to_string());
+    return invalid_argument("filter must have height, width and input channels of at least 1, has ", filter);
   }
   if (g.in_c == kUnknownDim) g.in_c = filter_channels;
   if (filter_channels != kUnknownDim && g.in_c != filter_channels) {
@@ -214,6 +213,46 @@ Result<Shape> pool_output(const WindowAttrs& window, const kernels::Pool2DGeomet
 
 namespace {
 
+RowWindow image_rows(int64_t images, int64_t in_rows, int64_t out_rows, int64_t stride, int64_t extent, int64_t pad) {
+  RowWindow window;
+  const bool sees_rows = in_rows > 0 && out_rows > 0 && pad < extent && (out_rows - 1) * stride - pad < in_rows;
+  if (images <= 0 || !sees_rows) return window;
+  window.images = images;
+  window.in_rows = in_rows;
+  window.out_rows = out_rows;
+  window.stride = stride;
+  window.extent = extent;
+  window.pad = pad;
+  return window;
+}
+
+size_t row_bytes(int64_t width, int64_t channels, size_t element_bytes) {
+  return static_cast<size_t>(std::max<int64_t>(0, width) * std::max<int64_t>(0, channels)) * element_bytes;
+}
+
+}  // namespace
+
+RowWindow row_window(const kernels::Conv2DGeometry& g, size_t element_bytes) {
+  RowWindow window = image_rows(g.batch, g.in_h, g.out_h, g.stride_h, (g.filter_h - 1) * g.dilation_h + 1, g.pad_top);
+  window.in_row_bytes = row_bytes(g.in_w, g.in_c, element_bytes);
+  window.out_row_bytes = row_bytes(g.out_w, g.out_c, element_bytes);
+  window.work = static_cast<double>(g.out_w) * static_cast<double>(g.filter_depth()) * static_cast<double>(g.out_c);
+  if (window.in_row_bytes == 0 || window.out_row_bytes == 0) window.images = 0;
+  return window;
+}
+
+RowWindow row_window(const kernels::Pool2DGeometry& g, size_t element_bytes) {
+  constexpr double kWorkOfCell = 4;
+  RowWindow window = image_rows(g.batch, g.in_h, g.out_h, g.stride_h, g.window_h, g.pad_top);
+  window.in_row_bytes = row_bytes(g.in_w, g.channels, element_bytes);
+  window.out_row_bytes = row_bytes(g.out_w, g.channels, element_bytes);
+  window.work = kWorkOfCell * static_cast<double>(g.out_w * g.channels) * static_cast<double>(g.window_h * g.window_w);
+  if (window.in_row_bytes == 0 || window.out_row_bytes == 0) window.images = 0;
+  return window;
+}
+
+namespace {
+
 // The op's sizes are input `i` (0 or 1), the other of the two shapes is input 1 - i.
 Status infer_backprop(InferContext& c, int i, int rank, JudgeBackprop judge) {
   constexpr std::string_view kSizes[] = {"input_sizes", "filter_sizes"}, kShapes[] = {"input", "filter"};
@@ -243,8 +282,8 @@ Status infer_backprop_filter(InferContext& c, int rank, JudgeBackprop judge) {
 
 Status expect_backprop_shape(const Shape& dy, const Shape& output, const Shape& input, const Shape& filter) {
   if (dy.is_compatible_with(output)) return {};
-  return invalid_argument("out_backprop has shape ", dy.to_string(), ", but the convolution of ", input.to_string(),
-                          " with ", filter.to_string(), " gives ", output.to_string());
+  return invalid_argument("out_backprop has shape ", dy, ", but the convolution of ", input, " with ", filter,
+                          " gives ", output);
 }
 
 kernels::Activation kernel_activation(Activation activation) {

@@ -27,7 +27,7 @@ Status read_spatial(const AttrMap& attrs, std::string_view name, bool is_ncdhw, 
 
 Status expect_rank_5(const Shape& shape, std::string_view name) {
   if (!shape.has_rank() || shape.rank() == 5) return {};
-  return invalid_argument("input '", name, "' must have rank 5, has shape ", shape.to_string());
+  return invalid_argument("input '", name, "' must have rank 5, has shape ", shape);
 }
 
 int64_t dim_or_unknown(const Shape& shape, int i) {
@@ -73,8 +73,7 @@ Result<Geometry3D> conv3d_geometry(const Window3DAttrs& window, const Shape& inp
   g.out_c = dim_or_unknown(filter, 4);
   int64_t filter_channels = dim_or_unknown(filter, 3);
   if (g.window[0] == 0 || g.window[1] == 0 || g.window[2] == 0 || filter_channels == 0) {
-    return invalid_argument("filter must have depth, height, width and input channels of at least 1, has ",
-                            filter.to_string());
+    return invalid_argument("filter must have depth, height, width and input channels of at least 1, has ", filter);
   }
   TARN_RETURN_IF_ERROR(slide_over(window, input, g));
   if (g.in_c == kUnknownDim) g.in_c = filter_channels;

@@ -121,12 +121,11 @@ example_in_c() {
     fail "run_model printed '${said}', others $(cat "${work}/said")"
   if LD_LIBRARY_PATH="$(libdir)" "${work}/run_model" "${work}/missing.pb" 2>"${work}/err"; then fail "a missing model is no error"; fi
   grep -q "missing.pb" "${work}/err" || fail "the error does not name the file: $(cat "${work}/err")"
-  # A model that it cannot feed: it says what the model takes.
-  printf '%s\n' 'x: f32[2] = Placeholder' 'n: i32[2] = Placeholder' 'y = Relu(x)' 'm = Abs(n)' >"${work}/ints.txt"
+  # A model that it cannot feed.
+  printf '%s\n' 'n: i32[2] = Placeholder' 'm = Abs(n)' >"${work}/ints.txt"
   "${prefix}/bin/convert_graph" --input="${work}/ints.txt" --output="${work}/ints.pb" >/dev/null
   if LD_LIBRARY_PATH="$(libdir)" "${work}/run_model" "${work}/ints.pb" 2>"${work}/err"; then fail "ints were fed as floats"; fi
-  printf '%s\n' "run_model: this program feeds floats alone" "  input x: float" "  input n: int32" "  output y" "  output m" | diff - "${work}/err" ||
-    fail "the error does not list inputs and outputs"
+  [[ "$(cat "${work}/err")" == "run_model: this program feeds floats alone" ]] || fail "the error is '$(cat "${work}/err")'"
 }
 
 # The program that docs/c_api.md shows.

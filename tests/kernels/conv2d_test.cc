@@ -13,21 +13,22 @@ using namespace testing;
 
 std::vector<Conv2DGeometry> geometries() {
   std::vector<Conv2DGeometry> all = {
-      geometry(3, 28, 28, 1, 3, 3, 32, 1, 1, false),  // Keras CNN, first layer
-      geometry(2, 14, 14, 16, 5, 5, 40, 1, 1, true),  // Deep MNIST, second layer, narrower
-      geometry(5, 28, 28, 1, 5, 5, 8, 1, 1, true),    // gathered windows, several groups
-      geometry(2, 9, 31, 3, 3, 3, 17, 2, 1, true),    // stride 2, tile remainders
-      geometry(1, 17, 12, 5, 3, 3, 33, 1, 2, true),   // dilated
-      geometry(2, 13, 11, 4, 2, 3, 7, 3, 2, false),   // stride and dilation, no common factor
-      geometry(2, 12, 12, 3, 3, 3, 5, 2, 2, true),    // … with a common factor: empty phases
-      geometry(1, 8, 8, 6, 1, 1, 9, 2, 1, true),      // 1x1, stride 2: most of dx is zero
-      geometry(4, 5, 5, 7, 1, 1, 35, 1, 1, false),    // 1x1: a matrix product
-      geometry(6, 4, 5, 3, 4, 5, 10, 1, 1, false),    // the window is the image: a matrix product
-      geometry(40, 3, 3, 2, 3, 3, 4, 1, 1, true),     // blocks that cross images
-      geometry(1, 60, 150, 64, 3, 3, 2, 1, 1, true),  // several strips an image
-      geometry(1, 1, 1, 2, 3, 3, 3, 1, 1, true),      // the window is mostly padding
-      geometry(0, 6, 6, 2, 3, 3, 3, 1, 1, true),      // no images
-      geometry(1, 2, 2, 2, 3, 3, 3, 1, 1, false),     // no output
+      geometry(3, 28, 28, 1, 3, 3, 32, 1, 1, false),   // Keras CNN, first layer
+      geometry(2, 14, 14, 16, 5, 5, 40, 1, 1, true),   // Deep MNIST, second layer, narrower
+      geometry(5, 28, 28, 1, 5, 5, 8, 1, 1, true),     // gathered windows, several groups
+      geometry(2, 9, 31, 3, 3, 3, 17, 2, 1, true),     // stride 2, tile remainders
+      geometry(1, 17, 12, 5, 3, 3, 33, 1, 2, true),    // dilated
+      geometry(2, 13, 11, 4, 2, 3, 7, 3, 2, false),    // stride and dilation, no common factor
+      geometry(2, 12, 12, 3, 3, 3, 5, 2, 2, true),     // … with a common factor: empty phases
+      geometry(1, 8, 8, 6, 1, 1, 9, 2, 1, true),       // 1x1, stride 2: most of dx is zero
+      geometry(2, 15, 13, 40, 1, 1, 70, 2, 1, false),  // the same where the last pixel counts
+      geometry(4, 5, 5, 7, 1, 1, 35, 1, 1, false),     // 1x1: a matrix product
+      geometry(6, 4, 5, 3, 4, 5, 10, 1, 1, false),     // the window is the image: a matrix product
+      geometry(40, 3, 3, 2, 3, 3, 4, 1, 1, true),      // blocks that cross images
+      geometry(1, 60, 150, 64, 3, 3, 2, 1, 1, true),   // several strips an image
+      geometry(1, 1, 1, 2, 3, 3, 3, 1, 1, true),       // the window is mostly padding
+      geometry(0, 6, 6, 2, 3, 3, 3, 1, 1, true),       // no images
+      geometry(1, 2, 2, 2, 3, 3, 3, 1, 1, false),      // no output
   };
   Conv2DGeometry uneven = geometry(2, 10, 13, 3, 3, 2, 6, 1, 1, true);
   uneven.stride_h = 2, uneven.out_h = 6, uneven.pad_top = 2;  // explicit padding, different strides

@@ -34,6 +34,9 @@ std::vector<DepthwiseGeometry> geometries() {
       geometry(2, 7, 8, 3, 4, 3, 2, 1, true),    geometry(1, 2, 2, 17, 1, 5, 1, 1, true),
       geometry(1, 60, 60, 32, 1, 3, 1, 1, true), geometry(0, 6, 6, 4, 1, 3, 1, 1, true),
       geometry(1, 6, 6, 4, 1, 1, 1, 1, false),   geometry(1, 9, 9, 2, 3, 2, 1, 3, false),
+      geometry(1, 7, 7, 48, 1, 3, 1, 1, true),   geometry(2, 13, 23, 40, 1, 3, 2, 1, true),
+      geometry(1, 16, 14, 16, 1, 3, 2, 1, true), geometry(1, 9, 11, 19, 1, 3, 1, 1, false),
+      geometry(1, 64, 70, 40, 1, 3, 1, 1, true), geometry(1, 64, 70, 40, 1, 3, 2, 1, true),
   };
 }
 

@@ -26,7 +26,8 @@ struct Case {
   }
 };
 
-// Remainders of every tile (14 x 32, 6 x 16, 4 x 8), of the blocks (112, 128, 768, 1024), strides of 2 KB, nothing.
+// Remainders of every tile (14 x 32, 6 x 16, 4 x 8), of the blocks (112, 128, 768, 1024, 2048), strides of 2 KB, packed
+// matrices that fit L2 and larger ones, nothing.
 const std::vector<Case> kCases = {
     {1, 1, 1},
     {14, 32, 8},
@@ -48,6 +49,12 @@ const std::vector<Case> kCases = {
     {1, 70, 1700, false, true, false, false, Activation::kNone, 0, true},
     {230, 41, 800, true, false, true, true, Activation::kRelu6, 2, true},
     {7, 64, 0, false, false, false, true, Activation::kNone, 0, true},
+    {300, 96, 16, false, false, false, true, Activation::kRelu6},
+    {130, 70, 64, false, false, false, true, Activation::kRelu, 3, true},
+    {49, 70, 1024, false, false, true, true, Activation::kRelu6, 0, true},
+    {125, 520, 260, false, true, false, true},
+    {20, 33, 4200, false, false, false, true, Activation::kRelu, 1, true},
+    {2, 40, 4097},
     {0, 5, 3},
     {5, 0, 3},
 };

@@ -91,7 +91,8 @@ TEST(Dnnl, IsTheFasterForMeasuredShapesOnOneThreadAlone) {
       const AttrMap attrs{{"transpose_a", false}, {"transpose_b", false}};
       const Fact inputs[] = {{DType::kFloat, row.first, {}, false}, {DType::kFloat, row.second, {}, false}};
       for (int threads : {1, 2}) {
-        PrepareContext context(row.op, "node", attrs, inputs, {}, {}, threads);
+        const KernelSettings settings{.threads = threads};
+        PrepareContext context(row.op, "node", attrs, inputs, {}, {}, settings);
         const bool faster = kernel->is_faster != nullptr && kernel->is_faster(context);
         EXPECT_EQ(faster, row.faster && threads == 1) << row.op << " " << row.first.to_string() << ", " << threads;
       }

@@ -353,7 +353,8 @@ Outcome run_op(const OpRegistry::Op& op, const BoundCase& bound, const RunOption
   }
   for (Fact& fact : outcome.inferred) fact.value = Tensor();
   std::unique_ptr<Kernel> kernel = (*def)->make();
-  PrepareContext prepare(op.def->name, "watched", bound.attrs, inputs, outcome.inferred, {}, options.threads);
+  const KernelSettings settings{.threads = options.threads};
+  PrepareContext prepare(op.def->name, "watched", bound.attrs, inputs, outcome.inferred, {}, settings);
   outcome.status = kernel->prepare(prepare);
   if (!outcome.status.ok()) return outcome;
   outcome.request = prepare.request();

@@ -19,14 +19,18 @@ typedef struct Array {
   size_t bytes;
 } Array;
 
-static int dtype_of(const char* header) {
+/* Sets the dtype, and `bytes` to those of one element; 0: of no type that there is. */
+static int read_dtype(const char* header, Array* array) {
   static const struct {
-    const char* descr;
-    int dtype;
-  } kTypes[] = {{"'<f4'", TARN_FLOAT}, {"'<f8'", TARN_DOUBLE}, {"'<i4'", TARN_INT32}, {"'<i8'", TARN_INT64},
-                {"'|u1'", TARN_UINT8}, {"'|i1'", TARN_INT8},   {"'<i2'", TARN_INT16}, {"'|b1'", TARN_BOOL}};
+    char descr[6];
+    unsigned char bytes, dtype;
+  } kTypes[] = {{"'<f4'", 4, TARN_FLOAT}, {"'<f8'", 8, TARN_DOUBLE}, {"'<i4'", 4, TARN_INT32}, {"'<i8'", 8, TARN_INT64},
+                {"'|u1'", 1, TARN_UINT8}, {"'|i1'", 1, TARN_INT8},   {"'<i2'", 2, TARN_INT16}, {"'|b1'", 1, TARN_BOOL}};
   for (size_t i = 0; i < sizeof kTypes / sizeof kTypes[0]; ++i) {
-    if (strstr(header, kTypes[i].descr) != NULL) return kTypes[i].dtype;
+    if (strstr(header, kTypes[i].descr) == NULL) continue;
+    array->dtype = kTypes[i].dtype;
+    array->bytes = kTypes[i].bytes;
+    return 1;
   }
   return 0;
 }
@@ -41,22 +45,18 @@ static int read_npy(const char* path, Array* array) {
   int good = fread(start, 1, sizeof start, file) == sizeof start && memcmp(start, "\x93NUMPY\x01", 7) == 0;
   if (good) length = start[8] + 256u * start[9];
   good = good && length < sizeof header && fread(header, 1, length, file) == length;
-  array->dtype = good ? dtype_of(header) : 0;
   const char* shape = good ? strstr(header, "'shape': (") : NULL;
-  good = good && array->dtype != 0 && shape != NULL && strstr(header, "'fortran_order': False") != NULL;
+  good = shape != NULL && read_dtype(header, array) && strstr(header, "'fortran_order': False") != NULL;
   array->rank = 0;
   for (shape = good ? shape + strlen("'shape': (") : NULL; good && *shape != ')';) {
     char* end = NULL;
-    array->dims[array->rank++] = strtoll(shape, &end, 10);
+    array->dims[array->rank] = strtoll(shape, &end, 10);
+    array->bytes *= (size_t)array->dims[array->rank++];
     good = end != shape && array->rank < kMostDims;
-    shape = end + strspn(end, ", ");
+    for (shape = end; *shape == ',' || *shape == ' ';) ++shape;
   }
-  long begin = good ? ftell(file) : -1;
-  good = begin >= 0 && fseek(file, 0, SEEK_END) == 0;
-  array->bytes = good ? (size_t)(ftell(file) - begin) : 0;
   array->data = good ? malloc(array->bytes + 1) : NULL;
-  good = array->data != NULL && fseek(file, begin, SEEK_SET) == 0 &&
-         fread(array->data, 1, array->bytes, file) == array->bytes;
+  good = array->data != NULL && fread(array->data, 1, array->bytes, file) == array->bytes;
   fclose(file);
   return good;
 }
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   int used = 0, result = 0;
   for (int i = 2; i < argc && result == 0; ++i) {
     char* equals = strchr(argv[i], '=');
-    if (strncmp(argv[i], "--out=", 6) == 0) {
+    if (strstr(argv[i], "--out=") == argv[i]) {
       folder = argv[i] + 6;
     } else if (equals == NULL || used == kMostInputs || !read_npy(equals + 1, &inputs[used])) {
       result = fail(argv[i]);

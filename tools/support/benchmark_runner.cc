@@ -126,6 +126,9 @@ Status BenchmarkRunner::load_engine(const std::string& path, const BenchmarkOpti
   EngineOptions engine_options;
   engine_options.threads = options.threads;
   engine_options.quantize = options.quantize;
+  engine_options.streaming = options.streaming;
+  engine_options.max_layer_error = options.max_layer_error;
+  engine_options.ways = options.ways;
   engine_options.ops = &linked_ops();
   for (const BenchmarkInput& input : options.inputs) engine_options.inputs.push_back(input.name);
   engine_options.outputs = options.outputs;

@@ -28,6 +28,9 @@ struct BenchmarkOptions {
   ExecutorKind executor = ExecutorKind::kEngine;
   int threads = 0;                                           // 0: one per core
   Quantize quantize = Quantize::kAsStored;                   // of the engine
+  bool streaming = true;                                     // of the engine: EngineOptions::streaming
+  double max_layer_error = kMaxLayerError;                   // likewise
+  const LayerWays* ways = nullptr;                           // likewise
   std::vector<BenchmarkInput> inputs = {};                   // none: every Placeholder that the outputs need
   std::vector<std::string> outputs = {};                     // none: what nothing uses
   std::vector<std::string> initializers = {}, targets = {};  // of a session: run once before, run each time

@@ -74,7 +74,7 @@ Result<std::string> benchmark_json(BenchmarkRunner& runner, const BenchmarkLimit
     str_append(line, line.empty() ? "{" : ", ", "\"", name, "\": ", value);
   };
   auto add_number = [&](std::string_view name, double value) { add(name, fixed_text(value, 4)); };
-  int threads = labels.threads > 0 ? labels.threads : static_cast<int>(std::thread::hardware_concurrency());
+  int threads = ThreadPool::resolve(labels.threads);
   add("kind", json_text("infer"));
   add("peer", json_text("tarn"));
   add("model", json_text(model_name(labels)));

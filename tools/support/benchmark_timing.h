@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "tools/support/benchmark_runner.h"
 #include "runtime/step_stats.h"
+#include "tools/support/benchmark_runner.h"
 
 namespace tarn {
 

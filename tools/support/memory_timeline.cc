@@ -36,7 +36,8 @@ class Lifetimes {
       }
     }
     if (step.scratch_bytes > 0)
-      buffers_.push_back({step.node, step.op, step.scratch_offset, step.scratch_bytes, index, index, true});
+      buffers_.push_back({step.node, step.op, step.scratch_offset, step.scratch_bytes, index, index, true,
+                          step.parts > 0 ? step.parts + 1 : 0});
     if (step.kind != StepKind::kLoopBegin && step.kind != StepKind::kLoopEnd) return;
     for (const Loop::Carried& carried : program_.loops[static_cast<size_t>(step.loop)].carried) {
       for (int buffer : carried.buffers) {
@@ -116,6 +117,11 @@ std::vector<PlannedBuffer> memory_timeline(const Program& program) {
   return Lifetimes(program).take();
 }
 
+std::string kind_text(const PlannedBuffer& buffer) {
+  if (!buffer.is_scratch) return "";
+  return buffer.streamed_steps > 0 ? str_cat(", bands of ", buffer.streamed_steps, " steps") : ", scratch";
+}
+
 std::string memory_svg(const Program& program) {
   std::vector<PlannedBuffer> buffers = memory_timeline(program);
   size_t arena = program.stats.arena_bytes, bound = program.stats.arena_lower_bound_bytes;
@@ -139,7 +145,7 @@ std::string memory_svg(const Program& program) {
     str_append(svg, "<rect class=\"buffer", buffer.is_scratch ? " scratch" : "", "\" style=\"--hue:", hue_of(buffer.op),
                "\" x=\"", number(x(buffer.first)), "\" y=\"", number(top), "\" width=\"",
                number(x(buffer.last + 1) - x(buffer.first)), "\" height=\"", number(bottom - top), "\"><title>",
-               html_text(buffer.node), " (", html_text(buffer.op), ")", buffer.is_scratch ? ", scratch" : "", ": ",
+               html_text(buffer.node), " (", html_text(buffer.op), ")", kind_text(buffer), ": ",
                bytes_text(buffer.bytes), " at ", buffer.offset, ", steps ", buffer.first, " to ", buffer.last,
                "</title></rect>\n");
   }

@@ -17,11 +17,15 @@ struct PlannedBuffer {
   size_t offset = 0, bytes = 0;
   int first = 0, last = 0;  // steps, both included
   bool is_scratch = false;  // a kernel's own, during its step
+  int streamed_steps = 0;   // of scratch memory: how many steps run together in it, by rows
 };
 
 // In the order of steps. A value that takes over the memory of one that its step reads last is a buffer of its own, at
 // the same place: the two have that one step in common. Fetched values stay to the end.
 std::vector<PlannedBuffer> memory_timeline(const Program& program);
+
+// ", scratch" or ", bands of 5 steps"; of a value "".
+std::string kind_text(const PlannedBuffer& buffer);
 
 // The arena over the steps as an <svg> element: a box a buffer, the bytes in use, the arena's size and its lower bound.
 // Of very many buffers the largest are drawn.

@@ -100,7 +100,9 @@ Result<PassGraph> load_for_passes(const PassFiles& files, const std::vector<std:
 
 Result<uint64_t> write_after_passes(Graph& graph, const PassGraph& before, const PassFiles& files, GraphFormat format) {
   for (const std::string& lost : drop_untrue_metadata(graph, files.out_path, format)) warn(files.tool, lost);
-  TARN_RETURN_IF_ERROR(write_graph(graph, files.out_path, format));
+  TARN_ASSIGN_OR_RETURN(AtomicFile file, write_graph_aside(graph, files.out_path, format));
+  if (files.append) TARN_RETURN_IF_ERROR(files.append(file));
+  TARN_RETURN_IF_ERROR(file.commit());
   TARN_ASSIGN_OR_RETURN(uint64_t bytes, file_size(files.out_path));
   print(files.out_path, ": ", nodes_text(before.nodes, graph.node_count()), ", ", before.bytes, " -> ", bytes,
         " bytes\n");

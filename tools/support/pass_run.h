@@ -4,6 +4,7 @@
 //   }; TARN_RETURN_IF_ERROR(ask_for_feeds(PassManager(options).run(graph, pipeline).status()));
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ struct PassFiles {
   std::string in_path, out_path;
   std::string_view out_flag, inputs_flag, outputs_flag;
   bool writes = true;
+  // What goes into the file behind the graph.
+  std::function<Status(AtomicFile&)> append = nullptr;
 };
 // What there was before the passes.
 struct PassGraph {

@@ -76,7 +76,8 @@ class Page {
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline'\"/>\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>",
-        title, "</title>\n<style>", kReportColours, kReportStyle, kMemoryStyle, "</style>\n</head>\n<body>\n<h1>", title, "</h1>\n");
+        title, "</title>\n<style>", kReportColours, kReportStyle, kMemoryStyle, "</style>\n</head>\n<body>\n<h1>",
+        title, "</h1>\n");
     add("<p>Inputs: ", report_.inputs.empty() ? placeholders() : names_text(report_.inputs),
         ". Outputs: ", report_.outputs.empty() ? "whatever nothing reads" : names_text(report_.outputs), ".</p>\n");
     if (report_.notes.empty()) return;

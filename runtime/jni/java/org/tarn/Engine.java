@@ -47,7 +47,7 @@ public final class Engine implements AutoCloseable {
     private String outputs;
     private final long[] limits = new long[5];
 
-    /** Of each run, the calling one with them; 0: one per core. Default 1, which starts none. */
+    /** Of each run, the calling one with them; 0: one per fast core. Default 1, which starts none. */
     public Options threads(int count) {
       threads = count;
       return this;
@@ -160,7 +160,7 @@ public final class Engine implements AutoCloseable {
   Engine(Model model, Options options) {
     this(model.name(), model.memory(),
         Native.engineNew(model.handle(),
-            options.threads == 0 ? -1 : options.threads, // -1 is C's word for one per core
+            options.threads == 0 ? -1 : options.threads, // -1 is C's word for one per fast core
             Native.utf8(options.inputs), Native.utf8(options.outputs), options.limits));
   }
 
