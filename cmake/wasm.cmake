@@ -12,7 +12,3 @@ add_compile_options(-finline-functions $<$<COMPILE_LANGUAGE:CXX>:-fno-sized-deal
 
 # Which all browsers of docs/web.md have: shorter code for narrow integers, copies and what becomes an integer.
 add_compile_options(-msign-ext -mbulk-memory -mnontrapping-fptoint)
-
-if(TARN_WASM_SIMD)
-  add_compile_options(-msimd128)
-endif()
