@@ -10,6 +10,13 @@
 #ifndef TARN_HAS_VARIABLES
 #define TARN_HAS_VARIABLES 1
 #endif
+#ifndef TARN_HAS_THREADS
+#if defined(__EMSCRIPTEN__) && !defined(__EMSCRIPTEN_PTHREADS__)
+#define TARN_HAS_THREADS 0
+#else
+#define TARN_HAS_THREADS 1
+#endif
+#endif
 
 #ifndef TARN_HAS_RESIDUALS
 #define TARN_HAS_RESIDUALS 1
@@ -35,5 +42,7 @@ constexpr bool kHasOtherLibraries = false;
 #else
 constexpr bool kHasOtherLibraries = true;
 #endif
+// More threads than the caller's, which a WebAssembly module has not.
+constexpr bool kHasThreads = TARN_HAS_THREADS != 0;
 
 }  // namespace tarn

@@ -67,6 +67,11 @@ Tensor Tensor::view(DType dtype, const Shape& shape, const void* data, std::shar
   return tensor;
 }
 
+// Which also are the codes of quantized types and the bits of half and bfloat16.
+bool Tensor::holds_integers(size_t size) const {
+  return dtype_ != DType::kString && dtype_ != DType::kFloat && dtype_ != DType::kDouble && dtype_size(dtype_) == size;
+}
+
 size_t Tensor::byte_size() const {
   return static_cast<size_t>(count_) * (dtype_ == DType::kString ? sizeof(std::string) : dtype_size(dtype_));
 }

@@ -122,6 +122,7 @@ class Tensor {
  private:
   template <class T>
   bool holds() const;
+  bool holds_integers(size_t size) const;
 
   DType dtype_ = DType::kInvalid;
   Shape shape_;
@@ -133,13 +134,10 @@ class Tensor {
 
 template <class T>
 bool Tensor::holds() const {
-  if constexpr (std::is_same_v<T, std::string>) {
-    return dtype_ == DType::kString;
-  } else if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
+  if constexpr (std::is_same_v<T, std::string> || std::is_floating_point_v<T> || std::is_same_v<T, bool>) {
     return dtype_ == dtype_of<T>();
-  } else {  // integers also are the codes of quantized types and the bits of half and bfloat16
-    return dtype_ != DType::kString && dtype_ != DType::kFloat && dtype_ != DType::kDouble &&
-           dtype_size(dtype_) == sizeof(T);
+  } else {
+    return holds_integers(sizeof(T));
   }
 }
 

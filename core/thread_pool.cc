@@ -70,9 +70,11 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(int threads, const StopSignal* stop)
-    : threads_(threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+    : threads_(!kHasThreads  ? 1
+               : threads > 0 ? threads
+                             : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
       stop_(stop) {
-  if (threads_ == 1) return;
+  if (!kHasThreads || threads_ == 1) return;
   state_ = std::make_unique<State>();
   state_->workers.reserve(static_cast<size_t>(threads_));  // workers do not move
   // std::thread throws where the system gives no more, and what catches it brings the tables of all code that it
@@ -91,7 +93,7 @@ ThreadPool::ThreadPool(int threads, const StopSignal* stop)
 }
 
 ThreadPool::~ThreadPool() {
-  if (state_ == nullptr) return;
+  if (!kHasThreads || state_ == nullptr) return;
   {
     std::lock_guard lock(state_->mutex);
     state_->stop = true;
@@ -102,9 +104,9 @@ ThreadPool::~ThreadPool() {
 
 void ThreadPool::run(int64_t n, int64_t min_range, int64_t piece, Function function, const void* context) {
   if (n <= 0) return;
-  int64_t ranges = std::min<int64_t>(threads_, std::max<int64_t>(1, n / std::max<int64_t>(1, min_range)));
+  int64_t ranges = std::min<int64_t>(threads(), std::max<int64_t>(1, n / std::max<int64_t>(1, min_range)));
   const Work work{function, context, n, piece, static_cast<int>(ranges), stop_};
-  if (ranges == 1) {
+  if (!kHasThreads || ranges == 1) {
     work.run_range(0);
     return;
   }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/linked_parts.h"
 #include "core/stop_signal.h"
 
 namespace tarn {
@@ -25,7 +26,7 @@ class ThreadPool {
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
-  int threads() const { return threads_; }
+  int threads() const { return kHasThreads ? threads_ : 1; }
   // Not while something runs; null: nothing stops what runs. The signal must outlive its use.
   void set_stop(const StopSignal* stop) { stop_ = stop; }
   const StopSignal* stop() const { return stop_; }

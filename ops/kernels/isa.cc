@@ -51,6 +51,14 @@ const char* isa_name(Isa isa) {
   return "portable";
 }
 
+#if defined(__EMSCRIPTEN__)  // no environment, nobody to warn, one set of instructions
+
+Isa best_isa() {
+  return Isa::kPortable;
+}
+
+#else
+
 static Isa detect() {
   const char* text = std::getenv("TARN_ISA");
   const std::string_view cap = text == nullptr ? "" : text;
@@ -73,5 +81,7 @@ Isa best_isa() {
   static const Isa isa = detect();
   return isa;
 }
+
+#endif
 
 }  // namespace tarn::kernels

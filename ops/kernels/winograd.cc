@@ -49,7 +49,7 @@ struct ForwardPlan {
 template <class T>
 void transform_filter(ThreadPool& pool, const Conv2DGeometry& g, WinogradBlock block, const T* filter, T* out,
                       Isa isa) {
-  const WinogradKernels<T>& kernels = winograd_kernels_of<T>(isa, g, block);
+  const WinogradKernels<T> kernels = winograd_kernels_of<T>(isa, g, block);
   const int64_t points = WinogradTiling(g, block).points;
   const int64_t point_stride = filter_point_stride<T>(g);
   const int64_t width = tile_kernels<T>(isa).panel_width;
@@ -81,7 +81,7 @@ int64_t transposed_rows_elements(const Conv2DGeometry& g) {
 template <class T>
 void transform_turned_filter(ThreadPool& pool, const Conv2DGeometry& g, const T* filter, int64_t point_stride, T* out,
                              T* all_rows, Isa isa) {
-  const WinogradKernels<T>& kernels = winograd_kernels_of<T>(isa, g, winograd_gradient_block(g));
+  const WinogradKernels<T> kernels = winograd_kernels_of<T>(isa, g, winograd_gradient_block(g));
   const TileKernels<T>& tiles = tile_kernels<T>(isa);
   const int64_t width = tiles.panel_width;
   const int64_t tap = g.in_c * g.out_c;
@@ -186,7 +186,7 @@ class ForwardWorker {
   const Layer& layer_;
   const Conv2DGeometry& g_;
   const ForwardPlan<T>& plan_;
-  const WinogradKernels<T>& transforms_;
+  const WinogradKernels<T> transforms_;
   const TileKernels<T>& kernels_;
   T* input_;
   T* products_;
@@ -251,7 +251,7 @@ template <class T>
 void run_tiles(ThreadPool& pool, const Conv2DGeometry& g, const ForwardPlan<T>& plan, const T* filter, const T* x, T* y,
                const Epilogue<T>& epilogue, void* scratch, Isa isa) {
   const typename ForwardWorker<T>::Layer layer{g, plan, filter, x, y, epilogue, isa};
-  (plan.shared ? run_shared_tiles<T> : run_own_tiles<T>)(pool, layer, static_cast<char*>(scratch));
+  (kHasThreads && plan.shared ? run_shared_tiles<T> : run_own_tiles<T>)(pool, layer, static_cast<char*>(scratch));
 }
 
 // An output shares the rounding errors of its tile. A sum of few terms, in a corner where the rest of the window is

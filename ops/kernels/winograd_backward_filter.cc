@@ -117,7 +117,7 @@ class FilterGradientWorker {
 
   const Conv2DGeometry& g_;
   const FilterGradientPlan<T>& plan_;
-  const WinogradKernels<T>& transforms_;
+  const WinogradKernels<T> transforms_;
   const WinogradGradientKernels<T>& gradients_;
   const TileKernels<T>& kernels_;
   T* input_;

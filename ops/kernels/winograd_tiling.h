@@ -26,7 +26,7 @@ constexpr int64_t point_stride_of(int64_t elements) {
 }
 
 template <class T>
-const WinogradKernels<T>& winograd_kernels_of(Isa isa, const Conv2DGeometry& g, WinogradBlock block) {
+WinogradKernels<T> winograd_kernels_of(Isa isa, const Conv2DGeometry& g, WinogradBlock block) {
   return winograd_kernels<T>(isa, std::max(block.h, block.w), std::max(g.filter_h, g.filter_w),
                              g.filter_h > 1 && g.filter_w > 1);
 }

@@ -23,6 +23,11 @@ inline constexpr int kMaxWinogradPairs = 4;
 inline constexpr double kWinogradPairs[kMaxWinogradPairs][kMaxWinogradPairs] = {
     {1}, {0.625, 1.5}, {0.5, 1, 2}, {0.375, 0.875, 1.25, 2.5}};
 
+// Where a row of a matrix of winograd_points.h begins.
+constexpr int winograd_row_begin(int row, int in, int out) {
+  return (row == out - 1 ? in - 1 : row) % 2;
+}
+
 // Where a tile's outputs go: the first rows x columns of its block. Of a transform along one axis: `columns` pixels
 // from y on.
 template <class T>
@@ -34,18 +39,46 @@ struct WinogradOutput {
   Epilogue<T> epilogue;
 };
 
+// A transform's matrix along one axis, for builds for size, whose loops read it; builds for speed know it.
+template <class T>
+struct WinogradMatrix {
+  static constexpr int kMostIn = 10, kMostOut = 10;
+  int in, out;
+  bool both_ways;
+  bool is_output;
+  const T* coefficients;  // winograd_points.h
+};
+
 // Cells at row and pixel strides (elements; along one axis: pixel strides), `channels` neighbouring values each, to
 // points `point_stride` apart. Writes whole vectors: zeros up to the next multiple of the vector's width.
 template <class T>
-using WinogradTransform = void (*)(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels,
-                                   T* points, int64_t point_stride);
+struct WinogradTransform {
+  void (*run)(const WinogradMatrix<T>& matrix, const T* cells, int64_t row_stride, int64_t pixel_stride,
+              int64_t channels, T* points, int64_t point_stride);
+  WinogradMatrix<T> matrix;
+
+  void operator()(const T* cells, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* points,
+                  int64_t point_stride) const {
+    run(matrix, cells, row_stride, pixel_stride, channels, points, point_stride);
+  }
+};
+
+// Reads whole vectors of the points.
+template <class T>
+struct WinogradOutputTransform {
+  void (*run)(const WinogradMatrix<T>& matrix, const T* points, int64_t point_stride, const WinogradOutput<T>& to);
+  WinogradMatrix<T> matrix;
+
+  void operator()(const T* points, int64_t point_stride, const WinogradOutput<T>& to) const {
+    run(matrix, points, point_stride, to);
+  }
+};
 
 template <class T>
 struct WinogradKernels {
   WinogradTransform<T> input;   // a tile's cells of x
   WinogradTransform<T> filter;  // the taps
-  // Reads whole vectors of the points.
-  void (*output)(const T* points, int64_t point_stride, const WinogradOutput<T>& to);
+  WinogradOutputTransform<T> output;
 };
 
 // A table of its own, which programs that do not train need not link.
@@ -59,7 +92,7 @@ struct WinogradGradientKernels {
 
 // Both ways: blocks of 2 or 4 of a filter of 3 or 5. Along one axis: blocks of 2 or 4 of a filter of 3 or 7.
 template <class T>
-const WinogradKernels<T>& winograd_kernels(Isa isa, int64_t block, int64_t filter, bool both_ways);
+WinogradKernels<T> winograd_kernels(Isa isa, int64_t block, int64_t filter, bool both_ways);
 // For a filter of 3x3 or 5x5, at 6 x 6 points.
 template <class T>
 const WinogradGradientKernels<T>& winograd_gradient_kernels(Isa isa, int64_t filter);

@@ -1,42 +1,6 @@
 // The bodies behind winograd_transform.h; included by foreach_isa.h once per flavour. Each two-dimensional transform is
 // the one-dimensional one down the columns, then along the rows; a vector holds neighbouring channels.
 
-// Products of (x - point), as polynomials in x^2: those of a pair +-p make x^2 - p^2.
-template <int N>
-struct Points {
-  static constexpr int kPairs = N / 2 - 1;
-  T pair[kPairs];
-  T all[kPairs + 1];            // of all pairs; the highest coefficient is 1
-  T others[kPairs][kPairs];     // of all but one
-  T inverse0, inverse[kPairs];  // 1 / product of (point - another point)
-};
-template <int N>
-constexpr Points<N> make_points() {
-  constexpr int kPairs = Points<N>::kPairs;
-  constexpr const double(&pair)[kMaxWinogradPairs] = kWinogradPairs[kPairs - 1];
-  Points<N> points{};
-  for (int left_out = -1; left_out < kPairs; ++left_out) {
-    double product[kPairs + 1] = {1};
-    double at_point = left_out < 0 ? 1 : 2 * pair[left_out] * pair[left_out];
-    for (int j = 0; j < kPairs; ++j) {
-      if (j == left_out) continue;
-      for (int k = kPairs; k >= 0; --k) product[k] = (k > 0 ? product[k - 1] : 0) - pair[j] * pair[j] * product[k];
-      at_point *= (left_out < 0 ? 0 : pair[left_out] * pair[left_out]) - pair[j] * pair[j];
-    }
-    if (left_out < 0) {
-      for (int k = 0; k <= kPairs; ++k) points.all[k] = T(product[k]);
-      points.inverse0 = T(1 / at_point);
-    } else {
-      for (int k = 0; k < kPairs; ++k) points.others[left_out][k] = T(product[k]);
-      points.pair[left_out] = T(pair[left_out]);
-      points.inverse[left_out] = T(1 / at_point);
-    }
-  }
-  return points;
-}
-template <int N>
-inline constexpr Points<N> kPoints = make_points<N>();
-
 template <bool kTail>
 TARN_INLINE V load_lanes(const T* p, int64_t lanes) {
   if constexpr (kTail) {
@@ -60,61 +24,6 @@ TARN_INLINE void forget(int64_t& stride) {
   __asm__("" : "+r"(stride));
 }
 
-// Row i of B^T: the coefficients of the product over j != i of (x - p_j); the last one of the product over all points.
-template <int N>
-struct InputStep {
-  static constexpr int kIn = N, kOut = N;
-};
-template <int N>
-TARN_INLINE void step(InputStep<N>, const V* d, V* out) {
-  constexpr int kPairs = Points<N>::kPairs;
-  out[0] = d[N - 2];
-  out[N - 1] = d[N - 1];
-  TARN_UNROLL
-  for (int k = kPairs - 1; k >= 0; --k) {
-    out[0] = fma(set1(kPoints<N>.all[k]), d[2 * k], out[0]);
-    out[N - 1] = fma(set1(kPoints<N>.all[k]), d[2 * k + 1], out[N - 1]);
-  }
-  TARN_UNROLL
-  for (int j = 0; j < kPairs; ++j) {
-    V even = d[N - 2], odd = d[N - 3];
-    TARN_UNROLL
-    for (int k = kPairs - 2; k >= 0; --k) {
-      even = fma(set1(kPoints<N>.others[j][k]), d[2 * k + 2], even);
-      odd = fma(set1(kPoints<N>.others[j][k]), d[2 * k + 1], odd);
-    }
-    odd = set1(kPoints<N>.pair[j]) * odd;
-    out[2 * j + 1] = even + odd;
-    out[2 * j + 2] = even - odd;
-  }
-}
-
-// G: a polynomial of R coefficients at each point over that point's product; its last coefficient for infinity.
-template <int N, int R>
-struct EvaluateStep {
-  static constexpr int kIn = R, kOut = N;
-};
-template <int N, int R>
-TARN_INLINE void step(EvaluateStep<N, R>, const V* g, V* out) {
-  constexpr const Points<N>& points = kPoints<N>;
-  constexpr int kTopEven = (R - 1) / 2 * 2, kTopOdd = R / 2 * 2 - 1;
-  out[0] = set1(points.inverse0) * g[0];
-  TARN_UNROLL
-  for (int j = 0; j < Points<N>::kPairs; ++j) {
-    const V square = set1(points.pair[j] * points.pair[j]);
-    V even = g[kTopEven], odd = g[kTopOdd];
-    TARN_UNROLL
-    for (int k = kTopEven - 2; k >= 0; k -= 2) even = fma(square, even, g[k]);
-    TARN_UNROLL
-    for (int k = kTopOdd - 2; k >= 0; k -= 2) odd = fma(square, odd, g[k]);
-    even = set1(points.inverse[j]) * even;
-    odd = set1(points.inverse[j] * points.pair[j]) * odd;
-    out[2 * j + 1] = even + odd;
-    out[2 * j + 2] = even - odd;
-  }
-  out[N - 1] = g[R - 1];
-}
-
 // A^T: row k of M holds the k-th powers of the points; infinity counts in the last row.
 template <int N, int M>
 struct PowersStep {
@@ -122,7 +31,7 @@ struct PowersStep {
 };
 template <int N, int M>
 TARN_INLINE void step(PowersStep<N, M>, const V* m, V* out) {
-  constexpr int kPairs = Points<N>::kPairs;
+  constexpr int kPairs = WinogradPoints<T, N>::kPairs;
   V even[kPairs], odd[kPairs];
   T power[kPairs];
   TARN_UNROLL
@@ -138,7 +47,7 @@ TARN_INLINE void step(PowersStep<N, M>, const V* m, V* out) {
   TARN_UNROLL
   for (int k = 1; k < M; ++k) {
     TARN_UNROLL
-    for (int j = 0; j < kPairs; ++j) power[j] *= kPoints<N>.pair[j];
+    for (int j = 0; j < kPairs; ++j) power[j] *= kWinogradPoints<T, N>.pair[j];
     TARN_UNROLL
     for (int j = kPairs - 1; j >= 0; --j) {
       const V term = k % 2 == 0 ? even[j] : odd[j];
@@ -153,33 +62,100 @@ TARN_INLINE void step(PowersStep<N, M>, const V* m, V* out) {
 }
 
 // A step, taken along one axis or both. Compiled for speed the loops below know which; compiled for size they are told,
-// and there is one body of each for all: the same operations.
+// and there is one body of each for all.
 #ifdef __OPTIMIZE_SIZE__
-struct Way {
-  static constexpr int kMostIn = 10, kMostOut = 10;
-  int in, out;
-  bool both;
-  void (*run)(const V* from, V* to);
-};
-template <class Step>
-TARN_TARGET void run_step(const V* from, V* to) {
-  step(Step{}, from, to);
-}
-template <class Step, bool kBothWays>
-inline constexpr Way kWay = {Step::kIn, Step::kOut, kBothWays, run_step<Step>};
+using Way = WinogradMatrix<T>;
 #define TARN_WAY
 #define TARN_WAY_BODY static __attribute__((noinline)) TARN_TARGET
 #define TARN_WAY_PART TARN_WAY_BODY
+
+// `from` becomes what the matrix takes.
+TARN_WAY_BODY void take_step(const Way& way, V* from, V* to) {
+  for (int i = 1; way.is_output && i + 1 < way.in; i += 2) {
+    const V sum = from[i] + from[i + 1];
+    from[i] = from[i] - from[i + 1];
+    from[i + 1] = sum;
+  }
+  const T* coefficient = way.coefficients;
+  for (int row = 0; row < way.out; ++row) {
+    V sum = zero();
+    for (int i = winograd_row_begin(row, way.in, way.out); i < way.in; i += 2) {
+      sum = fma(set1(*coefficient++), from[i], sum);
+    }
+    to[row] = sum;
+  }
+  for (int i = 1; !way.is_output && i + 1 < way.out; i += 2) {
+    const V odd = to[i];
+    to[i] = to[i + 1] + odd;
+    to[i + 1] = to[i + 1] - odd;
+  }
+}
 #else
+// Row i of B^T: the coefficients of the product over j != i of (x - p_j); the last one of the product over all points.
+template <int N>
+struct InputStep {
+  static constexpr int kIn = N, kOut = N;
+};
+template <int N>
+TARN_INLINE void step(InputStep<N>, const V* d, V* out) {
+  constexpr int kPairs = WinogradPoints<T, N>::kPairs;
+  out[0] = d[N - 2];
+  out[N - 1] = d[N - 1];
+  TARN_UNROLL
+  for (int k = kPairs - 1; k >= 0; --k) {
+    out[0] = fma(set1(kWinogradPoints<T, N>.all[k]), d[2 * k], out[0]);
+    out[N - 1] = fma(set1(kWinogradPoints<T, N>.all[k]), d[2 * k + 1], out[N - 1]);
+  }
+  TARN_UNROLL
+  for (int j = 0; j < kPairs; ++j) {
+    V even = d[N - 2], odd = d[N - 3];
+    TARN_UNROLL
+    for (int k = kPairs - 2; k >= 0; --k) {
+      even = fma(set1(kWinogradPoints<T, N>.others[j][k]), d[2 * k + 2], even);
+      odd = fma(set1(kWinogradPoints<T, N>.others[j][k]), d[2 * k + 1], odd);
+    }
+    odd = set1(kWinogradPoints<T, N>.pair[j]) * odd;
+    out[2 * j + 1] = even + odd;
+    out[2 * j + 2] = even - odd;
+  }
+}
+
+// G: a polynomial of R coefficients at each point over that point's product; its last coefficient for infinity.
+template <int N, int R>
+struct EvaluateStep {
+  static constexpr int kIn = R, kOut = N;
+};
+template <int N, int R>
+TARN_INLINE void step(EvaluateStep<N, R>, const V* g, V* out) {
+  constexpr const WinogradPoints<T, N>& points = kWinogradPoints<T, N>;
+  constexpr int kTopEven = (R - 1) / 2 * 2, kTopOdd = R / 2 * 2 - 1;
+  out[0] = set1(points.inverse0) * g[0];
+  TARN_UNROLL
+  for (int j = 0; j < WinogradPoints<T, N>::kPairs; ++j) {
+    const V square = set1(points.pair[j] * points.pair[j]);
+    V even = g[kTopEven], odd = g[kTopOdd];
+    TARN_UNROLL
+    for (int k = kTopEven - 2; k >= 0; k -= 2) even = fma(square, even, g[k]);
+    TARN_UNROLL
+    for (int k = kTopOdd - 2; k >= 0; k -= 2) odd = fma(square, odd, g[k]);
+    even = set1(points.inverse[j]) * even;
+    odd = set1(points.inverse[j] * points.pair[j]) * odd;
+    out[2 * j + 1] = even + odd;
+    out[2 * j + 2] = even - odd;
+  }
+  out[N - 1] = g[R - 1];
+}
+
 template <class Step, bool kBothWays>
 struct KnownWay {
   static constexpr int kMostIn = Step::kIn, kMostOut = Step::kOut;
   static constexpr int in = Step::kIn, out = Step::kOut;
-  static constexpr bool both = kBothWays;
-  __attribute__((always_inline)) TARN_TARGET void run(const V* from, V* to) const { step(Step{}, from, to); }
+  static constexpr bool both_ways = kBothWays;
 };
 template <class Step, bool kBothWays>
-inline constexpr KnownWay<Step, kBothWays> kWay{};
+TARN_INLINE void take_step(const KnownWay<Step, kBothWays>&, const V* from, V* to) {
+  step(Step{}, from, to);
+}
 #define TARN_WAY template <class Way>
 #define TARN_WAY_BODY TARN_TARGET
 #define TARN_WAY_PART TARN_INLINE
@@ -191,14 +167,14 @@ TARN_WAY TARN_WAY_BODY void to_points(const Way& way, const T* in, int64_t row_s
   forget(row_stride);
   forget(pixel_stride);
   forget(point_stride);
-  if (!way.both) {
+  if (!way.both_ways) {
     V cells[Way::kMostIn], points[Way::kMostOut];
     TARN_UNROLL_FOR_SPEED
     for (int i = 0; i < way.in; ++i) {
       cells[i] = load(in);
       in += pixel_stride;
     }
-    way.run(cells, points);
+    take_step(way, cells, points);
     TARN_UNROLL_FOR_SPEED
     for (int i = 0; i < way.out; ++i) {
       store(out, points[i]);
@@ -217,14 +193,14 @@ TARN_WAY TARN_WAY_BODY void to_points(const Way& way, const T* in, int64_t row_s
       cell += row_stride;
     }
     in += pixel_stride;
-    way.run(cells, column);
+    take_step(way, cells, column);
     TARN_UNROLL_FOR_SPEED
     for (int i = 0; i < way.out; ++i) half[i][j] = column[i];
   }
   TARN_UNROLL_FOR_SPEED
   for (int i = 0; i < way.out; ++i) {
     V row[Way::kMostOut];
-    way.run(half[i], row);
+    take_step(way, half[i], row);
     TARN_UNROLL_FOR_SPEED
     for (int j = 0; j < way.out; ++j) {
       store(out, row[j]);
@@ -243,19 +219,13 @@ TARN_WAY TARN_WAY_BODY void all_to_points(const Way& way, const T* in, int64_t r
   // The last channels and zeros beside them.
   T cells[Way::kMostIn * Way::kMostIn * kWidth];
   T* cell = cells;
-  for (int i = 0; i < (way.both ? way.in : 1); ++i) {
+  for (int i = 0; i < (way.both_ways ? way.in : 1); ++i) {
     for (int j = 0; j < way.in; ++j) {
       store(cell, load_partial(in + c + i * row_stride + j * pixel_stride, channels - c));
       cell += kWidth;
     }
   }
   to_points(way, cells, way.in * kWidth, kWidth, out + c, point_stride);
-}
-
-template <class Step, bool kBothWays>
-TARN_TARGET void transform(const T* in, int64_t row_stride, int64_t pixel_stride, int64_t channels, T* out,
-                           int64_t point_stride) {
-  all_to_points(kWay<Step, kBothWays>, in, row_stride, pixel_stride, channels, out, point_stride);
 }
 
 // A row of a block, with the epilogue; the columns that exist are stored.
@@ -282,14 +252,14 @@ TARN_WAY TARN_WAY_BODY void to_outputs(const Way& way, const T* points, int64_t 
   forget(pixel_stride);
   forget(point_stride);
   forget(column_stride);
-  if (!way.both) {
+  if (!way.both_ways) {
     V cells[Way::kMostIn], row[Way::kMostOut];
     TARN_UNROLL_FOR_SPEED
     for (int i = 0; i < way.in; ++i) {
       cells[i] = load(points);
       points += point_stride;
     }
-    way.run(cells, row);
+    take_step(way, cells, row);
     store_row(way, row, y, pixel_stride, bias, to);
     return;
   }
@@ -304,7 +274,7 @@ TARN_WAY TARN_WAY_BODY void to_outputs(const Way& way, const T* points, int64_t 
       point += column_stride;
     }
     points += point_stride;
-    way.run(cells, column);
+    take_step(way, cells, column);
     TARN_UNROLL_FOR_SPEED
     for (int i = 0; i < way.out; ++i) half[i][j] = column[i];
   }
@@ -312,7 +282,7 @@ TARN_WAY TARN_WAY_BODY void to_outputs(const Way& way, const T* points, int64_t 
   for (int i = 0; i < way.out; ++i) {
     if (i == to.rows) break;
     V row[Way::kMostOut];
-    way.run(half[i], row);
+    take_step(way, half[i], row);
     store_row(way, row, y, pixel_stride, bias, to);
     y += row_stride;
   }
@@ -338,11 +308,6 @@ TARN_WAY TARN_WAY_BODY void all_to_outputs(const Way& way, const T* points, int6
                     lanes);
     }
   }
-}
-
-template <class Step, bool kBothWays>
-TARN_TARGET void output(const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
-  all_to_outputs(kWay<Step, kBothWays>, points, point_stride, to);
 }
 
 #undef TARN_WAY
@@ -391,12 +356,33 @@ TARN_TARGET void filter_gradient(const T* partials, int64_t point_stride, int64_
   }
 }
 
+#ifdef __OPTIMIZE_SIZE__
+inline WinogradKernels<T> winograd_kernels_of(int64_t block, int64_t filter, bool both_ways) {
+  const WinogradCoefficients<T>& coefficients = kWinogradCoefficients<T>[(filter - 3) / 2][block / 4];
+  const int outputs = static_cast<int>(block), taps = static_cast<int>(filter), points = outputs + taps - 1;
+  return {.input = {all_to_points, {points, points, both_ways, false, coefficients.input}},
+          .filter = {all_to_points, {taps, points, both_ways, false, coefficients.filter}},
+          .output = {all_to_outputs, {points, outputs, both_ways, true, coefficients.output}}};
+}
+template <int kTaps>
+inline constexpr WinogradTransform<T> kGradientTransform = {
+    all_to_points, {7 - kTaps, 6, true, false, kWinogradFilter<T, 6, 7 - kTaps>.at}};
+#else
+template <class Step, bool kBothWays>
+TARN_TARGET void transform(const WinogradMatrix<T>&, const T* in, int64_t row_stride, int64_t pixel_stride,
+                           int64_t channels, T* out, int64_t point_stride) {
+  all_to_points(KnownWay<Step, kBothWays>{}, in, row_stride, pixel_stride, channels, out, point_stride);
+}
+template <class Step, bool kBothWays>
+TARN_TARGET void output(const WinogradMatrix<T>&, const T* points, int64_t point_stride, const WinogradOutput<T>& to) {
+  all_to_outputs(KnownWay<Step, kBothWays>{}, points, point_stride, to);
+}
 template <int kBlock, int kTaps, bool kBothWays>
 inline constexpr WinogradKernels<T> kWinogradKernels = {
-    .input = transform<InputStep<kBlock + kTaps - 1>, kBothWays>,
-    .filter = transform<EvaluateStep<kBlock + kTaps - 1, kTaps>, kBothWays>,
-    .output = output<PowersStep<kBlock + kTaps - 1, kBlock>, kBothWays>};
-inline const WinogradKernels<T>& winograd_kernels_of(int64_t block, int64_t filter, bool both_ways) {
+    .input = {transform<InputStep<kBlock + kTaps - 1>, kBothWays>, {}},
+    .filter = {transform<EvaluateStep<kBlock + kTaps - 1, kTaps>, kBothWays>, {}},
+    .output = {output<PowersStep<kBlock + kTaps - 1, kBlock>, kBothWays>, {}}};
+inline WinogradKernels<T> winograd_kernels_of(int64_t block, int64_t filter, bool both_ways) {
   if (both_ways) {
     if (filter == 5) return block == 4 ? kWinogradKernels<4, 5, true> : kWinogradKernels<2, 5, true>;
     return block == 4 ? kWinogradKernels<4, 3, true> : kWinogradKernels<2, 3, true>;
@@ -405,8 +391,11 @@ inline const WinogradKernels<T>& winograd_kernels_of(int64_t block, int64_t filt
   return block == 4 ? kWinogradKernels<4, 3, false> : kWinogradKernels<2, 3, false>;
 }
 template <int kTaps>
-inline constexpr WinogradGradientKernels<T> kWinogradGradientKernels = {
-    .gradient = transform<EvaluateStep<6, 7 - kTaps>, true>, .filter_gradient = filter_gradient<kTaps>};
+inline constexpr WinogradTransform<T> kGradientTransform = {transform<EvaluateStep<6, 7 - kTaps>, true>, {}};
+#endif
+template <int kTaps>
+inline constexpr WinogradGradientKernels<T> kWinogradGradientKernels = {.gradient = kGradientTransform<kTaps>,
+                                                                        .filter_gradient = filter_gradient<kTaps>};
 inline constexpr const WinogradGradientKernels<T>& winograd_gradient_kernels_of(int64_t filter) {
   return filter == 5 ? kWinogradGradientKernels<5> : kWinogradGradientKernels<3>;
 }

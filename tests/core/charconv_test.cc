@@ -49,8 +49,27 @@ void expect_same_texts(uint32_t seed) {
 TEST(Charconv, ShortestTextByHandIsTheLibrarys) {
   expect_same_texts<float, uint32_t>(1);
   expect_same_texts<double, uint64_t>(2);
-  for (double value : {0.0, -0.0, 1.0, 10.0, 100000.0, 123456.0, 1e15, 1e-5, 0.0001, 0.00012, -2.5, 1e22, 5e-324,
-                       HUGE_VAL, -HUGE_VAL}) {
+  for (double value : {0.0,
+                       -0.0,
+                       1.0,
+                       10.0,
+                       100000.0,
+                       123456.0,
+                       1e15,
+                       1e-5,
+                       0.0001,
+                       0.00012,
+                       -2.5,
+                       1e22,
+                       1e23,
+                       5e-324,
+                       1e-323,
+                       2.2250738585072014e-308,
+                       9007199254740992.0,
+                       0x1p-44,
+                       1.7976931348623157e308,
+                       HUGE_VAL,
+                       -HUGE_VAL}) {
     EXPECT_EQ(by_hand_text(value), library_text(value));
   }
 }
@@ -69,9 +88,35 @@ TEST(Charconv, LargeNumbersByHandReadBack) {
 }
 
 TEST(Charconv, ReadingByHandEndsWhereTheLibraryDoes) {
-  for (std::string_view text :
-       {"",     "-",    ".",     "+1",    " 1",     "1",      "-1.5",   "1.",    ".5", "1e",  "1e+",
-        "1e5x", "1e-5", "1.5.5", "1e400", "-1e400", "1e-400", "0e-400", "12abc", "e5", "1E3", "007"}) {
+  for (std::string_view text : {"",
+                                "-",
+                                ".",
+                                "+1",
+                                " 1",
+                                "1",
+                                "-1.5",
+                                "1.",
+                                ".5",
+                                "1e",
+                                "1e+",
+                                "1e5x",
+                                "1.7976931348623157e308",
+                                "1.7976931348623159e308",
+                                "4.9e-324",
+                                "2.4e-324",
+                                "0.000e5",
+                                "100e-2",
+                                "00.0125e+03",
+                                "1e-5",
+                                "1.5.5",
+                                "1e400",
+                                "-1e400",
+                                "1e-400",
+                                "0e-400",
+                                "12abc",
+                                "e5",
+                                "1E3",
+                                "007"}) {
     double library = 7, mine = 7;
     auto expected = std::from_chars(text.data(), text.data() + text.size(), library);
     auto got = by_hand::read_number(text.data(), text.data() + text.size(), mine);
@@ -79,6 +124,24 @@ TEST(Charconv, ReadingByHandEndsWhereTheLibraryDoes) {
     EXPECT_EQ(got.ec, expected.ec) << text;
     EXPECT_EQ(mine, library) << text;
   }
+}
+
+// Halfway between two doubles, and a bit above: what decides is the last of many digits.
+TEST(Charconv, ReadingByHandRoundsTiesToEven) {
+  const std::string zeros(900, '0');
+  for (const std::string& text :
+       {std::string("9007199254740993"), "9007199254740993." + zeros, "9007199254740993." + zeros + "1",
+        std::string("9007199254740995"), "0." + zeros.substr(0, 300) + "1", "1" + zeros.substr(0, 300)}) {
+    double library = 7, mine = 7;
+    std::from_chars(text.data(), text.data() + text.size(), library);
+    by_hand::read_number(text.data(), text.data() + text.size(), mine);
+    EXPECT_EQ(mine, library) << text;
+  }
+  // More than 2^-1075, half of the least double.
+  std::string half = "2.4703282292062328e-324";
+  double mine = 7;
+  EXPECT_EQ(by_hand::read_number(half.data(), half.data() + half.size(), mine).ec, std::errc());
+  EXPECT_EQ(mine, 5e-324);
 }
 
 TEST(Charconv, GeneralTextByHandIsTheLibrarys) {
