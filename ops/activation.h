@@ -1,13 +1,15 @@
 // Relu, Relu6 and their gradients: floats by the SIMD kernels, other types one by one.
 #pragma once
 
+#include "core/element_kernel.h"
+#include "core/linked_parts.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/elementwise.h"
 
 namespace tarn {
 
 template <class T, kernels::Activation kActivation>
-class ActivationKernel : public Kernel {
+class ActivationKernel : public Kernel, public ElementKernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
@@ -18,6 +20,12 @@ class ActivationKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *x.shape));
     kernels::activate<T>(c.threads(), kActivation, x.count, x.as<T>(), y.as<T>());
     return {};
+  }
+  const ElementKernel* by_elements() const override {
+    return kHasStreaming && std::is_same_v<T, float> ? this : nullptr;
+  }
+  void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool& serial) const override {
+    if constexpr (std::is_same_v<T, float>) kernels::activate<float>(serial, kActivation, n, inputs[0].x, y);
   }
 };
 
