@@ -1,6 +1,8 @@
 // Relu, Relu6 and their gradients: floats by the SIMD kernels, other types one by one.
 #pragma once
 
+#include "core/element_kernel.h"
+#include "core/linked_parts.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/window.h"
@@ -8,7 +10,11 @@
 namespace tarn {
 
 template <class T, kernels::Activation kActivation>
+<<<<<<< HEAD
 class ActivationKernel : public Kernel, public RowKernel {
+=======
+class ActivationKernel : public Kernel, public ElementKernel {
+>>>>>>> elements
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
@@ -21,6 +27,7 @@ class ActivationKernel : public Kernel, public RowKernel {
     kernels::activate<T>(c.threads(), kActivation, x.count, x.as<T>(), y.as<T>());
     return {};
   }
+<<<<<<< HEAD
   RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
   const RowWindow& row_window() const override { return rows_; }
   size_t row_scratch_bytes(int64_t) const override { return 0; }
@@ -31,6 +38,14 @@ class ActivationKernel : public Kernel, public RowKernel {
 
  private:
   RowWindow rows_;
+=======
+  const ElementKernel* by_elements() const override {
+    return kHasStreaming && std::is_same_v<T, float> ? this : nullptr;
+  }
+  void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool& serial) const override {
+    if constexpr (std::is_same_v<T, float>) kernels::activate<float>(serial, kActivation, n, inputs[0].x, y);
+  }
+>>>>>>> elements
 };
 
 // (gradients, features of the same shape)
