@@ -10,11 +10,7 @@
 namespace tarn {
 
 template <class T, kernels::Activation kActivation>
-<<<<<<< HEAD
-class ActivationKernel : public Kernel, public RowKernel {
-=======
-class ActivationKernel : public Kernel, public ElementKernel {
->>>>>>> elements
+class ActivationKernel : public Kernel, public RowKernel, public ElementKernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
@@ -27,7 +23,6 @@ class ActivationKernel : public Kernel, public ElementKernel {
     kernels::activate<T>(c.threads(), kActivation, x.count, x.as<T>(), y.as<T>());
     return {};
   }
-<<<<<<< HEAD
   RowKernel* by_rows() override { return kHasStreaming && rows_.images > 0 ? this : nullptr; }
   const RowWindow& row_window() const override { return rows_; }
   size_t row_scratch_bytes(int64_t) const override { return 0; }
@@ -35,17 +30,15 @@ class ActivationKernel : public Kernel, public ElementKernel {
     const int64_t count = band.rows * static_cast<int64_t>(rows_.out_row_bytes / sizeof(T));
     kernels::activate<T>(band.pool, kActivation, count, static_cast<const T*>(band.x), static_cast<T*>(band.y));
   }
-
- private:
-  RowWindow rows_;
-=======
   const ElementKernel* by_elements() const override {
     return kHasStreaming && std::is_same_v<T, float> ? this : nullptr;
   }
   void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool& serial) const override {
     if constexpr (std::is_same_v<T, float>) kernels::activate<float>(serial, kActivation, n, inputs[0].x, y);
   }
->>>>>>> elements
+
+ private:
+  RowWindow rows_;
 };
 
 // (gradients, features of the same shape)

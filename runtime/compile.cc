@@ -73,14 +73,10 @@ class Lowering {
     for (Wire wire : state_.options.keep_fetches ? state_.fetches : std::vector<Wire>()) kept.push_back(value_of(wire));
     std::vector<char> hands_on(program_->steps.size());
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
-<<<<<<< HEAD
     if (kHasStreaming && may_reorder()) narrow(hands_on, kept);
-=======
-    if (may_reorder()) narrow(hands_on, kept);
+    if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
     if (kHasStreaming && state_.options.stream && !state_.options.few_runs)
       group_elements(*program_, state_.options, hands_on, reuse_, kept);
->>>>>>> elements
-    if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
     plan_values(*program_, hands_on, reuse_, kept);
     TARN_RETURN_IF_ERROR(check_arena());
     finish_stats();

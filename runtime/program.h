@@ -82,10 +82,7 @@ struct ProgramStats {
   int nodes = 0;  // nodes that the fetches and targets need
   int folded_nodes = 0;
   int fused_nodes = 0;             // nodes that became part of another's step
-<<<<<<< HEAD
-=======
   int grouped_steps = 0;           // elementwise steps that run together with others
->>>>>>> elements
   int streamed_steps = 0;          // steps that run together with others, by rows
   size_t streamed_kept_bytes = 0;  // what their kernels made of constants, beside what they make without
 };
