@@ -140,15 +140,21 @@ class Conv2DKernel : public Kernel, public RowKernel {
     }
   }
 
-  // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds:
-  // beyond both of these they are made in the run, in scratch that all nodes share. A way called "kept" is that of one
-  // that is kept all the same.
+  // Transformed, a 3x3 filter takes 1.8 or 4 times its bytes, and a network's are most of what its process holds: it is
+  // kept where that is little more, or where every byte more saves this many multiply-adds a run. Others are made in
+  // the run, in scratch that all nodes share. A way called "kept" is that of one that is kept all the same.
   static constexpr double kMostGrowth = 1.5;
-  static constexpr size_t kMostMoreBytes = size_t{1} << 20;
+  static constexpr size_t kMostMoreBytes = size_t{2} << 20;
+  static constexpr int64_t kSavedByByte = 24;
 
-  static bool is_small_enough(size_t transformed_bytes, size_t plain_bytes) {
-    return double(transformed_bytes) <= double(plain_bytes) * kMostGrowth ||
-           transformed_bytes <= plain_bytes + kMostMoreBytes;
+  static bool is_worth_keeping(const kernels::Conv2DGeometry& g, const kernels::WinogradBlock& block) {
+    const size_t plain = kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c);
+    const size_t transformed = kernels::winograd_filter_bytes<T>(g, block);
+    if (double(transformed) <= double(plain) * kMostGrowth) return true;
+    const int64_t tiles = g.batch * ((g.out_h + block.h - 1) / block.h) * ((g.out_w + block.w - 1) / block.w);
+    const int64_t points = (block.h + g.filter_h - 1) * (block.w + g.filter_w - 1);
+    const int64_t saved = g.multiply_adds() - tiles * points * g.in_c * g.out_c;
+    return transformed <= plain + kMostMoreBytes && saved >= static_cast<int64_t>(transformed - plain) * kSavedByByte;
   }
 
   // Ways of which a measurement may choose.
@@ -159,11 +165,10 @@ class Conv2DKernel : public Kernel, public RowKernel {
     };
     std::vector<std::string> names = {"direct"};
     std::vector<Way> ways = {{{}, false}};
-    const size_t plain_bytes = kernels::packed_matrix_bytes<T>(g.filter_depth(), g.out_c);
     for (const kernels::WinogradBlock& block : kernels::winograd_blocks(g, choice_.max_layer_error)) {
       names.push_back(kernels::winograd_block_name(g, block));
       ways.push_back({block, false});
-      if (is_small_enough(kernels::winograd_filter_bytes<T>(g, block), plain_bytes)) continue;
+      if (is_worth_keeping(g, block)) continue;
       names.push_back(names.back() + ", kept");
       ways.push_back({block, true});
     }
@@ -186,7 +191,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
         g ? kernels::forward_block<T>(choice_, *g, kernels::FilterUse::kConstant) : kernels::WinogradBlock{};
     int64_t out_c = filter.shape().dim(3), depth = filter.element_count() / out_c;
     const size_t plain_bytes = kernels::packed_matrix_bytes<T>(depth, out_c);
-    if (block && (is_kept_ || is_small_enough(kernels::winograd_filter_bytes<T>(*g, block), plain_bytes))) {
+    if (block && (is_kept_ || is_worth_keeping(*g, block))) {
       TARN_ASSIGN_OR_RETURN(const void* made,
                             c.lay_out(1, kernels::winograd_filter_layout<T>(*g, block),
                                       kernels::winograd_filter_bytes<T>(*g, block), memory_, [&](void* to) {

@@ -67,6 +67,7 @@ class Worker {
       : pool_(pool), kernels_(kernels), p_(problem), a_block_(scratch), b_block_(scratch + a_offset()) {}
 
   static int64_t scratch_elements(int64_t m, int64_t n, int64_t k, bool packed) {
+    if (packed && !strides_collide<T>(k)) return 0;
     if (kForSpeed && packed) return round_up(packed_row_block<T>(m, k) * (std::min(k, kPackedDepthBlock) + kPad), 64);
     return round_up(a_block_elements<T>(m, k), 64) + (packed ? 0 : round_up(b_block_elements<T>(n, k), 64));
   }
@@ -146,8 +147,9 @@ class Worker {
     tile.a_stride = p_.lda;
     const int64_t width = kernels_.panel_width;
     const bool many_panels = columns > width;
+    const bool may_copy = !p_.packed || p_.lda == p_.k;  // what scratch is for
     const bool copy_rows =
-        p_.transpose_a ? many_panels || strides_collide<T>(p_.lda) : strides_collide<T>(p_.lda) && rows > 4;
+        p_.transpose_a ? many_panels || strides_collide<T>(p_.lda) : may_copy && strides_collide<T>(p_.lda) && rows > 4;
     if (copy_rows && depth > 0) {  // an empty matrix may be a null pointer
       const int64_t lines = p_.transpose_a ? depth : rows;
       const int64_t length = p_.transpose_a ? rows : depth;
