@@ -220,7 +220,7 @@ set(files_of_functions inline_body inline_calls inline_control_flow function_cal
 set(files_of_control_flow compile_loops compile_conditions)
 set(files_of_tables table_initializers)
 set(files_of_dynamic8 compile_dynamic8)
-set(files_of_streaming compile_order compile_stream)
+set(files_of_streaming compile_order compile_stream compile_elements)
 set(files_of_laid_out wire_laid_out)
 set(files_of_tuning tuning)
 

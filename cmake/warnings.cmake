@@ -20,7 +20,7 @@ function(tarn_library name)
     target_compile_options(${name} PRIVATE -ffunction-sections -fdata-sections
                            $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions -fno-rtti>)
     if(TARN_OPS_FROM)
-      target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${PROJECT_SOURCE_DIR}/core/no_throw.h>")
+      target_compile_options(${name} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${PROJECT_SOURCE_DIR}/cmake/no_throw.h>")
     endif()
   endif()
 endfunction()

@@ -56,17 +56,6 @@ std::string text_of(const AttrValue::EmptyList&) {
 std::string text_of(const AttrValue::Nothing&) {
   return "nothing";
 }
-template <class T>
-std::string text_of(const std::vector<T>& v) {
-  std::string out = "[";
-  for (size_t i = 0; i < v.size(); ++i) {
-    if (i > 0) out += ", ";
-    const T& element = v[i];
-    out += text_of(element);
-  }
-  return out + "]";
-}
-
 bool same(const Tensor& a, const Tensor& b) {
   return a.identical_to(b);
 }
@@ -93,29 +82,6 @@ template <class T>
 bool same(const T& a, const T& b) {
   return a == b;
 }
-template <class T>
-bool same(const std::vector<T>& a, const std::vector<T>& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const T& x = a[i];
-    const T& y = b[i];
-    if (!same(x, y)) return false;
-  }
-  return true;
-}
-
-bool empty_list(const AttrValue::EmptyList&) {
-  return true;
-}
-template <class T>
-bool empty_list(const std::vector<T>& v) {
-  return v.empty();
-}
-template <class T>
-bool empty_list(const T&) {
-  return false;
-}
-
 }  // namespace
 
 AttrValue::AttrValue(const AttrValue& other) : type_(other.type_), int_(other.int_) {
@@ -171,19 +137,64 @@ bool AttrValue::looks_like_a_default() const {
     case Type::kInt: return int_ == 0;
     case Type::kFloat: return float_ == 0.0f;
     case Type::kString: return as<std::string>().empty();
-    default: return visit([](const auto& v) { return empty_list(v); });
+    default: return is_list() && element_count() == 0;
+  }
+}
+
+size_t AttrValue::element_count() const {
+  switch (type_) {
+#define TARN_ATTR_COUNT(name, type, text) \
+  case Type::name: return as<type>().size();
+    TARN_ATTR_LIST_TYPES(TARN_ATTR_COUNT)
+#undef TARN_ATTR_COUNT
+    default: return 0;
+  }
+}
+
+AttrValue AttrValue::element(size_t i) const {
+  switch (type_) {
+#define TARN_ATTR_ELEMENT(name, type, text) \
+  case Type::name: return AttrValue(static_cast<type::value_type>(as<type>()[i]));
+    TARN_ATTR_LIST_TYPES(TARN_ATTR_ELEMENT)
+#undef TARN_ATTR_ELEMENT
+    default: return {};
   }
 }
 
 bool AttrValue::operator==(const AttrValue& other) const {
-  auto list_is_empty = [](const auto& v) { return empty_list(v); };
-  if (visit(list_is_empty) && other.visit(list_is_empty)) return true;
+  if (is_list() && other.is_list()) {
+    const size_t count = element_count();
+    if (count != other.element_count() || (count > 0 && type_ != other.type_))
+      return false;  // no types without elements
+    for (size_t i = 0; i < count; ++i) {
+      if (!(element(i) == other.element(i))) return false;
+    }
+    return true;
+  }
   if (type_ != other.type_) return false;
-  return visit([&](const auto& v) { return same(v, other.as<std::decay_t<decltype(v)>>()); });
+  switch (type_) {
+#define TARN_ATTR_SAME(name, type, text) \
+  case Type::name: return same(as<type>(), other.as<type>());
+    TARN_ATTR_SINGLE_TYPES(TARN_ATTR_SAME)
+#undef TARN_ATTR_SAME
+    default: return false;
+  }
 }
 
 std::string AttrValue::to_string() const {
-  return visit([](const auto& v) { return text_of(v); });
+  switch (type_) {
+#define TARN_ATTR_TEXT(name, type, text) \
+  case Type::name: return text_of(as<type>());
+    TARN_ATTR_SINGLE_TYPES(TARN_ATTR_TEXT)
+#undef TARN_ATTR_TEXT
+    default: break;
+  }
+  std::string out = "[";
+  for (size_t i = 0; i < element_count(); ++i) {
+    if (i > 0) out += ", ";
+    out += element(i).to_string();
+  }
+  return out + "]";
 }
 
 AttrMap::AttrMap(std::initializer_list<Entry> entries) {

@@ -41,18 +41,19 @@ class AttrValue {
   struct Nothing {};
 
 // The types, in the order of Type, with the words of kind().
-#define TARN_ATTR_TYPES(X)                              \
-  X(kNothing, Nothing, "nothing")                       \
-  X(kString, std::string, "string")                     \
-  X(kInt, int64_t, "int")                               \
-  X(kFloat, float, "float")                             \
-  X(kBool, bool, "bool")                                \
-  X(kType, DType, "type")                               \
-  X(kShape, Shape, "shape")                             \
-  X(kTensor, Tensor, "tensor")                          \
-  X(kFunction, FunctionAttr, "func")                    \
-  X(kPlaceholder, Placeholder, "placeholder")           \
-  X(kEmptyList, EmptyList, "list")                      \
+#define TARN_ATTR_SINGLE_TYPES(X)             \
+  X(kNothing, Nothing, "nothing")             \
+  X(kString, std::string, "string")           \
+  X(kInt, int64_t, "int")                     \
+  X(kFloat, float, "float")                   \
+  X(kBool, bool, "bool")                      \
+  X(kType, DType, "type")                     \
+  X(kShape, Shape, "shape")                   \
+  X(kTensor, Tensor, "tensor")                \
+  X(kFunction, FunctionAttr, "func")          \
+  X(kPlaceholder, Placeholder, "placeholder") \
+  X(kEmptyList, EmptyList, "list")
+#define TARN_ATTR_LIST_TYPES(X)                         \
   X(kStrings, std::vector<std::string>, "list(string)") \
   X(kInts, std::vector<int64_t>, "list(int)")           \
   X(kFloats, std::vector<float>, "list(float)")         \
@@ -61,6 +62,9 @@ class AttrValue {
   X(kShapes, std::vector<Shape>, "list(shape)")         \
   X(kTensors, std::vector<Tensor>, "list(tensor)")      \
   X(kFunctions, std::vector<FunctionAttr>, "list(func)")
+#define TARN_ATTR_TYPES(X)  \
+  TARN_ATTR_SINGLE_TYPES(X) \
+  TARN_ATTR_LIST_TYPES(X)
 
 #define TARN_ATTR_ENUMERATOR(name, type, text) name,
   enum class Type : uint8_t { TARN_ATTR_TYPES(TARN_ATTR_ENUMERATOR) kCount };
@@ -136,6 +140,9 @@ class AttrValue {
   bool is_list() const {
     return type_ >= Type::kEmptyList;
   }
+  // Of a list; anything else has none.
+  size_t element_count() const;
+  AttrValue element(size_t i) const;
   // false, 0, "", an empty list: what a newer writer adds to say "as it always was".
   bool looks_like_a_default() const;
   bool operator==(const AttrValue& other) const;

@@ -207,6 +207,7 @@ class RunContext {
 };
 
 class RowKernel;
+class ElementKernel;
 
 class Kernel {
  public:
@@ -215,6 +216,8 @@ class Kernel {
   virtual Status run(RunContext& c) const = 0;
   // What makes the output a band of rows at a time (core/row_kernel.h); null: it is made as a whole. After prepare().
   virtual RowKernel* by_rows() { return nullptr; }
+  // What makes elements of floats (core/element_kernel.h); null: it is made as a whole. After prepare().
+  virtual const ElementKernel* by_elements() const { return nullptr; }
 };
 
 struct KernelDef {

@@ -33,7 +33,7 @@ class Cursor {
   std::string_view word() {
     skip_space();
     size_t n = 0;
-    while (n < text_.size() && (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '_')) ++n;
+    while (n < text_.size() && (is_letter_or_digit(text_[n]) || text_[n] == '_')) ++n;
     return take(n);
   }
   // A number's text: digits, sign, dot, exponent.
@@ -41,7 +41,7 @@ class Cursor {
     skip_space();
     size_t n = 0;
     while (n < text_.size() &&
-           (isalnum(static_cast<unsigned char>(text_[n])) || text_[n] == '-' || text_[n] == '+' || text_[n] == '.')) {
+           (is_letter_or_digit(text_[n]) || text_[n] == '-' || text_[n] == '+' || text_[n] == '.')) {
       ++n;
     }
     return take(n);
@@ -62,6 +62,9 @@ class Cursor {
   std::string_view rest() const { return text_; }
 
  private:
+  static bool is_letter_or_digit(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  }
   std::string_view take(size_t n) {
     std::string_view out = text_.substr(0, n);
     text_.remove_prefix(n);

@@ -1,6 +1,8 @@
 // Relu, Relu6 and their gradients: floats by the SIMD kernels, other types one by one.
 #pragma once
 
+#include "core/element_kernel.h"
+#include "core/linked_parts.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/elementwise.h"
 #include "ops/window.h"
@@ -8,7 +10,7 @@
 namespace tarn {
 
 template <class T, kernels::Activation kActivation>
-class ActivationKernel : public Kernel, public RowKernel {
+class ActivationKernel : public Kernel, public RowKernel, public ElementKernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
@@ -27,6 +29,12 @@ class ActivationKernel : public Kernel, public RowKernel {
   void run_rows(const RowBand& band) const override {
     const int64_t count = band.rows * static_cast<int64_t>(rows_.out_row_bytes / sizeof(T));
     kernels::activate<T>(band.pool, kActivation, count, static_cast<const T*>(band.x), static_cast<T*>(band.y));
+  }
+  const ElementKernel* by_elements() const override {
+    return kHasStreaming && std::is_same_v<T, float> ? this : nullptr;
+  }
+  void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool& serial) const override {
+    if constexpr (std::is_same_v<T, float>) kernels::activate<float>(serial, kActivation, n, inputs[0].x, y);
   }
 
  private:

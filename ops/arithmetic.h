@@ -3,19 +3,25 @@
 //   .kernels = kArithmeticKernels<kernels::Arithmetic::kAdd, AddOf, double, Half, int32_t>
 #pragma once
 
+#include "core/element_kernel.h"
+#include "core/linked_parts.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/arithmetic.h"
 
 namespace tarn {
 
 template <kernels::Arithmetic kOp>
-class ArithmeticKernel : public Kernel {
+class ArithmeticKernel : public Kernel, public ElementKernel {
  public:
   Status prepare(PrepareContext& c) override {
     prepare_binary(c, true);
     return {};
   }
   Status run(RunContext& c) const override { return run_binary(c, sizeof(float), sizeof(float), loop); }
+  const ElementKernel* by_elements() const override { return kHasStreaming ? this : nullptr; }
+  void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool&) const override {
+    kernels::arithmetic<kOp>(inputs[0].x, inputs[0].step, inputs[1].x, inputs[1].step, y, n);
+  }
 
  private:
   static void loop(const void* a, const void* b, void* y, int64_t a_step, int64_t b_step, int64_t n) {

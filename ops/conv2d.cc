@@ -144,7 +144,7 @@ class Conv2DKernel : public Kernel, public RowKernel {
   // beyond both of these they are made in the run, in scratch that all nodes share. A way called "kept" is that of one
   // that is kept all the same.
   static constexpr double kMostGrowth = 1.5;
-  static constexpr size_t kMostMoreBytes = size_t{2} << 20;
+  static constexpr size_t kMostMoreBytes = size_t{1} << 20;
 
   static bool is_small_enough(size_t transformed_bytes, size_t plain_bytes) {
     return double(transformed_bytes) <= double(plain_bytes) * kMostGrowth ||

@@ -4,6 +4,8 @@
 //   .kernels = kFlatKernels<kernels::sigmoid<float>, kernels::sigmoid<double>, SigmoidOf>
 #pragma once
 
+#include "core/element_kernel.h"
+#include "core/linked_parts.h"
 #include "ops/elementwise.h"
 #include "ops/kernels/isa.h"
 
@@ -11,7 +13,7 @@ namespace tarn {
 
 // `kFunction`: (pool, n, x, y, isa), where y may be x.
 template <class T, auto kFunction>
-class FlatKernel : public Kernel {
+class FlatKernel : public Kernel, public ElementKernel {
  public:
   Status prepare(PrepareContext& c) override {
     c.may_reuse(0, 0);
@@ -22,6 +24,12 @@ class FlatKernel : public Kernel {
     TARN_ASSIGN_OR_RETURN(TensorView y, c.output(0, *x.shape));
     kFunction(c.threads(), x.count, x.as<T>(), y.as<T>(), kernels::best_isa());
     return {};
+  }
+  const ElementKernel* by_elements() const override {
+    return kHasStreaming && std::is_same_v<T, float> ? this : nullptr;
+  }
+  void run_elements(std::span<const ElementInput> inputs, float* y, int64_t n, ThreadPool& serial) const override {
+    if constexpr (std::is_same_v<T, float>) kFunction(serial, n, inputs[0].x, y, kernels::best_isa());
   }
 };
 

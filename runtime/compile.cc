@@ -75,6 +75,8 @@ class Lowering {
     for (size_t step = 0; step < hands_on.size(); ++step) hands_on[step] = this->hands_on(step) ? 1 : 0;
     if (kHasStreaming && may_reorder()) narrow(hands_on, kept);
     if (kHasStreaming && state_.options.stream) stream_rows(*program_, state_.options, hands_on, reuse_, kept);
+    if (kHasStreaming && state_.options.stream && !state_.options.few_runs)
+      group_elements(*program_, state_.options, hands_on, reuse_, kept);
     plan_values(*program_, hands_on, reuse_, kept);
     TARN_RETURN_IF_ERROR(check_arena());
     finish_stats();
@@ -140,6 +142,7 @@ class Lowering {
     if (node.tail >= 0) step.head = node.name;
     step.op = node.op_name;
     step.may_be_dead = node.may_be_dead();
+    if (kHasStreaming && step.may_be_dead) step.liveness = liveness_of(node);
     step.uninitialized_ok = (node.traits() & kUninitializedOk) != 0;
     Control control = node.control();
     if (control == Control::kSwitch && node.taken_branch >= 0) {
@@ -190,6 +193,14 @@ class Lowering {
       int frame = state_.frame_of(node.inputs[0]);
       program_->loops[static_cast<size_t>(frame)].leaving.push_back(step.inputs[0]);
     }
+  }
+
+  // A number for its conditions; -1 where they are not all that it depends on.
+  int liveness_of(const WorkNode& node) {
+    if (node.uncertain) return -1;
+    auto known = std::find(livenesses_.begin(), livenesses_.end(), node.conditions);
+    if (known == livenesses_.end()) known = livenesses_.insert(known, node.conditions);
+    return static_cast<int>(known - livenesses_.begin()) + 1;
   }
 
   // --- loops ------------------------------------------------------------------------------------------------------
@@ -497,6 +508,7 @@ class Lowering {
   std::vector<int> step_of_;            // by node that a unit is of
   std::vector<Loop::Carried> carried_;  // by NextIteration node
   std::vector<int> unit_of_step_;
+  std::vector<std::vector<Condition>> livenesses_;
   std::vector<std::vector<std::pair<int, int>>> reuse_;  // by step
 };
 

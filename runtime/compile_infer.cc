@@ -37,22 +37,21 @@ namespace {
 
 // Nodes whose op is missing, by op, said in one problem each.
 void report_unsupported(State& state) {
-  std::vector<const WorkNode*> nodes;
-  for (const WorkNode& node : state.nodes) {
-    if (node.op == nullptr) nodes.push_back(&node);
+  std::vector<int> nodes;
+  for (size_t n = 0; n < state.nodes.size(); ++n) {
+    if (state.nodes[n].op == nullptr) nodes.push_back(static_cast<int>(n));
   }
-  sort_values(nodes, [](const WorkNode* a, const WorkNode* b) { return a->op_name < b->op_name; });
+  sort_indices(nodes, [&](int a, int b) { return state.node(a).op_name < state.node(b).op_name; });
   for (size_t begin = 0, end = 0; begin < nodes.size(); begin = end) {
-    const std::string& op = nodes[begin]->op_name;
-    std::vector<std::string> some;
-    for (; end < nodes.size() && nodes[end]->op_name == op; ++end) {
-      if (end - begin < 3) some.push_back(quoted(nodes[end]->name));
+    const std::string& op = state.node(nodes[begin]).op_name;
+    std::string some;
+    for (; end < nodes.size() && state.node(nodes[end]).op_name == op; ++end) {
+      if (end - begin < 3) str_append(some, end > begin ? ", " : "", in_quotes(state.node(nodes[end]).name));
     }
     size_t count = end - begin;
     std::string more = count > 3 ? str_cat(" and ", count - 3, " more") : "";
-    state.problems.add(unimplemented("op ", in_quotes(op), " is not supported (node", count > 1 ? "s " : " ",
-                                     str_join(some), more, ")", did_you_mean_op(op, state.options.ops->names()),
-                                     kLeftOutAdvice));
+    state.problems.add(unimplemented("op ", in_quotes(op), " is not supported (node", count > 1 ? "s " : " ", some,
+                                     more, ")", did_you_mean_op(op, state.options.ops->names()), kLeftOutAdvice));
   }
 }
 

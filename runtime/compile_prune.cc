@@ -10,10 +10,11 @@ namespace {
 // Names of the nodes on the depth-first path from `from` back to itself.
 std::string cycle_text(const NodeSource& source, const std::vector<int>& path, int from) {
   auto it = first_equal(path, from);
-  std::vector<std::string> names;
-  for (; it != path.end() && names.size() < 12; ++it) names.push_back(quoted(source.name(*it)));
-  names.push_back(quoted(source.name(from)));
-  return str_join(names, " <- ");
+  std::string names;
+  for (int shown = 0; it != path.end() && shown < 12; ++it, ++shown)
+    str_append(names, in_quotes(source.name(*it)), " <- ");
+  str_append(names, in_quotes(source.name(from)));
+  return names;
 }
 
 void judge_feed(State& state, int index) {

@@ -108,16 +108,16 @@ class Scheduler {
 
   Status order(int scope) {
     std::vector<int>& units = units_of(scope);
-    using Entry = std::pair<int, int>;  // (urgency, unit)
-    std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
-    auto push = [&](int unit) { ready.push({urgency_[static_cast<size_t>(unit)], unit}); };
+    // The urgency, then the unit, as one number.
+    std::priority_queue<int64_t, std::vector<int64_t>, std::greater<>> ready;
+    auto push = [&](int unit) { ready.push((int64_t{urgency_[static_cast<size_t>(unit)]} << 32) + unit); };
     for (int unit : units) {
       if (waiting_[static_cast<size_t>(unit)] == 0) push(unit);
     }
     std::vector<int> ordered;
     ordered.reserve(units.size());
     while (!ready.empty()) {
-      int unit = ready.top().second;
+      int unit = static_cast<int>(ready.top() & INT32_MAX);
       ready.pop();
       ordered.push_back(unit);
       for (int user : users_[static_cast<size_t>(unit)]) {

@@ -194,6 +194,10 @@ PlannedLifetimes find_lifetimes(Program& program, const std::vector<char>& hands
 // need much memory; by new place, the old one. Nothing but inputs says what a step waits for.
 std::vector<int> narrow_order(Program& program, const std::vector<char>& hands_on,
                               const std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
+// compile_elements.cc, or left_out/streaming.cc: makes one step of elementwise steps that follow each other
+// (core/element_kernel.h) and read what others of them make. After the kernels are prepared.
+void group_elements(Program& program, const CompileOptions& options, const std::vector<char>& hands_on,
+                    std::vector<std::vector<std::pair<int, int>>>& reuse, const std::vector<int>& kept);
 // compile_stream.cc, or left_out/streaming.cc: makes one step of steps that follow each other, where all of their
 // kernels can make a band of rows at a time (core/row_kernel.h) and that lowers the most memory that is needed at a
 // time. After the kernels are prepared.

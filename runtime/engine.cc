@@ -27,13 +27,13 @@ Result<int> find_tensor(const std::vector<EngineTensorInfo>& tensors, std::strin
   for (size_t i = 0; i < tensors.size(); ++i) {
     if (tensors[i].name == without_zero(name)) return static_cast<int>(i);
   }
-  std::vector<std::string> names, shown;
-  names.reserve(tensors.size());
-  shown.reserve(tensors.size());
-  for (const EngineTensorInfo& tensor : tensors) names.push_back(tensor.name);
-  for (const std::string& other : names) shown.push_back(quoted(other));
-  return not_found("the model has no ", what, " ", in_quotes(name), did_you_mean(name, names), " (it has ",
-                   str_join(shown), ")");
+  std::vector<std::string> names;
+  std::string shown;
+  for (const EngineTensorInfo& tensor : tensors) {
+    names.push_back(tensor.name);
+    str_append(shown, shown.empty() ? "" : ", ", in_quotes(tensor.name));
+  }
+  return not_found("the model has no ", what, " ", in_quotes(name), did_you_mean(name, names), " (it has ", shown, ")");
 }
 
 // The dtype of a tensor that an op unknown here gives (an iterator's, a queue's): what a node that takes it expects, or

@@ -37,12 +37,14 @@ TensorView view_of(const Tensor& tensor) {
 
 // " (inputs f32[1,4,4,2], i32[])": what was fed is known by now, to the kernel as to the reader.
 std::string inputs_text(std::span<const TensorView> inputs) {
-  std::vector<std::string> texts;
+  std::string texts;
+  int count = 0;
   for (const TensorView& input : inputs) {
-    if (input.shape != nullptr) texts.push_back(str_cat(dtype_short_name(input.dtype), *input.shape));
+    if (input.shape == nullptr) continue;
+    str_append(texts, count++ > 0 ? ", " : "", dtype_short_name(input.dtype), *input.shape);
   }
-  if (texts.empty()) return "";
-  return str_cat(texts.size() == 1 ? " (input " : " (inputs ", str_join(texts), ")");
+  if (count == 0) return "";
+  return str_cat(count == 1 ? " (input " : " (inputs ", texts, ")");
 }
 
 // Elements of `from` into memory for as many.

@@ -46,6 +46,7 @@ struct Step {
   StepKind kind = StepKind::kKernel;
   bool may_be_dead = false;  // some branch leads here
   bool uninitialized_ok = false;
+  int liveness = 0;         // steps of one number run, or are dead, together; 0: it always runs; -1: not known
   std::vector<int> inputs;  // value indices
   std::vector<int> outputs;
   std::vector<int> ref_inputs;     // positions among `inputs` that are handles on variables
@@ -81,6 +82,7 @@ struct ProgramStats {
   int nodes = 0;  // nodes that the fetches and targets need
   int folded_nodes = 0;
   int fused_nodes = 0;             // nodes that became part of another's step
+  int grouped_steps = 0;           // elementwise steps that run together with others
   int streamed_steps = 0;          // steps that run together with others, by rows
   size_t streamed_kept_bytes = 0;  // what their kernels made of constants, beside what they make without
 };

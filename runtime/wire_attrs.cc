@@ -266,6 +266,11 @@ Status Decoder::list(std::string_view message, AttrValue& result) {
   std::vector<AttrValue> values;
   Scalars scalars;
   uint32_t kinds = 0;  // bits: the fields that have elements
+  int kind_count = 0;
+  auto add_kind = [&](uint32_t field) {
+    kind_count += (kinds >> field & 1) == 0 ? 1 : 0;
+    kinds |= 1u << field;
+  };
   ProtoReader reader(message);
   while (reader.next()) {
     uint32_t field = reader.field();
@@ -276,7 +281,7 @@ Status Decoder::list(std::string_view message, AttrValue& result) {
       case kListFunc: {
         if (!reader.is_bytes()) return wrong_wire_type(kWhat, field);
         TARN_RETURN_IF_ERROR(member(field == kListFunc ? kFunc : field, reader, values.emplace_back()));
-        kinds |= 1u << field;
+        add_kind(field);
         break;
       }
       case kI:
@@ -288,14 +293,14 @@ Status Decoder::list(std::string_view message, AttrValue& result) {
         size_t before = scalars.values.size();
         scalars.bytes = field == kF ? sizeof(float) : sizeof(int64_t);
         TARN_RETURN_IF_ERROR(read_scalars(reader, kWhat, scalars));
-        if (scalars.values.size() > before) kinds |= 1u << field;
+        if (scalars.values.size() > before) add_kind(field);
         break;
       }
       default: break;
     }
   }
   TARN_RETURN_IF_ERROR(reader.status());
-  if (std::popcount(kinds) > 1) return invalid_argument("the list has elements of ", std::popcount(kinds), " kinds");
+  if (kind_count > 1) return invalid_argument("the list has elements of ", kind_count, " kinds");
   if (kinds == 1u << kF) {
     for (float value : scalars.as<float>()) values.emplace_back(value);
   } else {

@@ -52,6 +52,16 @@ const char* isa_name(Isa isa) {
   return "portable";
 }
 
+#if defined(__EMSCRIPTEN__)  // no environment, nobody to warn, one set of instructions
+
+Isa best_isa() {
+  return Isa::kPortable;
+}
+
+void choose_isa(Isa) {}
+
+#else
+
 static Isa detect() {
   const char* text = std::getenv("TARN_ISA");
   const std::string_view cap = text == nullptr ? "" : text;
@@ -82,5 +92,7 @@ Isa best_isa() {
 void choose_isa(Isa isa) {
   chosen().store(isa, std::memory_order_relaxed);
 }
+
+#endif
 
 }  // namespace tarn::kernels

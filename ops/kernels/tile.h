@@ -57,9 +57,9 @@ struct TileKernels {
   // Both forms, any number of rows. A is read at row * row_stride + k * step_stride.
   void (*tile)(const Tile<T>& tile, int64_t rows, int64_t row_stride, int64_t step_stride);
 #else
-  // [half panel][rows - 1]
+  // [half panel][rows - 1]; of rows also [2], of three quarters of a panel
   using TileFunction = void (*)(const Tile<T>&);
-  TileFunction rows_form[2][kMaxTileRows];
+  TileFunction rows_form[3][kMaxTileRows];
   TileFunction columns_form[2][kMaxTileRows];
 #endif
   // Packs B[k, n] (row stride ldb) into panels whose depth is `panel_depth`; `out` is at the first row to write.
@@ -79,7 +79,8 @@ struct TileKernels {
   }
 #else
   void rows_tile(const Tile<T>& t, int64_t rows) const {
-    rows_form[half_panel(t.columns)][rows - 1](t);
+    const int form = half_panel(t.columns) ? 1 : t.columns <= panel_width * 3 / 4 ? 2 : 0;
+    rows_form[form][rows - 1](t);
   }
   void columns_tile(const Tile<T>& t, int64_t rows) const {
     columns_form[half_panel(t.columns)][rows - 1](t);

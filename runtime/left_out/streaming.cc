@@ -1,5 +1,5 @@
-// In place of compile_order.cc and compile_stream.cc where the build has no part `streaming` (cmake/ops_from.cmake):
-// steps run in the order of the file, each as a whole.
+// In place of compile_order.cc, compile_stream.cc and compile_elements.cc where the build has no part `streaming`
+// (cmake/ops_from.cmake): steps run in the order of the file, each as a whole.
 #include "runtime/compile_state.h"
 
 namespace tarn::compiling {
@@ -9,6 +9,8 @@ std::vector<int> narrow_order(Program&, const std::vector<char>&, const std::vec
   return {};
 }
 
+void group_elements(Program&, const CompileOptions&, const std::vector<char>&,
+                    std::vector<std::vector<std::pair<int, int>>>&, const std::vector<int>&) {}
 void stream_rows(Program&, const CompileOptions&, const std::vector<char>&,
                  std::vector<std::vector<std::pair<int, int>>>&, const std::vector<int>&) {}
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -41,7 +42,7 @@ class Folder {
   }
 
  private:
-  std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / "fast_cores_test";
+  std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / ("fast_cores_" + std::to_string(getpid()));
 };
 
 TEST(FastCores, BigAndPrimeCoresOfAPhone) {

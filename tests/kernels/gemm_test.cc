@@ -55,6 +55,8 @@ const std::vector<Case> kCases = {
     {125, 520, 260, false, true, false, true},
     {20, 33, 4200, false, false, false, true, Activation::kRelu, 1, true},
     {2, 40, 4097},
+    {45, 24, 37, false, false, true, true, Activation::kRelu6, 1, true},
+    {17, 55, 12, false, false, false, true},
     {0, 5, 3},
     {5, 0, 3},
 };
