@@ -100,14 +100,14 @@ std::vector<Case> cases() {
        1,
        {"conv", "start", "conv"}},
       {"over a residual, of products in two passes",
-       "x: f32[1,9,7,1100] = Placeholder\nr: f32[1,9,7,37] = Placeholder\nstart = Relu(r)\n"
-       "w: f32[1,1,1100,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 1, 1, 1], padding=\"SAME\"}\n"
+       "x: f32[1,9,7,5000] = Placeholder\nr: f32[1,9,7,37] = Placeholder\nstart = Relu(r)\n"
+       "w: f32[1,1,5000,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 1, 1, 1], padding=\"SAME\"}\n"
        "y = AddV2(start, conv)\n",
        1,
        {"conv", "start", "conv"}},
       {"over a residual, of pixels apart in two passes",
-       "x: f32[1,9,7,1100] = Placeholder\nr: f32[1,5,4,37] = Placeholder\nstart = Relu(r)\n"
-       "w: f32[1,1,1100,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 2, 2, 1], padding=\"SAME\"}\n"
+       "x: f32[1,9,7,5000] = Placeholder\nr: f32[1,5,4,37] = Placeholder\nstart = Relu(r)\n"
+       "w: f32[1,1,5000,37] = random(seed=3)\nconv = Conv2D(x, w) {strides=[1, 2, 2, 1], padding=\"SAME\"}\n"
        "y = AddV2(start, conv)\n",
        1,
        {"conv", "start", "conv"}},
