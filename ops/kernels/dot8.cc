@@ -1,5 +1,7 @@
 #include "ops/kernels/dot8.h"
 
+#include <array>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
