@@ -300,9 +300,9 @@ class Streaming {
       find_costs(run);
       bound = std::max(bound, least_bound(run));
     }
-    // A little more is not worth more chains.
+    // A little more is not worth more chains, nor a little less any.
     bound += bound / 32;
-    if (bound >= most_alive) return;
+    if (bound > most_alive - most_alive / 8) return;
     for (const Run& run : runs) {
       if (run.most_alive > bound) choose(run, bound);
     }
