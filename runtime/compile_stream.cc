@@ -406,9 +406,11 @@ class Streaming {
     const RowKernels kernels = kernels_of(begin, end);
     const Shares shares(kernels, options_.threads);
     if (shares.most_work > kMostWorkTwice) return kNever;
-    size_t kept = 0;
+    // What is kept takes the place of scratch memory in which it would be made in each run; only what is more counts.
+    size_t kept = 0, scratch = 0;
     for (RowKernel* kernel : kernels) kept += kernel->kept_bytes();
-    return bytes_together(begin, end, smallest_bands(kernels), shares) + kept;
+    for (int s = begin; s <= end; ++s) scratch = std::max(scratch, step(s).scratch_bytes);
+    return bytes_together(begin, end, smallest_bands(kernels), shares) + (kept > scratch ? kept - scratch : 0);
   }
 
   void find_costs(Run& run) const {
