@@ -300,9 +300,9 @@ class Streaming {
       find_costs(run);
       bound = std::max(bound, least_bound(run));
     }
-    // A little more is not worth more chains.
+    // A little more is not worth more chains, nor a little less any.
     bound += bound / 32;
-    if (bound >= most_alive) return;
+    if (bound > most_alive - most_alive / 8) return;
     for (const Run& run : runs) {
       if (run.most_alive > bound) choose(run, bound);
     }
@@ -406,9 +406,11 @@ class Streaming {
     const RowKernels kernels = kernels_of(begin, end);
     const Shares shares(kernels, options_.threads);
     if (shares.most_work > kMostWorkTwice) return kNever;
-    size_t kept = 0;
+    // What is kept takes the place of scratch memory in which it would be made in each run; only what is more counts.
+    size_t kept = 0, scratch = 0;
     for (RowKernel* kernel : kernels) kept += kernel->kept_bytes();
-    return bytes_together(begin, end, smallest_bands(kernels), shares) + kept;
+    for (int s = begin; s <= end; ++s) scratch = std::max(scratch, step(s).scratch_bytes);
+    return bytes_together(begin, end, smallest_bands(kernels), shares) + (kept > scratch ? kept - scratch : 0);
   }
 
   void find_costs(Run& run) const {
