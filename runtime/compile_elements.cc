@@ -176,12 +176,44 @@ class Grouping {
     return last;
   }
 
+  // Memory of the group that holds a block of one value after another: scratch, or an output before it is made.
+  struct Place {
+    int made = -1;       // of an output: the step that makes it
+    int first = -1;      // the step that writes there first
+    int free_from = -1;  // the step that reads it last, and may write over it
+  };
+
+  // Where a value goes that only the group reads, from step s to step `last`. Negative: in scratch memory.
+  static int place_for(int s, int last, std::vector<Place>& outputs, std::vector<Place>& blocks) {
+    const auto take = [&](Place& place) {
+      if (place.first < 0) place.first = s;
+      place.free_from = last;
+    };
+    for (size_t o = 0; o < outputs.size(); ++o) {
+      if (outputs[o].made < last || outputs[o].free_from > s) continue;
+      take(outputs[o]);
+      return static_cast<int>(o);
+    }
+    size_t b = 0;
+    while (b < blocks.size() && blocks[b].free_from > s) ++b;
+    if (b == blocks.size()) blocks.emplace_back();
+    take(blocks[b]);
+    return -1 - static_cast<int>(b);
+  }
+
   void join(int begin, int end, int64_t count) {
     std::vector<ElementGroup::Part> parts;
     std::vector<int> inputs, outputs;
     std::vector<Shape> shapes;
-    std::map<int, int> block_of;  // by value
-    std::vector<int> free_from;   // by block: the step that reads it last, and may write over it
+    std::vector<Place> output_places, blocks;
+    for (int s = begin; s <= end; ++s) {
+      const int made = step(s).outputs[0];
+      if (is_local(made, begin, end + 1)) continue;
+      outputs.push_back(made);
+      shapes.push_back(value(made).fact.shape);
+      output_places.push_back({.made = s});
+    }
+    std::map<int, int> place_of;  // by value, as place_for() gives it
     for (int s = begin; s <= end; ++s) {
       Step& from = program_.steps[static_cast<size_t>(s)];
       ElementGroup::Part& part = parts.emplace_back();
@@ -190,11 +222,8 @@ class Grouping {
       for (int in : from.inputs) {
         ElementGroup::Source& source = part.sources.emplace_back();
         source.step = elements_of(in) == count ? 1 : 0;
-        const auto output = std::find(outputs.begin(), outputs.end(), in);
-        if (const auto block = block_of.find(in); block != block_of.end()) {
-          source.local = block->second;
-        } else if (output != outputs.end()) {
-          source.output = static_cast<int>(output - outputs.begin());
+        if (const auto place = place_of.find(in); place != place_of.end()) {
+          (place->second < 0 ? source.local : source.output) = place->second < 0 ? -1 - place->second : place->second;
         } else {
           const auto known = std::find(inputs.begin(), inputs.end(), in);
           source.input = static_cast<int>(known - inputs.begin());
@@ -202,26 +231,23 @@ class Grouping {
         }
       }
       const int made = from.outputs[0];
-      if (is_local(made, begin, end + 1)) {
-        const auto unused = std::find_if(free_from.begin(), free_from.end(), [&](int last) { return last <= s; });
-        part.local = static_cast<int>(unused - free_from.begin());
-        if (unused == free_from.end()) free_from.push_back(0);
-        free_from[static_cast<size_t>(part.local)] = last_read(made, begin, end);
-        block_of[made] = part.local;
-      } else {
-        part.output = static_cast<int>(outputs.size());
-        outputs.push_back(made);
-        shapes.push_back(value(made).fact.shape);
+      const auto output = std::find(outputs.begin(), outputs.end(), made);
+      int place = static_cast<int>(output - outputs.begin());
+      if (output == outputs.end()) {
+        place = place_for(s, last_read(made, begin, end), output_places, blocks);
+      } else if (Place& own = output_places[static_cast<size_t>(place)]; own.first < 0) {
+        own.first = s;
       }
+      place_of[made] = place;
+      (place < 0 ? part.local : part.output) = place < 0 ? -1 - place : place;
     }
-    // An input that dies here may hold an output that is written once all parts have read the input.
+    // An input that dies here may hold an output whose memory is written once all parts have read the input.
     std::vector<std::pair<int, int>> reuse;
     for (size_t i = 0; i < inputs.size(); ++i) {
       if (elements_of(inputs[i]) != count) continue;
       const int last = last_read(inputs[i], begin, end);
-      for (int s = begin; s <= end; ++s) {
-        const int output = parts[static_cast<size_t>(s - begin)].output;
-        if (output >= 0 && s >= last) reuse.emplace_back(static_cast<int>(i), output);
+      for (size_t o = 0; o < outputs.size(); ++o) {
+        if (output_places[o].first >= last) reuse.emplace_back(static_cast<int>(i), static_cast<int>(o));
       }
     }
     for (int s = begin; s < end; ++s) {
@@ -236,8 +262,8 @@ class Grouping {
       }
     }
     Step& last = program_.steps[static_cast<size_t>(end)];
-    auto kernel = std::make_unique<ElementGroup>(std::move(parts), std::move(shapes),
-                                                 static_cast<int>(free_from.size()), count, options_.threads);
+    auto kernel = std::make_unique<ElementGroup>(std::move(parts), std::move(shapes), static_cast<int>(blocks.size()),
+                                                 count, options_.threads);
     last.parts = end - begin;
     last.scratch_bytes = kernel->scratch_bytes();
     last.inputs = std::move(inputs);
