@@ -119,7 +119,7 @@ std::vector<PlannedBuffer> memory_timeline(const Program& program) {
 
 std::string kind_text(const PlannedBuffer& buffer) {
   if (!buffer.is_scratch) return "";
-  return buffer.streamed_steps > 0 ? str_cat(", bands of ", buffer.streamed_steps, " steps") : ", scratch";
+  return buffer.streamed_steps > 0 ? str_cat(", of ", buffer.streamed_steps, " steps together") : ", scratch";
 }
 
 std::string memory_svg(const Program& program) {
