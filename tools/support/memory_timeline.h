@@ -24,7 +24,7 @@ struct PlannedBuffer {
 // the same place: the two have that one step in common. Fetched values stay to the end.
 std::vector<PlannedBuffer> memory_timeline(const Program& program);
 
-// ", scratch" or ", bands of 5 steps"; of a value "".
+// ", scratch" or ", of 5 steps together"; of a value "".
 std::string kind_text(const PlannedBuffer& buffer);
 
 // The arena over the steps as an <svg> element: a box a buffer, the bytes in use, the arena's size and its lower bound.
