@@ -15,7 +15,8 @@ namespace tarn {
 std::vector<std::string> known_isas();
 // The widest that this machine has and the environment (TARN_ISA) allows.
 std::string widest_isa();
-// "AMD EPYC 9B14": the processor by its own words; of ARM's the number of its first core's design, as the system has it.
+// "AMD EPYC 9B14": the processor by its own words; of ARM's the number of its first core's design, as the system has
+// it.
 std::string cpu_name();
 // Programs that are made from now on use nothing wider. Errors: InvalidArgument for a name
 // that is none, or of what this machine has not.

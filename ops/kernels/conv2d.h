@@ -76,7 +76,8 @@ template <class T>
 void conv2d_forward_packed(ThreadPool& pool, const Conv2DGeometry& g, const T* x, const PackedMatrix<T>& filter, T* y,
                            const Epilogue<T>& epilogue, void* scratch);
 
-// Whether the direct path lets an epilogue's residual be the output itself; so do then convolutions of some of the rows.
+// Whether the direct path lets an epilogue's residual be the output itself; so do then convolutions of some of the
+// rows.
 bool conv2d_is_one_pass(const Conv2DGeometry& g);
 
 template <class T>

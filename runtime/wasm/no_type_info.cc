@@ -1,6 +1,6 @@
-// The C++ library's own classes (control blocks of shared_ptr) tell of their types through these tables, which bring along
-// all that dynamic_cast and catch do with them. There is neither in this module: nobody reads the tables, and these stand
-// in their place.
+// The C++ library's own classes (control blocks of shared_ptr) tell of their types through these tables, which bring
+// along all that dynamic_cast and catch do with them. There is neither in this module: nobody reads the tables, and
+// these stand in their place.
 extern "C" {
 
 // NOLINTBEGIN: names as the compiler makes them
